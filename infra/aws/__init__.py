@@ -1,0 +1,1 @@
+"""Adapters for AWS; the only package that may import boto3."""

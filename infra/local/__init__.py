@@ -1,0 +1,1 @@
+"""Adapters for one machine: files, SQL, the app itself."""

@@ -1,0 +1,227 @@
+"""The ports: small Protocols whose docstrings are the contract. `tests/contracts` runs each against every adapter."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+# --- Blobs ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BlobInfo:
+    """`etag` is an opaque validator that changes with the content; `size` is bytes."""
+
+    key: str
+    size: int
+    etag: str
+    modified: datetime
+
+
+class BlobStore(Protocol):
+    """Immutable objects under slash-separated keys. All methods may be called from any process at any time."""
+
+    def put(self, key: str, source: Path | bytes | BinaryIO, *, content_type: str) -> BlobInfo:
+        """Store `source` if `key` is free, durably on return (a crash leaves the whole object or nothing).
+
+        Raises `BlobExists` if the key is taken (the stored object is untouched), `StorageFull` if there is no room.
+        """
+
+    def stat(self, key: str) -> BlobInfo:
+        """Raises `BlobMissing`."""
+
+    def open(self, key: str, start: int = 0, length: int | None = None) -> BinaryIO:
+        """A readable stream over `length` bytes from `start` (to the end by default). Raises `BlobMissing`.
+
+        Where the object is a local file and the whole of it is asked for, the stream has a real `fileno()`.
+        """
+
+    def fetch(self, key: str, into: Path) -> Path:
+        """Make the object readable as the local file `into` (a link where that is possible: never write to it)."""
+
+    def copy(self, source: str, target: str) -> BlobInfo:
+        """Write-if-absent copy within the store. Raises `BlobMissing`, `BlobExists`, `StorageFull`."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; no error if there is none."""
+
+    def list(self, prefix: str) -> Iterator[BlobInfo]:
+        """Objects whose key starts with `prefix`, in key order."""
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Remove every object under `prefix` (which ends in a slash); the number removed."""
+
+
+class IntakeWriter(Protocol):
+    """Appends to one upload. One writer at a time: the caller holds the upload's lease."""
+
+    def write(self, data: memoryview) -> None:
+        """Append; nothing is promised before `commit`. Raises `StorageFull`, leaving committed bytes intact."""
+
+    def commit(self) -> int:
+        """Make all written bytes durable; the upload's length so far."""
+
+    def close(self) -> None:
+        """Release resources; bytes written since the last `commit` may be lost."""
+
+
+class Intake(Protocol):
+    """Bytes of uploads that are still arriving, kept apart from finished objects."""
+
+    def writer(self, key: str, offset: int) -> IntakeWriter:
+        """A writer that continues at `offset`; anything stored past it is dropped. Creates the upload at offset 0.
+
+        Raises `BlobMissing` if fewer than `offset` bytes are stored.
+        """
+
+    def size(self, key: str) -> int:
+        """Bytes stored so far; 0 for an unknown key."""
+
+    def read(self, key: str, length: int) -> BinaryIO:
+        """The first `length` bytes as a stream, for hashing and sniffing. Raises `BlobMissing`."""
+
+    def join(self, parts: Sequence[tuple[str, int]], key: str) -> int:
+        """Make `key` the concatenation of `(part key, length)`s; the total length. Parts stay."""
+
+    def seal(self, key: str, length: int, target: str, *, content_type: str) -> BlobInfo:
+        """Turn the first `length` bytes into the object `target`, durably, without reading them where possible.
+
+        Idempotent: if `target` exists already with that length it is returned. Raises `BlobMissing` if neither is
+        there.
+        """
+
+    def discard(self, key: str) -> None:
+        """Forget the upload; no error if there is none."""
+
+    def leftovers(self, prefix: str) -> Iterator[str]:
+        """Keys of uploads under `prefix` that still hold bytes, for the sweep."""
+
+
+# --- Jobs -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Message:
+    """A received message. `receipt` is valid until the visibility timeout passes and the message is received again."""
+
+    id: str
+    receipt: str
+    body: dict[str, Any]
+    group: str
+    receives: int
+    sent_at: datetime
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Numbers of messages; on SQS they are approximate."""
+
+    waiting: int
+    in_flight: int
+    dead: int
+
+
+class JobQueue(Protocol):
+    """At-least-once delivery with visibility timeouts and dead letters: the SQS standard-queue contract."""
+
+    def send(self, body: Mapping[str, Any], *, group: str, delay: timedelta = timedelta()) -> str:
+        """Store a JSON-able body durably; the message id. `group` names the tenant, for fairness."""
+
+    def receive(self, limit: int, *, visibility: timedelta, wait: timedelta = timedelta()) -> list[Message]:
+        """Up to `limit` (1 to 10) messages, each invisible to others for `visibility`.
+
+        Waits up to `wait` for the first. A message received more often than the queue's bound becomes a dead letter
+        instead of being returned.
+        """
+
+    def extend(self, receipt: str, visibility: timedelta) -> None:
+        """Invisible for `visibility` from now; zero gives it back at once. Raises `ReceiptExpired`."""
+
+    def delete(self, receipt: str) -> None:
+        """Remove the message. No error if it is gone; a stale receipt removes nothing."""
+
+    def depth(self) -> Depth: ...
+
+    def dead(self, limit: int = 100) -> list[Message]:
+        """Dead letters, oldest first; their receipts are of no use."""
+
+    def redrive(self, message_id: str) -> bool:
+        """Put a dead letter back with a fresh receive count; False if there is no such dead letter."""
+
+
+# --- Media attributes -----------------------------------------------------------------------------------------------
+
+
+class KeyValue(Protocol):
+    """Flat string attributes per item, within SimpleDB's limits: 256 attributes, values of at most 1,024 bytes."""
+
+    def put(self, item: str, attributes: Mapping[str, str], *, expect: tuple[str, str | None] | None = None) -> None:
+        """Replace the named attributes and leave others. With `expect=(name, value)` only if that attribute has that
+        value (None: is absent), else `ConditionFailed`. Raises `ValueError` beyond the limits."""
+
+    def get(self, item: str) -> dict[str, str]:
+        """Consistent read; an empty mapping for an unknown item."""
+
+    def delete(self, item: str) -> None: ...
+
+    def items(self, prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """Items whose name starts with `prefix`, in name order."""
+
+
+# --- Metrics --------------------------------------------------------------------------------------------------------
+
+
+class Metrics(Protocol):
+    """Numbers over time with a few dimensions, as CloudWatch keeps them."""
+
+    def put(self, name: str, value: float, *, unit: str = "Count", **dimensions: str) -> None:
+        """Record one value now. Never raises for a metrics outage: work must not stop because nobody is counting."""
+
+    def total(self, name: str, start: datetime, end: datetime, **dimensions: str) -> float:
+        """Sum of the values recorded in [start, end) whose dimensions include these."""
+
+
+# --- Delivery -------------------------------------------------------------------------------------------------------
+
+
+class Edge(Protocol):
+    """Signed delivery of a tenant's renditions and originals, as CloudFront does it or as the app does it."""
+
+    def grant(self, prefix: str, *, until: datetime) -> str:
+        """A token, safe as one URL path segment, that authorises reading keys under `prefix` until then.
+
+        Deterministic: the same prefix and time give the same token, so that browsers can cache what it opens. One
+        token serves every object of a generation, so a playlist's relative addresses work as they are.
+        """
+
+    def allows(self, prefix: str, token: str) -> bool:
+        """Whether `token` authorises `prefix` now."""
+
+    def invalidate(self, prefixes: Sequence[str]) -> None:
+        """Make cached copies under these key prefixes unreachable."""
+
+
+# --- Time -----------------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """The only source of the current time in code whose behaviour depends on it."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What `wiring.build` returns: one adapter a port."""
+
+    blobs: BlobStore
+    intake: Intake
+    queue: JobQueue
+    media: KeyValue
+    metrics: Metrics
+    edge: Edge
+    clock: Clock

@@ -1,0 +1,132 @@
+"""The environment, read once, validated, frozen.
+
+Every setting is an environment variable with the prefix ``VITRINE_``. A wrong one stops the process at start with
+one line that names the variable and says what is wrong (`load`).
+"""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+class SettingsError(SystemExit):
+    """Raised with one line per mistake; as a SystemExit it ends a command without a traceback."""
+
+
+class Settings(BaseSettings):
+    """Sizes are bytes, durations seconds, addresses absolute URLs without a trailing slash."""
+
+    model_config = SettingsConfigDict(env_prefix="VITRINE_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path("var")
+    secret_key: SecretStr = SecretStr("")
+
+    # Which adapter stands behind each port; `infra/wiring.py` reads these and nothing else does.
+    blobs: Literal["files"] = "files"
+    queue: Literal["sql"] = "sql"
+    media_metadata: Literal["sql"] = "sql"
+    metrics: Literal["sql"] = "sql"
+    edge: Literal["app"] = "app"
+
+    database_url: str = ""
+    redis_url: str = "redis://127.0.0.1:8009/0"
+
+    # Where the outside reaches the fleets.
+    base_domain: str = "localhost"
+    scheme: Literal["http", "https"] = "http"
+    web_port: int = Field(default=8000, ge=1, le=65535)
+    upload_port: int = Field(default=8001, ge=1, le=65535)
+    upload_host: str = ""
+    public_port: int | None = Field(default=None, description="Port in public links, when a proxy stands in front.")
+    proxies: int = Field(default=0, ge=0, le=4, description="How many trusted proxies set X-Forwarded-*.")
+
+    # Limits.
+    max_upload_bytes: int = Field(default=20 * GIB, ge=1)
+    upload_expiry: int = Field(default=24 * 3600, ge=60, description="Seconds an idle upload is kept.")
+    ticket_ttl: int = Field(default=6 * 3600, ge=60)
+    max_pixels: int = Field(default=200_000_000, ge=1, description="Width x height x frames, checked before decoding.")
+    max_video_seconds: int = Field(default=4 * 3600, ge=1)
+
+    # Processing.
+    workers: int = Field(default=2, ge=1, le=256)
+    visibility: int = Field(default=60, ge=2, description="Seconds a received message stays invisible between beats.")
+    max_receives: int = Field(default=5, ge=1, description="After so many receives a message is a dead letter.")
+    sandbox: Literal["auto", "bwrap", "unshare", "rlimits"] = "auto"
+
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _derive(self) -> "Settings":
+        # Frozen for everyone else: defaults that depend on other fields are filled in here, once.
+        fill = object.__setattr__
+        if not self.database_url:
+            fill(self, "database_url", f"sqlite:///{self.data_dir / 'vitrine.db'}")
+        if not self.upload_host:
+            fill(self, "upload_host", f"upload.{self.base_domain}")
+        if len(self.secret_key.get_secret_value()) < 32 and self.secret_key.get_secret_value():
+            raise ValueError("secret_key: needs at least 32 characters; leave it out to have one made")
+        return self
+
+    @property
+    def upload_url(self) -> str:
+        """Where tus clients create uploads, without the path."""
+        return self._origin(self.upload_host, self.upload_port)
+
+    def site_url(self, host: str) -> str:
+        """The public origin of a tenant's host."""
+        return self._origin(host, self.web_port)
+
+    def _origin(self, host: str, port: int) -> str:
+        shown = self.public_port or port
+        standard = {"http": 80, "https": 443}[self.scheme]
+        return f"{self.scheme}://{host}" + ("" if shown == standard else f":{shown}")
+
+    @property
+    def secure_cookies(self) -> bool:
+        """`__Host-` cookies need Secure, and browsers accept Secure over http only on localhost names."""
+        return self.scheme == "https" or self.base_domain.rpartition(".")[2] == "localhost"
+
+
+def load(**overrides: object) -> Settings:
+    """Settings from the environment; `SettingsError` with one clear line per mistake.
+
+    Without ``VITRINE_SECRET_KEY`` a key is made on first use and kept in the data folder, so sessions and signed
+    links survive a restart of a one-machine deployment.
+    """
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates what a caller hands in
+    except ValidationError as error:
+        lines = []
+        for mistake in error.errors():
+            name = "VITRINE_" + "_".join(str(part) for part in mistake["loc"]).upper()
+            lines.append(f"{name.rstrip('_')}: {mistake['msg']}")
+        raise SettingsError("Wrong settings, nothing was started.\n" + "\n".join(lines)) from None
+    if not settings.secret_key.get_secret_value():
+        object.__setattr__(settings, "secret_key", SecretStr(_kept_key(settings.data_dir)))
+    return settings
+
+
+def _kept_key(data_dir: Path) -> str:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / "secret_key"
+    if not path.exists():
+        made = data_dir / f".secret_key.{os.getpid()}"
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path)  # The fleets of one machine start together: one of them is first, whole.
+        made.unlink()
+    return path.read_text()

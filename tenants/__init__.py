@@ -1,0 +1,1 @@
+"""The domain kernel: tenants, people, albums, sharing, usage. Imports nothing above it."""

@@ -1,0 +1,138 @@
+"""Commands for tenants, members, domains and albums: `flask --app wsgi tenants …`."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+from sqlalchemy import select
+
+from infra.errors import Problem
+from tenants import catalog, domains, people, registry
+from tenants.db import db
+from tenants.scope import Site, enter, ports, settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+tenants = AppGroup("tenants", help="Tenants: create, list, domains.")
+members = AppGroup("members", help="Members of a tenant.")
+albums = AppGroup("albums", help="Albums of a tenant.")
+
+
+def register(app: Flask) -> None:
+    for group in (tenants, members, albums):
+        app.cli.add_command(group)
+
+
+def fail(message: str) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(1)
+
+
+def friendly(command: Callable[P, R]) -> Callable[P, R]:
+    """Print a Problem as one line instead of a traceback."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except Problem as problem:
+            fail(problem.detail or problem.title)
+
+    return run
+
+
+@contextmanager
+def site_of(slug: str) -> Iterator[Site]:
+    """The Site of a slug given on the command line."""
+    tenant = registry.by_slug(db.session(), slug)
+    if tenant is None:
+        fail(f"there is no tenant {slug!r}. `flask --app wsgi tenants list` shows them.")
+    yield enter(tenant)
+
+
+@tenants.command("create")
+@click.argument("slug")
+@click.option("--name", default="", help="Display name; the slug by default.")
+@click.option("--accent", default=None, help="Brand colour as CSS hex.")
+@click.option("--tagline", default="")
+@click.option("--if-missing", is_flag=True, help="Succeed quietly when the tenant exists.")
+@friendly
+def create_tenant(slug: str, name: str, accent: str | None, tagline: str, if_missing: bool) -> None:
+    """Create a tenant; its site is at <SLUG>.<base domain>."""
+    session = db.session()
+    if if_missing and registry.by_slug(session, slug):
+        return
+    tenant = registry.create(session, slug, name, now=ports().clock.now())
+    if accent:
+        tenant.brand.accent = accent
+    tenant.brand.tagline = tagline
+    session.commit()
+    click.echo(f"{tenant.name}: {settings().site_url(f'{slug}.{settings().base_domain}')}")
+
+
+@tenants.command("list")
+def list_tenants() -> None:
+    """One line a tenant: slug, state, name."""
+    for tenant in db.session.scalars(select(registry.Tenant).order_by(registry.Tenant.slug)):
+        click.echo(f"{tenant.slug}\t{tenant.state.value}\t{tenant.name}")
+
+
+@tenants.command("domain")
+@click.argument("slug")
+@click.argument("host")
+@friendly
+def add_domain(slug: str, host: str) -> None:
+    """Serve the tenant on a custom host name. The operator vouches for its ownership."""
+    with site_of(slug) as site:
+        domains.add(site.session, site.tenant, host, settings().base_domain, now=site.now(), verified=True)
+        site.session.commit()
+        click.echo(settings().site_url(host))
+
+
+@members.command("add")
+@click.argument("slug")
+@click.argument("email")
+@click.option("--role", type=click.Choice([role.value for role in people.Role]), default="owner", show_default=True)
+@click.option("--name", default="")
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True, envvar="VITRINE_MEMBER_PASSWORD")
+@click.option("--if-missing", is_flag=True, help="Succeed quietly when the member exists.")
+@friendly
+def add_member(slug: str, email: str, role: str, name: str, password: str, if_missing: bool) -> None:
+    """Add a member who can sign in to the tenant's dashboard."""
+    with site_of(slug) as site:
+        if if_missing and people.by_email(site.session, email):
+            return
+        people.add(site.session, site.tenant_id, email, people.Role(role), password, now=site.now(), name=name)
+        site.session.commit()
+        click.echo(f"{email} is {role} of {slug}")
+
+
+@albums.command("create")
+@click.argument("slug")
+@click.argument("title")
+@click.option("--visibility", type=click.Choice([v.value for v in catalog.Visibility]), default="private")
+@click.option("--originals/--no-originals", default=False, help="Let viewers download originals.")
+@friendly
+def create_album(slug: str, title: str, visibility: str, originals: bool) -> None:
+    """Create an empty album and print its address."""
+    with site_of(slug) as site:
+        fields: dict[str, Any] = {"visibility": catalog.Visibility(visibility), "originals": originals}
+        album = catalog.create_album(site.session, site.tenant_id, title, now=site.now(), **fields)
+        site.session.commit()
+        click.echo(f"{settings().site_url(f'{slug}.{settings().base_domain}')}/a/{album.slug}")
+
+
+@albums.command("list")
+@click.argument("slug")
+def list_albums(slug: str) -> None:
+    """One line an album: slug, visibility, title."""
+    with site_of(slug) as site:
+        live = select(catalog.Album).where(catalog.Album.deleted_at.is_(None)).order_by(catalog.Album.id)
+        for album in site.session.scalars(live):
+            click.echo(f"{album.slug}\t{album.visibility.value}\t{album.title}")

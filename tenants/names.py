@@ -1,0 +1,91 @@
+"""Typed ids, and the only maker of object keys.
+
+An id is a ULID in lower case: 26 characters that sort by creation time, safe in a URL, a path, an object key and an
+RQ job id.
+"""
+
+import re
+from typing import NewType
+
+from ulid import ULID
+
+TenantId = NewType("TenantId", str)
+MemberId = NewType("MemberId", str)
+AlbumId = NewType("AlbumId", str)
+AssetId = NewType("AssetId", str)
+UploadId = NewType("UploadId", str)
+LinkId = NewType("LinkId", str)
+
+ID_LENGTH = 26
+_ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_RENDITION = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*){0,2}(\.[a-z0-9]{1,5})?")
+_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def new_id() -> str:
+    return str(ULID()).lower()
+
+
+def is_id(text: str) -> bool:
+    return bool(_ID.fullmatch(text))
+
+
+def is_slug(text: str) -> bool:
+    """A DNS label (RFC 1035, section 2.3.1) in lower case: 1 to 63 of a-z, 0-9 and inner hyphens."""
+    return bool(_SLUG.fullmatch(text))
+
+
+def tenant_prefix(tenant: str) -> str:
+    """Everything that a tenant stores is below this."""
+    return f"t/{_checked(tenant)}/"
+
+
+def original_key(tenant: str, asset: str, sha256: str) -> str:
+    """`t/<tenant>/o/<asset>/<sha256>`; `sha256` is 64 lower-case hex digits."""
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(f"not a SHA-256: {sha256!r}")
+    return f"{tenant_prefix(tenant)}o/{_checked(asset)}/{sha256}"
+
+
+def original_prefix(tenant: str, asset: str) -> str:
+    return f"{tenant_prefix(tenant)}o/{_checked(asset)}/"
+
+
+def rendition_key(tenant: str, asset: str, generation: int, name: str) -> str:
+    """`t/<tenant>/r/<asset>/<generation>/<name>`; `name` is like `w640.jpg` or `hls/v0/seg-3.m4s`."""
+    if not _RENDITION.fullmatch(name):
+        raise ValueError(f"not a rendition name: {name!r}")
+    return f"{generation_prefix(tenant, asset, generation)}{name}"
+
+
+def generation_prefix(tenant: str, asset: str, generation: int) -> str:
+    if generation < 1:
+        raise ValueError("generations count from 1")
+    return f"{renditions_prefix(tenant, asset)}{generation:d}/"
+
+
+def renditions_prefix(tenant: str, asset: str) -> str:
+    return f"{tenant_prefix(tenant)}r/{_checked(asset)}/"
+
+
+def intake_key(tenant: str, upload: str) -> str:
+    """`t/<tenant>/in/<upload>`: bytes of an upload that is still arriving."""
+    return f"{intake_prefix(tenant)}{_checked(upload)}"
+
+
+def intake_prefix(tenant: str) -> str:
+    return f"{tenant_prefix(tenant)}in/"
+
+
+def brand_key(tenant: str, sha256: str) -> str:
+    """`t/<tenant>/b/<sha256>`: a logo or another picture of the brand."""
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(f"not a SHA-256: {sha256!r}")
+    return f"{tenant_prefix(tenant)}b/{sha256}"
+
+
+def _checked(identifier: str) -> str:
+    if not is_id(identifier):
+        raise ValueError(f"not an id: {identifier!r}")
+    return identifier

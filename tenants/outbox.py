@@ -1,0 +1,38 @@
+"""Messages that must be sent if, and only if, a transaction commits.
+
+A row is written in the transaction that causes it; `uploader/relay.py` sends and then removes it. A crash between the
+two sends it twice, which every receiver survives.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from tenants.db import Base, TenantOwned
+from tenants.names import ID_LENGTH, new_id
+
+
+class Outbox(TenantOwned, Base):
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_order", "id"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+
+
+def media_job(tenant_id: str, asset_id: str) -> dict[str, str]:
+    """The body of the message that has an asset processed. Receivers must tolerate fields that they do not know."""
+    return {"kind": "media", "tenant": tenant_id, "asset": asset_id}
+
+
+def add(session: Session, tenant_id: str, body: dict[str, Any], *, now: datetime) -> None:
+    """Have `body` sent after the current transaction commits."""
+    session.add(Outbox(tenant_id=tenant_id, id=new_id(), body=body, created_at=now))
+
+
+def pending(session: Session, limit: int = 100) -> list[Outbox]:
+    """Oldest first, across tenants; rows that another relay holds are skipped on PostgreSQL."""
+    return list(session.scalars(select(Outbox).order_by(Outbox.id).limit(limit).with_for_update(skip_locked=True)))

@@ -1,0 +1,121 @@
+"""Members of a tenant, their roles and passwords.
+
+A member belongs to one tenant: the same address may be a member of two tenants, with two passwords. That is what
+white-label means to the people who sign in, and it leaves nothing to share between tenants.
+"""
+
+import enum
+import secrets
+from datetime import datetime
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from flask_login import UserMixin
+from sqlalchemy import String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy_utils import ChoiceType, EmailType
+
+from infra.errors import Problem
+from tenants.db import Base, TenantOwned
+from tenants.names import ID_LENGTH, new_id
+
+MIN_PASSWORD = 10
+_hasher = PasswordHasher()  # argon2id with the library's current defaults (RFC 9106, low-memory profile)
+_nobody = _hasher.hash(secrets.token_hex())
+
+
+class Role(enum.Enum):
+    """What a member may do, in falling order; `at_least` compares."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+    def at_least(self, other: "Role") -> bool:
+        order = list(Role)
+        return order.index(self) <= order.index(other)
+
+
+class Member(UserMixin, TenantOwned, Base):
+    """Implements flask-login's user. `session_key` changes when every session of the member must end."""
+
+    __tablename__ = "members"
+    __table_args__ = (UniqueConstraint("tenant_id", "email"),)
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    email: Mapped[str] = mapped_column(EmailType(length=254))
+    name: Mapped[str] = mapped_column(String(120), default="")
+    role: Mapped[Role] = mapped_column(ChoiceType(Role, impl=String(8)))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    session_key: Mapped[str] = mapped_column(String(32), default=lambda: secrets.token_hex(16))
+    created_at: Mapped[datetime]
+    signed_in_at: Mapped[datetime | None]
+
+    def get_id(self) -> str:
+        """What flask-login keeps in the session: it names the tenant, so it is nobody's on another host."""
+        return f"{self.tenant_id}:{self.id}:{self.session_key}"
+
+
+def hash_password(password: str) -> str:
+    """Argon2id. Raises `Problem` for one that is too short or absurdly long."""
+    if not MIN_PASSWORD <= len(password) <= 1024:
+        raise Problem("invalid", f"A password needs at least {MIN_PASSWORD} characters.")
+    return _hasher.hash(password)
+
+
+def verify_password(stored: str | None, given: str) -> bool:
+    """Takes the same time whether there is a stored hash or not, so that it does not tell who is a member."""
+    try:
+        return _hasher.verify(stored or _nobody, given) and stored is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def add(
+    session: Session, tenant_id: str, email: str, role: Role, password: str, *, now: datetime, name: str = ""
+) -> Member:
+    """Raises `Problem` for a malformed or taken address, or a weak password."""
+    address = email.strip().lower()
+    local, at, host = address.partition("@")
+    if not (local and at and "." in host + "." and host) or len(address) > 254 or any(c.isspace() for c in address):
+        raise Problem("invalid", f"{email!r} is not an e-mail address.")
+    if by_email(session, address) is not None:
+        raise Problem("conflict", f"{address} is already a member.")
+    member = Member(
+        tenant_id=tenant_id,
+        id=new_id(),
+        email=address,
+        name=name.strip(),
+        role=role,
+        password_hash=hash_password(password),
+        created_at=now,
+    )
+    session.add(member)
+    session.flush()
+    return member
+
+
+def by_email(session: Session, email: str) -> Member | None:
+    return session.scalar(select(Member).where(Member.email == email.strip().lower()))
+
+
+def authenticate(session: Session, email: str, password: str, *, now: datetime) -> Member | None:
+    """The member if address and password fit, else None."""
+    member = by_email(session, email)
+    if not verify_password(member.password_hash if member else None, password) or member is None:
+        return None
+    if _hasher.check_needs_rehash(member.password_hash):
+        member.password_hash = _hasher.hash(password)
+    member.signed_in_at = now
+    return member
+
+
+def load(session: Session, session_id: str, tenant_id: str) -> Member | None:
+    """The member behind flask-login's session id, if it is one of this tenant and still valid."""
+    owner, _, rest = session_id.partition(":")
+    member_id, _, key = rest.partition(":")
+    if owner != tenant_id:
+        return None
+    member = session.get(Member, (tenant_id, member_id))
+    return member if member is not None and secrets.compare_digest(member.session_key, key) else None

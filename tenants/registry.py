@@ -1,0 +1,90 @@
+"""Tenants and their brands."""
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy_utils import ChoiceType
+
+from infra.errors import Problem
+from tenants.db import Base
+from tenants.names import ID_LENGTH, TenantId, is_slug, new_id
+
+# Labels under the base domain that are the host's own or would mislead visitors.
+RESERVED_SLUGS = frozenset({"upload", "www", "api", "admin", "operator", "mail", "static", "cdn", "media", "status"})
+
+
+class TenantState(enum.Enum):
+    ACTIVE = "active"
+    READ_ONLY = "read_only"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
+
+
+class Theme(enum.Enum):
+    """Which colours a visitor sees; AUTO follows the visitor's own preference."""
+
+    AUTO = "auto"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Font(enum.Enum):
+    """Families that are served with the site; the value names the stylesheet's custom property."""
+
+    SANS = "sans"
+    SERIF = "serif"
+    ROUNDED = "rounded"
+    MONO = "mono"
+
+
+class Tenant(Base):
+    """A business. Not tenant-owned: this is the row that others are owned by."""
+
+    __tablename__ = "tenants"
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(63), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    state: Mapped[TenantState] = mapped_column(ChoiceType(TenantState, impl=String(16)), default=TenantState.ACTIVE)
+    created_at: Mapped[datetime]
+
+    brand: Mapped["Brand"] = relationship(lazy="joined", cascade="all, delete-orphan", single_parent=True)
+
+
+class Brand(Base):
+    """How a tenant's site looks. Colours are CSS hex; `logo_sha256` names a stored PNG, WebP or JPEG."""
+
+    __tablename__ = "brands"
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True)
+    tagline: Mapped[str] = mapped_column(String(200), default="")
+    accent: Mapped[str] = mapped_column(String(7), default="#3a5a78")
+    font: Mapped[Font] = mapped_column(ChoiceType(Font, impl=String(16)), default=Font.SANS)
+    theme: Mapped[Theme] = mapped_column(ChoiceType(Theme, impl=String(8)), default=Theme.AUTO)
+    logo_sha256: Mapped[str | None] = mapped_column(String(64))
+    logo_type: Mapped[str | None] = mapped_column(String(32))
+
+
+def create(session: Session, slug: str, name: str, *, now: datetime) -> Tenant:
+    """A tenant with the default brand. Raises `Problem` for a slug that is malformed, reserved or taken."""
+    if not is_slug(slug):
+        raise Problem("invalid", f"{slug!r} is no usable slug: take 1 to 63 of a-z, 0-9 and inner hyphens.")
+    if slug in RESERVED_SLUGS:
+        raise Problem("invalid", f"The slug {slug!r} is reserved. Please choose another.")
+    if by_slug(session, slug) is not None:
+        raise Problem("conflict", f"The slug {slug!r} is taken. Please choose another.")
+    tenant = Tenant(id=new_id(), slug=slug, name=name.strip() or slug, state=TenantState.ACTIVE, created_at=now)
+    tenant.brand = Brand()
+    session.add(tenant)
+    session.flush()
+    return tenant
+
+
+def by_slug(session: Session, slug: str) -> Tenant | None:
+    return session.scalar(select(Tenant).where(Tenant.slug == slug))
+
+
+def by_id(session: Session, tenant_id: TenantId | str) -> Tenant | None:
+    return session.get(Tenant, str(tenant_id))

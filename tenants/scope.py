@@ -1,0 +1,212 @@
+"""`Site`: one tenant with everything a handler or a job may touch. Nobody else gets an unscoped port."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from infra.ports import BlobInfo, Edge, IntakeWriter, Metrics, Ports
+from infra.settings import Settings
+from tenants import outbox, registry, usage
+from tenants.db import ForeignTenant, across_tenants, bind_tenant, db
+from tenants.names import generation_prefix, original_prefix, tenant_prefix
+from tenants.registry import Tenant, TenantState
+
+
+def ports() -> Ports:
+    """The current app's adapters."""
+    return cast(Ports, current_app.extensions["vitrine.ports"])
+
+
+def settings() -> Settings:
+    return cast(Settings, current_app.extensions["vitrine.settings"])
+
+
+def secret() -> str:
+    return settings().secret_key.get_secret_value()
+
+
+class _Scoped:
+    """Refuses keys outside the tenant's prefix."""
+
+    def __init__(self, tenant_id: str) -> None:
+        self._prefix = tenant_prefix(tenant_id)
+
+    def _own(self, key: str) -> str:
+        if not key.startswith(self._prefix):
+            raise ForeignTenant(f"{key} is outside {self._prefix}")
+        return key
+
+
+class TenantBlobs(_Scoped):
+    """`infra.ports.BlobStore`, for one tenant's keys."""
+
+    def __init__(self, tenant_id: str, adapters: Ports) -> None:
+        super().__init__(tenant_id)
+        self._store = adapters.blobs
+
+    def put(self, key: str, source: Path | bytes | BinaryIO, *, content_type: str) -> BlobInfo:
+        return self._store.put(self._own(key), source, content_type=content_type)
+
+    def stat(self, key: str) -> BlobInfo:
+        return self._store.stat(self._own(key))
+
+    def open(self, key: str, start: int = 0, length: int | None = None) -> BinaryIO:
+        return self._store.open(self._own(key), start, length)
+
+    def fetch(self, key: str, into: Path) -> Path:
+        return self._store.fetch(self._own(key), into)
+
+    def copy(self, source: str, target: str) -> BlobInfo:
+        return self._store.copy(self._own(source), self._own(target))
+
+    def delete(self, key: str) -> None:
+        self._store.delete(self._own(key))
+
+    def list(self, prefix: str) -> Iterator[BlobInfo]:
+        return self._store.list(self._own(prefix))
+
+    def delete_prefix(self, prefix: str) -> int:
+        return self._store.delete_prefix(self._own(prefix))
+
+
+class TenantIntake(_Scoped):
+    """`infra.ports.Intake`, for one tenant's keys."""
+
+    def __init__(self, tenant_id: str, adapters: Ports) -> None:
+        super().__init__(tenant_id)
+        self._store = adapters.intake
+
+    def writer(self, key: str, offset: int) -> IntakeWriter:
+        return self._store.writer(self._own(key), offset)
+
+    def size(self, key: str) -> int:
+        return self._store.size(self._own(key))
+
+    def read(self, key: str, length: int) -> BinaryIO:
+        return self._store.read(self._own(key), length)
+
+    def join(self, parts: Sequence[tuple[str, int]], key: str) -> int:
+        return self._store.join([(self._own(part), length) for part, length in parts], self._own(key))
+
+    def seal(self, key: str, length: int, target: str, *, content_type: str) -> BlobInfo:
+        return self._store.seal(self._own(key), length, self._own(target), content_type=content_type)
+
+    def discard(self, key: str) -> None:
+        self._store.discard(self._own(key))
+
+
+class TenantMedia:
+    """Media attributes, for one tenant's assets."""
+
+    def __init__(self, tenant_id: str, adapters: Ports) -> None:
+        self._tenant_id = tenant_id
+        self._store = adapters.media
+
+    def put(self, asset_id: str, attributes: Mapping[str, str]) -> None:
+        self._store.put(self._item(asset_id), attributes)
+
+    def get(self, asset_id: str) -> dict[str, str]:
+        return self._store.get(self._item(asset_id))
+
+    def delete(self, asset_id: str) -> None:
+        self._store.delete(self._item(asset_id))
+
+    def _item(self, asset_id: str) -> str:
+        return f"{self._tenant_id}/{asset_id}"
+
+
+@dataclass(frozen=True)
+class Entitlements:
+    """What the tenant may do now, from its state and (with billing) its plan."""
+
+    writable: bool
+    max_upload_bytes: int
+
+
+@dataclass(frozen=True)
+class Site:
+    """One tenant, and its session, blobs, uploads, media attributes, usage and entitlements."""
+
+    tenant: Tenant
+    session: Session
+    blobs: TenantBlobs
+    intake: TenantIntake
+    media: TenantMedia
+    edge: Edge
+    metrics: Metrics
+    entitlements: Entitlements
+    _ports: Ports
+
+    @property
+    def tenant_id(self) -> str:
+        return self.tenant.id
+
+    def now(self) -> datetime:
+        return self._ports.clock.now()
+
+    def enqueue(self, body: dict[str, Any]) -> None:
+        """Send `body` to the job queue once the current transaction commits."""
+        outbox.add(self.session, self.tenant_id, body, now=self.now())
+
+    def use(self, event_id: str, meter: usage.Meter, quantity: float, **about: str | None) -> bool:
+        """Record usage within the current transaction; False if that event was recorded before."""
+        return usage.record(self.session, self.tenant_id, event_id, meter, quantity, at=self.now(), **about)
+
+    def generation_token(self, asset_id: str, generation: int, lifetime: timedelta = timedelta(days=2)) -> str:
+        """Opens the renditions of one generation. Ends on a day's boundary, so a page's addresses stay cacheable."""
+        return self._token(generation_prefix(self.tenant_id, asset_id, generation), lifetime)
+
+    def original_token(self, asset_id: str, lifetime: timedelta = timedelta(days=1)) -> str:
+        return self._token(original_prefix(self.tenant_id, asset_id), lifetime)
+
+    def _token(self, prefix: str, lifetime: timedelta) -> str:
+        day = self.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        return self.edge.grant(prefix, until=day + lifetime + timedelta(days=1))
+
+
+def enter(tenant: Tenant) -> Site:
+    """Bind the current session to the tenant, for the rest of a request."""
+    adapters = ports()
+    bind_tenant(db.session(), tenant.id)
+    tenant = db.session.merge(tenant, load=False) if tenant not in db.session else tenant
+    return Site(
+        tenant=tenant,
+        session=db.session(),
+        blobs=TenantBlobs(tenant.id, adapters),
+        intake=TenantIntake(tenant.id, adapters),
+        media=TenantMedia(tenant.id, adapters),
+        edge=adapters.edge,
+        metrics=adapters.metrics,
+        entitlements=Entitlements(
+            writable=tenant.state is TenantState.ACTIVE, max_upload_bytes=settings().max_upload_bytes
+        ),
+        _ports=adapters,
+    )
+
+
+@contextmanager
+def open_site(tenant_id: str) -> Iterator[Site]:
+    """A Site for a job or a command; commits nothing by itself and leaves the session clean.
+
+    Raises `LookupError` if there is no such tenant.
+    """
+    session = db.session()
+    before = dict(session.info)
+    try:
+        with across_tenants(session, "look up the tenant"):
+            tenant = registry.by_id(session, tenant_id)
+            if tenant is None:
+                raise LookupError(f"no tenant {tenant_id}")
+        session.rollback()
+        yield enter(tenant)
+    finally:
+        session.rollback()
+        session.expunge_all()
+        session.info.clear()
+        session.info.update(before)

@@ -1,0 +1,71 @@
+"""The append-only record of what a tenant used. Billing reads it; nothing changes it."""
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import Index, Numeric, String, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy_utils import ChoiceType
+
+from tenants.db import Base, TenantOwned
+from tenants.names import ID_LENGTH
+
+
+class Meter(enum.Enum):
+    """What is counted, with its unit in the value."""
+
+    UPLOADED = "upload.bytes"
+    PHOTOS = "photo.count"
+    VIDEO_IN = "video_in.seconds"
+    VIDEO_OUT = "video_out.seconds"
+    STORED = "stored.bytes"
+    """Change of what originals take: negative when one is removed."""
+
+
+class UsageEvent(TenantOwned, Base):
+    """`id` is made from what happened (`upload:<asset>`), so that recording the same event twice counts it once."""
+
+    __tablename__ = "usage_events"
+    __table_args__ = (Index("ix_usage_events_window", "tenant_id", "meter", "at"),)
+
+    id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    meter: Mapped[Meter] = mapped_column(ChoiceType(Meter, impl=String(24)))
+    quantity: Mapped[float] = mapped_column(Numeric(20, 6, asdecimal=False))
+    album_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    asset_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    at: Mapped[datetime]
+
+
+def record(
+    session: Session,
+    tenant_id: str,
+    event_id: str,
+    meter: Meter,
+    quantity: float,
+    *,
+    at: datetime,
+    album_id: str | None = None,
+    asset_id: str | None = None,
+) -> bool:
+    """Add one event within the current transaction; False if it was recorded before."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(UsageEvent).values(
+        tenant_id=tenant_id,
+        id=event_id,
+        meter=meter,
+        quantity=quantity,
+        album_id=album_id,
+        asset_id=asset_id,
+        at=at,
+    )
+    result = session.execute(statement.on_conflict_do_nothing())
+    return bool(result.rowcount)  # type: ignore[attr-defined]  # an INSERT's result is a CursorResult
+
+
+def total(session: Session, meter: Meter, start: datetime, end: datetime) -> float:
+    """Sum over [start, end) for the tenant in scope."""
+    events = select(func.sum(UsageEvent.quantity)).where(
+        UsageEvent.meter == meter, UsageEvent.at >= start, UsageEvent.at < end
+    )
+    return float(session.scalar(events) or 0)

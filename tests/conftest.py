@@ -1,0 +1,168 @@
+"""Fixtures for every test: settings in a folder of its own, a migrated database, two tenants and their people.
+
+Alice and Adam belong to tenant `alpha` (owner and viewer), Bob to tenant `beta`. Nothing here is a mock: SQLite on
+disk, blobs in files; a test that needs Redis asks for `redis_url` and gets a real server of its own.
+"""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+
+import wsgi
+from infra.settings import Settings, load
+from tenants import catalog, people, registry
+from tenants.db import db
+from tenants.scope import enter, ports
+
+PASSWORD = "correct horse battery"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with every migration applied, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("migrated")
+    app = wsgi.create_app(load(data_dir=folder))
+    with app.app_context():
+        upgrade(directory=str(Path(wsgi.__file__).parent / "infra/migrations"))
+        db.session.remove()
+        db.engine.dispose()  # The last connection to close writes the log back into the file.
+    return folder / "vitrine.db"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated: Path) -> Settings:
+    shutil.copyfile(migrated, tmp_path / "vitrine.db")
+    return load(data_dir=tmp_path, visibility=5)
+
+
+@pytest.fixture
+def core(settings: Settings) -> Iterator[Flask]:
+    """An app context with database and ports, no routes."""
+    yield from _running(wsgi.core(settings))
+
+
+@pytest.fixture
+def web(settings: Settings, world: "World") -> Iterator[Flask]:
+    yield from _running(wsgi.make_web(settings), push=False)
+
+
+@pytest.fixture
+def upload(settings: Settings, world: "World") -> Iterator[Flask]:
+    yield from _running(wsgi.make_upload(settings), push=False)
+
+
+def _running(app: Flask, *, push: bool = True) -> Iterator[Flask]:
+    with app.app_context():
+        engine = db.engine
+    if push:
+        with app.app_context():
+            yield app
+            db.session.remove()
+    else:
+        yield app
+    engine.dispose()
+
+
+@dataclass(frozen=True)
+class World:
+    """Ids of what `world` made. Hosts are `alpha.localhost` and `beta.localhost`."""
+
+    alpha: str
+    beta: str
+    alice: str
+    adam: str
+    bob: str
+    alpha_album: str
+    alpha_private: str
+    beta_album: str
+
+
+@pytest.fixture
+def world(settings: Settings) -> World:
+    """Two tenants, a public and a private album for alpha, a public one for beta."""
+    app = wsgi.core(settings)
+    ids: dict[str, str] = {}
+    with app.app_context():
+        session, now = db.session(), ports().clock.now()
+        for slug, crowd in (
+            ("alpha", (("alice", people.Role.OWNER), ("adam", people.Role.VIEWER))),
+            ("beta", (("bob", people.Role.OWNER),)),
+        ):
+            tenant = registry.create(session, slug, slug.title(), now=now)
+            site = enter(tenant)
+            ids[slug] = tenant.id
+            for name, role in crowd:
+                member = people.add(site.session, tenant.id, f"{name}@example.com", role, PASSWORD, now=now, name=name)
+                ids[name] = member.id
+            album = catalog.create_album(
+                session, tenant.id, f"{slug} shows", now=now, visibility=catalog.Visibility.PUBLIC
+            )
+            ids[f"{slug}_album"] = album.id
+            if slug == "alpha":
+                ids["alpha_private"] = catalog.create_album(session, tenant.id, "alpha secret", now=now).id
+            session.commit()
+            db.session.remove()
+        db.engine.dispose()
+    return World(**ids)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis server on a free port, for the whole run."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("redis")
+    server = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_port(port)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def wait_for_port(port: int, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+class ManualClock:
+    """A real implementation of the Clock port whose time moves only when told."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()

@@ -1,0 +1,60 @@
+"""The composition root: the apps `web` and `upload`, and the command line (`flask --app wsgi …`)."""
+
+from flask import Flask
+
+from infra import logs, wiring
+from infra.settings import Settings, load
+from tenants.cli import register as register_tenants
+from tenants.db import db, init_app
+
+
+def core(settings: Settings | None = None) -> Flask:
+    """An app with the database and the ports but no routes: what relay, bridge, workers and commands run in."""
+    settings = settings or load()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    logs.configure(settings.log_format)
+    app = Flask("vitrine", static_folder=None, template_folder=None, root_path=str(settings.data_dir))
+    app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
+    app.extensions["vitrine.settings"] = settings
+    init_app(app, settings.database_url)
+    with app.app_context():
+        app.extensions["vitrine.ports"] = wiring.build(settings, db.engine)
+    return app
+
+
+def make_web(settings: Settings | None = None) -> Flask:
+    """Tenant sites and dashboard."""
+    import webapp
+
+    app = core(settings)
+    webapp.init_app(app)
+    return app
+
+
+def make_upload(settings: Settings | None = None) -> Flask:
+    """The upload host."""
+    import uploader
+
+    app = core(settings)
+    uploader.init_app(app)
+    return app
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """What `flask --app wsgi` runs commands in: the web app with every package's commands."""
+    import processor
+    import uploader
+
+    app = make_web(settings)
+    register_tenants(app)
+    uploader.register_commands(app)
+    processor.register_commands(app)
+    return app
+
+
+def __getattr__(name: str) -> Flask:
+    # `gunicorn wsgi:web` and `gunicorn wsgi:upload` build just the app that they serve.
+    makers = {"web": make_web, "upload": make_upload}
+    if name in makers:
+        return makers[name]()
+    raise AttributeError(name)
