@@ -98,11 +98,12 @@ def world(settings: Settings) -> World:
     app = wsgi.core(settings)
     ids: dict[str, str] = {}
     with app.app_context():
-        session, now = db.session(), ports().clock.now()
+        now = ports().clock.now()
         for slug, crowd in (
             ("alpha", (("alice", people.Role.OWNER), ("adam", people.Role.VIEWER))),
             ("beta", (("bob", people.Role.OWNER),)),
         ):
+            session = db.session()
             tenant = registry.create(session, slug, slug.title(), now=now)
             site = enter(tenant)
             ids[slug] = tenant.id
