@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The sample tenant `demo` with an album of real photographs (Debian's mate-backgrounds, see its copyright file) and a
+# video made from them. Called by run.sh; running it again changes nothing.
+set -euo pipefail
+
+photos=/usr/share/backgrounds/mate/nature
+sample=$VITRINE_DATA_DIR/sample
+login=$VITRINE_DATA_DIR/demo-login
+flask() { "$VITRINE_BIN/flask" --app wsgi "$@"; }
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+
+if [ ! -e "$VITRINE_DATA_DIR/sample-done" ]; then
+    say "First run: creating the tenant demo"
+    flask tenants create demo --name "Northlight Studio" --tagline "Landscapes and quiet places" \
+        --accent "#2f6f62" --if-missing >/dev/null
+    if [ ! -e "$login" ]; then
+        (umask 077 && "$VITRINE_BIN/python" -c 'import secrets; print(secrets.token_urlsafe(9))' >"$login")
+    fi
+    VITRINE_MEMBER_PASSWORD=$(cat "$login") flask members add demo owner@demo.example --name "Demo owner" --if-missing >/dev/null
+    mkdir -p "$sample"
+    cp --update "$photos"/*.jpg "$sample/"
+    if [ ! -e "$sample/A walk outside.mp4" ]; then
+        say "Making a short video from the photographs"
+        flask sample-video "$photos" "$sample/A walk outside.mp4"
+    fi
+    say "Importing the sample album"
+    flask import demo "$sample" --album "A year outdoors" --visibility public --originals --wait
+    touch "$VITRINE_DATA_DIR/sample-done"
+fi
+
+origin=http://demo.localhost:$VITRINE_WEB_PORT
+printf '\n    Album       %s/a/a-year-outdoors\n    Dashboard   %s/dashboard/\n    Sign in     owner@demo.example  /  %s\n\n' \
+    "$origin" "$origin" "$(cat "$login")"
