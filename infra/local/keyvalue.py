@@ -24,7 +24,7 @@ class SqlKeyValue:
                 raise ValueError(f"{name}: names and values hold at most {MAX_BYTES} bytes")
         with self._engine.begin() as connection:
             rows = connection.execute(select(table.c.name, table.c.value).where(table.c.item == item).with_for_update())
-            stored = dict(rows.tuples().all())
+            stored = {row.name: row.value for row in rows}
             if expect is not None and stored.get(expect[0]) != expect[1]:
                 raise ConditionFailed(f"{item}: {expect[0]} is not {expect[1]!r}")
             if len({*stored, *attributes}) > MAX_ATTRIBUTES:
@@ -38,7 +38,7 @@ class SqlKeyValue:
     def get(self, item: str) -> dict[str, str]:
         with self._engine.connect() as connection:
             rows = connection.execute(select(table.c.name, table.c.value).where(table.c.item == item))
-            return dict(rows.tuples().all())
+            return {row.name: row.value for row in rows}
 
     def delete(self, item: str) -> None:
         with self._engine.begin() as connection:
