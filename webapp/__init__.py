@@ -1,7 +1,35 @@
 """The web fleet: tenant sites, dashboard, API, embeds."""
 
+from pathlib import Path
+
 from flask import Flask
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from infra.settings import Settings
+from webapp import assets, auth, brand, dashboard, headers, host, limits, problems, site
+
+csrf = CSRFProtect()
 
 
 def init_app(app: Flask) -> None:
-    """Attach every route of the web fleet."""
+    """Attach every route of the web fleet. The order of the hooks matters: host, then session, then CSRF."""
+    settings: Settings = app.extensions["vitrine.settings"]
+    app.template_folder = str(Path(__file__).parent / "templates")
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    if settings.proxies:
+        # X-Forwarded-Host is never believed: the proxy in front passes the real Host header on.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=0, x_port=0, x_prefix=0
+        )
+    problems.init_app(app)
+    host.init_app(app)
+    auth.init_app(app)
+    csrf.init_app(app)
+    limits.init_app(app)
+    headers.init_app(app)
+    assets.init_app(app)
+    brand.init_app(app)
+    site.init_app(app)
+    if hasattr(dashboard, "init_app"):
+        dashboard.init_app(app)

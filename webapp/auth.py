@@ -1,0 +1,147 @@
+"""Who is looking: members by Flask-Login, visitors by the share links that their session opened.
+
+A session names its tenant. On any other host it is nobody's: it is emptied before anything reads it. Nothing in a
+session is believed for longer than a request: members and links are looked up again each time, so a changed password,
+a removed member or a revoked link ends access at once.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property, wraps
+from typing import ParamSpec, TypeVar
+from urllib.parse import quote
+
+from flask import Flask, g, redirect, request, session
+from flask.ctx import _AppCtxGlobals
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, current_user, login_user, logout_user
+from sqlalchemy import select
+
+from infra.errors import Problem
+from infra.settings import Settings
+from tenants import people
+from tenants.people import Member, Role
+from tenants.sharing import Rights, ShareLink, Viewer
+from webapp.problems import prefers_page
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=ResponseReturnValue)
+
+SIGN_IN_PATH = "/dashboard/sign-in"
+SESSION_LIFETIME = timedelta(days=30)
+MOST_LINKS = 40
+"""Share links that one session remembers; the oldest falls out, so the cookie stays below 4 KB."""
+
+login_manager = LoginManager()
+login_manager.session_protection = None  # It ties sessions to addresses, which phones change all day.
+
+
+class _RequestGlobals(_AppCtxGlobals):
+    """`g` with a `viewer` that is worked out when first asked for: media requests never do."""
+
+    @cached_property
+    def viewer(self) -> Viewer:
+        role = current_user.role if current_user.is_authenticated else None
+        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=_grants())
+
+
+def init_app(app: Flask) -> None:
+    settings: Settings = app.extensions["vitrine.settings"]
+    app.config.update(
+        # A `__Host-` cookie is Secure, host-only and for the whole site (RFC 6265bis, 4.1.3.2).
+        SESSION_COOKIE_NAME="__Host-vitrine" if settings.secure_cookies else "vitrine",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_DOMAIN=None,
+        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
+        SESSION_REFRESH_EACH_REQUEST=False,
+        WTF_CSRF_TIME_LIMIT=None,  # As long as the session: a form left open over lunch still works.
+    )
+    app.app_ctx_globals_class = _RequestGlobals
+    app.before_request(_bind_session)
+    login_manager.init_app(app)
+
+
+def _bind_session() -> None:
+    g.pop("viewer", None)
+    if "site" in g and session.get("tenant") not in (None, g.site.tenant_id):
+        session.clear()
+
+
+@login_manager.user_loader  # type: ignore[untyped-decorator]
+def _load_member(session_id: str) -> Member | None:
+    return people.load(g.site.session, session_id, g.site.tenant_id)
+
+
+def sign_in(member: Member) -> None:
+    """Start a member's session. What an earlier session held, its CSRF token included, does not survive."""
+    shares = session.get("shares")
+    session.clear()
+    session["tenant"] = member.tenant_id
+    if shares:
+        session["shares"] = shares
+    session.permanent = True
+    login_user(member)
+    g.pop("viewer", None)
+
+
+def sign_out() -> None:
+    logout_user()
+    session.clear()
+    g.pop("viewer", None)
+
+
+def open_share(link: ShareLink) -> None:
+    """Let this session see what the link opens, for as long as the link and its password stay as they are."""
+    shares = dict(session.get("shares", {}))
+    shares.pop(link.id, None)
+    shares[link.id] = _password_mark(link)
+    session["tenant"] = link.tenant_id
+    session["shares"] = dict(list(shares.items())[-MOST_LINKS:])
+    session.permanent = True
+    g.pop("viewer", None)
+
+
+def holds(link: ShareLink) -> bool:
+    """Whether this session has opened the link, with the password that it has now."""
+    return bool(session.get("shares", {}).get(link.id) == _password_mark(link))
+
+
+def _grants() -> dict[str, Rights]:
+    opened = session.get("shares")
+    if not opened:
+        return {}
+    grants: dict[str, Rights] = {}
+    now = g.site.now()
+    for link in g.site.session.scalars(select(ShareLink).where(ShareLink.id.in_(list(opened)))):
+        if link.is_live(now) and holds(link) and grants.get(link.album_id) is not Rights.DOWNLOAD:
+            grants[link.album_id] = link.rights
+    return grants
+
+
+def _password_mark(link: ShareLink) -> str:
+    return hashlib.sha256((link.password_hash or "").encode()).hexdigest()[:12]
+
+
+def require(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | ResponseReturnValue]]:
+    """Only members with at least `role` get through. Others: people to the sign-in page and back, programs 401;
+    a member whose role is too low gets 403."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R | ResponseReturnValue]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R | ResponseReturnValue:
+            held = g.viewer.role
+            if held is None:
+                if request.method == "GET" and prefers_page():
+                    return redirect(f"{SIGN_IN_PATH}?next={quote(request.full_path.removesuffix('?'))}", 303)
+                raise Problem("sign-in", "Sign in to the dashboard, then try again.")
+            if not held.at_least(role):
+                raise Problem("forbidden", f"This needs the role {role.value} or higher.")
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate

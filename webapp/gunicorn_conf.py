@@ -1,0 +1,29 @@
+"""gunicorn's configuration of the web fleet: `gunicorn -c webapp/gunicorn_conf.py`."""
+
+from typing import Any
+
+from infra.settings import load
+from webapp import assets
+
+_settings = load()
+
+wsgi_app = "wsgi:web"
+bind = f"0.0.0.0:{_settings.web_port}"
+worker_class = "gthread"
+workers = 2
+threads = 8
+preload_app = False  # Each worker opens its own database connections.
+timeout = 60
+graceful_timeout = 30
+keepalive = 15
+max_requests = 20_000
+max_requests_jitter = 2_000
+# Which proxies are believed is for ProxyFix alone to decide (`VITRINE_PROXIES`): gunicorn believes nobody.
+forwarded_allow_ips = ""
+accesslog = None
+errorlog = "-"
+
+
+def on_starting(_server: Any) -> None:
+    """Stop with one clear line rather than serve pages without styles."""
+    assets.require_build()

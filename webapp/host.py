@@ -1,0 +1,79 @@
+"""The Host header to `g.site`, and which transactions of a request may write.
+
+Only the Host header itself names the tenant. A host that names none gets a neutral 404 that shows no brand at all.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask, Response, g, request
+
+from infra.errors import Problem
+from infra.sql import reading
+from tenants import domains
+from tenants.db import db
+from tenants.scope import enter, settings
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+ANY_HOST = frozenset({"healthz"})
+"""Endpoints for the load balancer, which asks by address."""
+
+Environ = dict[str, Any]
+Wsgi = Callable[[Environ, Any], Iterable[bytes]]
+
+
+def init_app(app: Flask) -> None:
+    app.wsgi_app = _ReadOnlyWhenSafe(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(_find_site)
+    app.after_request(_vary_by_host)
+    app.add_url_rule("/healthz", "healthz", _healthz)
+
+
+class _ReadOnlyWhenSafe:
+    """Runs requests of safe methods inside `reading()`, so that page views never queue for SQLite's write lock."""
+
+    def __init__(self, inner: Wsgi) -> None:
+        self._inner = inner
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        with reading(environ["REQUEST_METHOD"] in SAFE_METHODS):
+            return self._inner(environ, start_response)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """A short write transaction of its own inside a safe request, such as counting a visit; commits at the end.
+
+    Whatever the session had loaded is expired by it.
+    """
+    db.session.rollback()
+    with reading(False):
+        yield
+        db.session.commit()
+
+
+def _find_site() -> None:
+    if request.endpoint in ANY_HOST:
+        return
+    session = db.session()
+    with reading():
+        tenant = domains.resolve(session, request.headers.get("Host", ""), settings().base_domain)
+        if tenant is None:
+            raise Problem("not-found")
+        if request.method not in SAFE_METHODS:
+            # The handler begins its own transaction, as a writer, when it has something to write.
+            session.expunge(tenant)
+            session.rollback()
+    g.site = enter(tenant)
+
+
+def _vary_by_host(response: Response) -> Response:
+    response.vary.add("Host")
+    return response
+
+
+def _healthz() -> tuple[str, int, dict[str, str]]:
+    """200 while this process can reach its database."""
+    db.session.connection().exec_driver_sql("SELECT 1")
+    return "ok\n", 200, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}

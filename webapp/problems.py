@@ -1,0 +1,63 @@
+"""Refusals as answers: RFC 9457 documents for programs, a page in the tenant's look for people."""
+
+from typing import Any
+
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from infra.errors import Problem, from_status
+from infra.sql import reading
+from tenants.db import db
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Problem, _answer)
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(HTTPException, _http)
+
+
+def prefers_page() -> bool:
+    """Whether a person is likely to read the answer: browsers name text/html when they navigate, scripts do not."""
+    accepted = request.accept_mimetypes
+    named = any(value.lower() == "text/html" for value, _ in accepted)
+    return named and accepted["text/html"] >= accepted["application/json"]
+
+
+def _csrf(_error: CSRFError) -> Response:
+    return _answer(Problem("bad-request", "The form was open for too long. Go back, reload the page and try again."))
+
+
+def _http(error: HTTPException) -> Response:
+    response = error.get_response()
+    if error.code is None or error.code < 400:
+        return make_response(response)
+    kept = ("Allow", "Retry-After", "Content-Range", "WWW-Authenticate")
+    headers = {name: response.headers[name] for name in kept if name in response.headers}
+    return _answer(Problem(from_status(error.code), headers=headers), status=error.code)
+
+
+def _answer(problem: Problem, *, status: int | None = None) -> Response:
+    db.session.rollback()  # Whatever the handler had begun is not done.
+    status = status or problem.status
+    answer = _page(problem, status) if prefers_page() else _document(problem, status)
+    answer.headers.extend(problem.headers)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.vary.add("Accept")
+    return answer
+
+
+def _document(problem: Problem, status: int) -> Response:
+    answer = jsonify({**problem.document(), "status": status})
+    answer.status_code = status
+    answer.content_type = CONTENT_TYPE
+    return answer
+
+
+def _page(problem: Problem, status: int) -> Response:
+    template = "problem.html" if "site" in g else "problem_neutral.html"
+    shown: dict[str, Any] = {"problem": problem, "status": status}
+    with reading():
+        return make_response(render_template(template, **shown), status)
