@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from infra.ports import BlobInfo, Edge, IntakeWriter, Metrics, Ports
 from infra.settings import Settings
+from infra.sql import reading
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db
 from tenants.names import generation_prefix, original_prefix, tenant_prefix
@@ -35,6 +36,7 @@ class _Scoped:
     """Refuses keys outside the tenant's prefix."""
 
     def __init__(self, tenant_id: str) -> None:
+        self.tenant_id = tenant_id
         self._prefix = tenant_prefix(tenant_id)
 
     def _own(self, key: str) -> str:
@@ -145,7 +147,8 @@ class Site:
 
     @property
     def tenant_id(self) -> str:
-        return self.tenant.id
+        # Not `tenant.id`: after a commit that would read the row again, and so begin a transaction.
+        return self.blobs.tenant_id
 
     def now(self) -> datetime:
         return self._ports.clock.now()
@@ -199,7 +202,7 @@ def open_site(tenant_id: str) -> Iterator[Site]:
     session = db.session()
     before = dict(session.info)
     try:
-        with across_tenants(session, "look up the tenant"):
+        with reading(), across_tenants(session, "look up the tenant"):
             tenant = registry.by_id(session, tenant_id)
             if tenant is None:
                 raise LookupError(f"no tenant {tenant_id}")
