@@ -41,11 +41,13 @@ def make_upload(settings: Settings | None = None) -> Flask:
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """What `flask --app wsgi` runs commands in: the web app with every package's commands."""
+    """What `flask --app wsgi` runs commands in: every package's commands and tables, no routes."""
+    # Imported for their tables as well: migrations compare the models with the database.
     import processor
     import uploader
+    from tenants import catalog, domains, outbox, people, registry, sharing, usage  # noqa: F401
 
-    app = make_web(settings)
+    app = core(settings)
     register_tenants(app)
     uploader.register_commands(app)
     processor.register_commands(app)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from email_validator import EmailNotValidError, validate_email
 from flask_login import UserMixin
 from sqlalchemy import String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -76,10 +77,10 @@ def add(
     session: Session, tenant_id: str, email: str, role: Role, password: str, *, now: datetime, name: str = ""
 ) -> Member:
     """Raises `Problem` for a malformed or taken address, or a weak password."""
-    address = email.strip().lower()
-    local, at, host = address.partition("@")
-    if not (local and at and "." in host + "." and host) or len(address) > 254 or any(c.isspace() for c in address):
-        raise Problem("invalid", f"{email!r} is not an e-mail address.")
+    try:
+        address = validate_email(email.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise Problem("invalid", f"{email!r} is not an e-mail address: {error}", field="email") from None
     if by_email(session, address) is not None:
         raise Problem("conflict", f"{address} is already a member.")
     member = Member(

@@ -143,6 +143,26 @@ def upgrade() -> None:
         batch_op.create_index('ix_assets_sha256', ['tenant_id', 'sha256'], unique=False)
         batch_op.create_index('ix_assets_state', ['state', 'leased_until'], unique=False)
 
+    op.create_table('share_links',
+    sa.Column('tenant_id', sa.String(length=26), nullable=False),
+    sa.Column('id', sa.String(length=26), nullable=False),
+    sa.Column('album_id', sa.String(length=26), nullable=False),
+    sa.Column('label', sa.String(length=120), nullable=False),
+    sa.Column('token_sha256', sa.String(length=64), nullable=False),
+    sa.Column('rights', sa.String(length=10), nullable=False),
+    sa.Column('password_hash', sa.String(length=200), nullable=True),
+    sa.Column('expires_at', infra.sql.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('revoked_at', infra.sql.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('visits', sa.Integer(), nullable=False),
+    sa.Column('created_at', infra.sql.UtcDateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id', 'album_id'], ['albums.tenant_id', 'albums.id'], name=op.f('fk_share_links_tenant_id_album_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_share_links_tenant_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_share_links')),
+    sa.UniqueConstraint('token_sha256', name=op.f('uq_share_links_token_sha256'))
+    )
+    with op.batch_alter_table('share_links', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_share_links_album_id'), ['album_id'], unique=False)
+
     op.create_table('renditions',
     sa.Column('tenant_id', sa.String(length=26), nullable=False),
     sa.Column('asset_id', sa.String(length=26), nullable=False),
@@ -203,6 +223,10 @@ def downgrade() -> None:
     op.drop_table('metric_points')
     op.drop_table('kv_attributes')
     op.drop_table('renditions')
+    with op.batch_alter_table('share_links', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_share_links_album_id'))
+
+    op.drop_table('share_links')
     with op.batch_alter_table('assets', schema=None) as batch_op:
         batch_op.drop_index('ix_assets_state')
         batch_op.drop_index('ix_assets_sha256')

@@ -1,0 +1,55 @@
+"""Settings: defaults, derived values and mistakes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from infra.settings import Settings, SettingsError, load
+
+
+def test_defaults_make_a_working_machine(tmp_path: Path) -> None:
+    settings = load(data_dir=tmp_path)
+    assert settings.database_url == f"sqlite:///{tmp_path}/vitrine.db"
+    assert settings.upload_url == "http://upload.localhost:8001"
+    assert settings.site_url("demo.localhost") == "http://demo.localhost:8000"
+    assert settings.secure_cookies
+
+
+def test_the_made_secret_survives_a_restart_and_is_private(tmp_path: Path) -> None:
+    first = load(data_dir=tmp_path).secret_key.get_secret_value()
+    assert len(first) >= 32
+    assert load(data_dir=tmp_path).secret_key.get_secret_value() == first
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_every_mistake_gets_a_line_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_WEB_PORT", "99999")
+    monkeypatch.setenv("VITRINE_BLOBS", "floppy")
+    monkeypatch.setenv("VITRINE_WORKERS", "many")
+    with pytest.raises(SettingsError) as caught:
+        load(data_dir=tmp_path)
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.partition(":")[0] for line in lines] == ["VITRINE_BLOBS", "VITRINE_WEB_PORT", "VITRINE_WORKERS"]
+
+
+def test_a_short_secret_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="32 characters"):
+        load(data_dir=tmp_path, secret_key="short")
+
+
+def test_a_proxy_in_front_shows_in_public_addresses(tmp_path: Path) -> None:
+    settings = load(data_dir=tmp_path, scheme="https", public_port=443, base_domain="example.com")
+    assert settings.site_url("demo.example.com") == "https://demo.example.com"
+    assert settings.upload_url == "https://upload.example.com"
+
+
+def test_settings_are_frozen(tmp_path: Path) -> None:
+    settings = load(data_dir=tmp_path)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.workers = 3  # type: ignore[misc]  # that is the point
+
+
+def test_the_documentation_lists_every_setting() -> None:
+    documented = set(re.findall(r"^\| `VITRINE_(\w+)`", Path("docs/settings.md").read_text(), re.MULTILINE))
+    assert documented == {name.upper() for name in Settings.model_fields}
