@@ -1,0 +1,98 @@
+"""One photo: from the uploaded file to renditions, placeholder and facts.
+
+The order is by what a visitor waits for. JPEG of all widths takes about a quarter of the work and shows everywhere,
+so it is published first; the modern format and an animation follow.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from processor.steps.photo_animation import animate
+from processor.steps.photo_colour import to_srgb, upright
+from processor.steps.photo_decode import Picture, decode
+from processor.steps.photo_encode import JPEG, MODERN, Format, encode
+from processor.steps.photo_header import Header, blaming_the_file, read_header
+from processor.steps.photo_metadata import details_of
+from processor.steps.photo_placeholder import placeholder
+from processor.steps.photo_resize import ladder, resized, shrink
+from processor.steps.sniff import kind_of
+from processor.task import Facts, Made, Rejected, Task
+from tenants.catalog import Kind
+
+Step = Callable[[Picture], Picture]
+
+PIPELINE: Sequence[Step] = (shrink, to_srgb, upright)
+"""From the decoded original to the largest rendition."""
+
+
+def process(task: Task) -> None:
+    """Renditions in JPEG, published; then in the modern format (and the animation), published.
+
+    Raises `Rejected` for a file that is not a photo, is damaged or too large.
+    """
+    kind, content_type = kind_of(task.original)
+    if kind is not Kind.PHOTO:
+        raise Rejected("This is a video, not a photo.")
+    header = read_header(task.original, content_type, task.max_pixels)
+    task.progress(5, "decoding")
+    with blaming_the_file():
+        rungs = develop(header)
+    task.progress(20, "jpeg")
+    write(task, rungs, JPEG)
+    facts = _facts(header, rungs[0])
+    task.publish(facts)
+    task.progress(35, MODERN.suffix)
+    write(task, rungs, MODERN)
+    if header.frames > 1 and content_type in ("image/gif", "image/webp"):
+        task.progress(80, "animation")
+        _write_animation(task, header)
+    task.publish(facts)
+
+
+def develop(header: Header) -> list[Picture]:
+    """The picture at each width of its ladder, smallest first, upright and in sRGB.
+
+    One decode; each width is made from the next larger one.
+    """
+    picture = decode(header)
+    for step in PIPELINE:
+        picture = step(picture)
+    rungs = [picture]
+    for width, height in reversed(ladder(*header.shown)[:-1]):
+        picture = replace(picture, pixels=resized(picture.pixels, width, height).copy_memory())
+        rungs.insert(0, picture)
+    return rungs
+
+
+def write(task: Task, rungs: Iterable[Picture], form: Format) -> None:
+    """Encode and put every rung in one format."""
+    for picture in rungs:
+        pixels = picture.pixels
+        name = f"w{pixels.width}.{form.suffix}"
+        path = task.scratch / name
+        encode(pixels, form, path)
+        task.put(Made(name, path, form.content_type, pixels.width, pixels.height))
+
+
+def _write_animation(task: Task, header: Header) -> None:
+    path = task.scratch / "animated.webp"
+    with blaming_the_file():
+        width, height = animate(header, path)
+    task.put(Made(path.name, path, "image/webp", width, height))
+
+
+def _facts(header: Header, smallest: Picture) -> Facts:
+    details = details_of(header)
+    sketch = placeholder(smallest.pixels)
+    width, height = header.shown
+    return Facts(
+        kind=Kind.PHOTO,
+        content_type=header.content_type,
+        width=width,
+        height=height,
+        taken_at=details.taken_at,
+        taken_offset=details.taken_offset,
+        thumbhash=sketch.thumbhash,
+        dominant=sketch.dominant,
+        media=details.media,
+    )

@@ -1,0 +1,104 @@
+"""First look at a photo: dimensions, frames, profile and EXIF from its header, and the caps. No pixel is decoded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pillow_heif
+
+from processor.steps.photo_vips import pyvips
+from processor.task import Rejected
+
+MAX_SIDE = 65_500
+"""What libjpeg can hold; no camera and no scanner comes close."""
+MAX_FRAMES = 3_000
+PROFILE_LIMIT = 4 * 1024 * 1024
+
+pillow_heif.options.DECODE_THREADS = 1
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the file says about itself. `width` and `height` are as stored; `orientation` (EXIF, 1 to 8) comes after.
+
+    HEIC and AVIF turn their pictures by boxes of their own (ISO/IEC 23008-12 6.5), which the decoders obey, so theirs
+    is always 1. `frames` is 1 for a still.
+    """
+
+    path: Path
+    content_type: str
+    width: int
+    height: int
+    frames: int = 1
+    orientation: int = 1
+    profile: bytes | None = None
+    exif: bytes | None = None
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height after orientation."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+
+@contextmanager
+def blaming_the_file() -> Iterator[None]:
+    """What decoders raise inside becomes `Rejected`; failures of the machine (memory, disk) pass."""
+    try:
+        yield
+    except (pyvips.Error, ValueError, EOFError, RuntimeError, SyntaxError) as error:
+        raise Rejected("The photo is damaged or incomplete. Try to copy it again from where it came.") from error
+
+
+def read_header(path: Path, content_type: str, max_pixels: int) -> Header:
+    """The header, if width x height x frames stays within `max_pixels`, else `Rejected`."""
+    with blaming_the_file():
+        header = _read_heic(path) if content_type == "image/heic" else _read_vips(path, content_type)
+    _check(header, max_pixels)
+    return header
+
+
+def _read_heic(path: Path) -> Header:
+    image = pillow_heif.open_heif(path, convert_hdr_to_8bit=True)
+    width, height = image.size
+    profile = image.info.get("icc_profile")
+    return Header(path, "image/heic", width, height, profile=profile, exif=image.info.get("exif"))
+
+
+def _read_vips(path: Path, content_type: str) -> Header:
+    image = pyvips.Operation.call(loader_of(content_type), str(path), access="sequential")
+
+    def field(name: str) -> bytes | None:
+        return image.get(name) if image.get_typeof(name) else None
+
+    orientation = image.get("orientation") if image.get_typeof("orientation") else 1
+    if content_type == "image/avif" or not 1 <= orientation <= 8:
+        orientation = 1
+    return Header(
+        path,
+        content_type,
+        image.width,
+        image.height,
+        frames=image.get("n-pages") if image.get_typeof("n-pages") else 1,
+        orientation=orientation,
+        profile=field("icc-profile-data"),
+        exif=field("exif-data"),
+    )
+
+
+def loader_of(content_type: str) -> str:
+    """The name of the libvips operation that reads this type from a file."""
+    return {"image/avif": "heifload"}.get(content_type, content_type.removeprefix("image/") + "load")
+
+
+def _check(header: Header, max_pixels: int) -> None:
+    width, height, frames = header.width, header.height, header.frames
+    if width < 1 or height < 1:
+        raise Rejected("The photo has no pixels.")
+    if max(width, height) > MAX_SIDE:
+        raise Rejected(f"The photo claims {width} x {height} pixels; a side may have {MAX_SIDE:,} at most.")
+    if frames > MAX_FRAMES:
+        raise Rejected(f"The file has {frames:,} frames; {MAX_FRAMES:,} are accepted at most.")
+    if width * height * frames > max_pixels:
+        claim = f"{width} x {height} pixels" + (f" x {frames} frames" if frames > 1 else "")
+        raise Rejected(f"The photo is {claim}, more than the {max_pixels // 1_000_000} megapixels accepted.")
