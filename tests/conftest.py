@@ -45,8 +45,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, migrated: Path) -> Settings:
-    shutil.copyfile(migrated, tmp_path / "vitrine.db")
+def settings(tmp_path: Path, populated: tuple[Path, "World"]) -> Settings:
+    """A data folder of the test's own; its database has `world` in it."""
+    shutil.copyfile(populated[0], tmp_path / "vitrine.db")
     return load(data_dir=tmp_path, visibility=5)
 
 
@@ -93,9 +94,17 @@ class World:
 
 
 @pytest.fixture
-def world(settings: Settings) -> World:
+def world(populated: tuple[Path, World]) -> World:
     """Two tenants, a public and a private album for alpha, a public one for beta."""
-    app = wsgi.core(settings)
+    return populated[1]
+
+
+@pytest.fixture(scope="session")
+def populated(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
+    """A database file with `world` in it. Made once, since hashing passwords is slow on purpose."""
+    folder = tmp_path_factory.mktemp("populated")
+    shutil.copyfile(migrated, folder / "vitrine.db")
+    app = wsgi.core(load(data_dir=folder))
     ids: dict[str, str] = {}
     with app.app_context():
         now = ports().clock.now()
@@ -119,7 +128,7 @@ def world(settings: Settings) -> World:
             session.commit()
             db.session.remove()
         db.engine.dispose()
-    return World(**ids)
+    return folder / "vitrine.db", World(**ids)
 
 
 @pytest.fixture(scope="session")
