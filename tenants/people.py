@@ -120,3 +120,30 @@ def load(session: Session, session_id: str, tenant_id: str) -> Member | None:
         return None
     member = session.get(Member, (tenant_id, member_id))
     return member if member is not None and secrets.compare_digest(member.session_key, key) else None
+
+
+def end_sessions(member: Member) -> None:
+    """Sign the member out everywhere."""
+    member.session_key = secrets.token_hex(16)
+
+
+def change_role(session: Session, member: Member, role: Role) -> None:
+    """Raises `Problem("conflict")` if it would leave the tenant without an owner."""
+    if role is not Role.OWNER:
+        _spare(session, member)
+    member.role = role
+
+
+def remove(session: Session, member: Member) -> None:
+    """The member and their sessions are gone. Raises `Problem("conflict")` for the last owner."""
+    _spare(session, member)
+    session.delete(member)
+
+
+def _spare(session: Session, member: Member) -> None:
+    if member.role is not Role.OWNER:
+        return
+    # Locked on PostgreSQL, so that two owners who demote each other at once take turns.
+    owners = session.scalars(select(Member).where(Member.role == Role.OWNER).order_by(Member.id).with_for_update())
+    if [owner.id for owner in owners] == [member.id]:
+        raise Problem("conflict", "This is the last owner. Make someone else an owner first.")

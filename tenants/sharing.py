@@ -99,6 +99,11 @@ def find_link(session: Session, token: str) -> ShareLink | None:
     return session.scalar(select(ShareLink).where(ShareLink.token_sha256 == digest))
 
 
+def is_token_of(link: ShareLink, token: str) -> bool:
+    """Whether the token opens this link; one derived from a newer secret than the link's does not."""
+    return hmac.compare_digest(hashlib.sha256(token.encode()).hexdigest(), link.token_sha256)
+
+
 def opens(link: ShareLink, password: str) -> bool:
     return link.password_hash is None or verify_password(link.password_hash, password)
 
