@@ -14,6 +14,7 @@ TABLE: dict[str, tuple[int, str]] = {
     "forbidden": (403, "That is not allowed for your account"),
     "not-found": (404, "There is nothing here"),
     "wrong-method": (405, "That method is not allowed here"),
+    "timeout": (408, "The request took too long to arrive"),
     "conflict": (409, "That does not fit what is stored"),
     "offset-conflict": (409, "The offset is not where the upload stands"),
     "gone": (410, "This has expired or was removed"),
