@@ -102,6 +102,9 @@ class TenantIntake(_Scoped):
     def discard(self, key: str) -> None:
         self._store.discard(self._own(key))
 
+    def leftovers(self, prefix: str) -> Iterator[str]:
+        return self._store.leftovers(self._own(prefix))
+
 
 class TenantMedia:
     """Media attributes, for one tenant's assets."""

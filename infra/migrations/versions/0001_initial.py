@@ -163,6 +163,36 @@ def upgrade() -> None:
     with op.batch_alter_table('share_links', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_share_links_album_id'), ['album_id'], unique=False)
 
+    op.create_table('uploads',
+    sa.Column('tenant_id', sa.String(length=26), nullable=False),
+    sa.Column('id', sa.String(length=26), nullable=False),
+    sa.Column('album_id', sa.String(length=26), nullable=False),
+    sa.Column('asset_id', sa.String(length=26), nullable=False),
+    sa.Column('stored_as', sa.String(length=26), nullable=False),
+    sa.Column('filename', sa.String(length=255), nullable=False),
+    sa.Column('declared_type', sa.String(length=100), nullable=False),
+    sa.Column('declared_sha256', sa.String(length=64), nullable=True),
+    sa.Column('metadata_header', sa.Text(), nullable=False),
+    sa.Column('part', sa.String(length=8), nullable=False),
+    sa.Column('parts', sa.JSON(), nullable=False),
+    sa.Column('length', sa.BigInteger(), nullable=True),
+    sa.Column('offset', sa.BigInteger(), nullable=False),
+    sa.Column('max_bytes', sa.BigInteger(), nullable=False),
+    sa.Column('state', sa.String(length=10), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=True),
+    sa.Column('duplicate_of', sa.String(length=26), nullable=True),
+    sa.Column('lease_token', sa.String(length=32), nullable=True),
+    sa.Column('lease_holder', sa.String(length=64), nullable=False),
+    sa.Column('lease_until', infra.sql.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('created_at', infra.sql.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', infra.sql.UtcDateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id', 'album_id'], ['albums.tenant_id', 'albums.id'], name=op.f('fk_uploads_tenant_id_album_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_uploads_tenant_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_uploads'))
+    )
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.create_index('ix_uploads_sweep', ['state', 'expires_at'], unique=False)
+
     op.create_table('renditions',
     sa.Column('tenant_id', sa.String(length=26), nullable=False),
     sa.Column('asset_id', sa.String(length=26), nullable=False),
@@ -223,6 +253,10 @@ def downgrade() -> None:
     op.drop_table('metric_points')
     op.drop_table('kv_attributes')
     op.drop_table('renditions')
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.drop_index('ix_uploads_sweep')
+
+    op.drop_table('uploads')
     with op.batch_alter_table('share_links', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_share_links_album_id'))
 

@@ -1,0 +1,152 @@
+"""From an upload whose bytes are all there to an asset.
+
+The original is sealed under its final key first, then one transaction writes the asset, its outbox row and its usage.
+A crash between the two leaves an upload in RECEIVED; whoever finishes it next (a client's HEAD, the sweep) comes to the
+same asset id, the same key and the same usage events, so nothing is made or counted twice.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import select
+
+from infra.errors import BlobExists, Problem
+from tenants import catalog, outbox
+from tenants.catalog import Album, Asset
+from tenants.names import original_key
+from tenants.scope import Site
+from tenants.usage import Meter
+from uploader import locks, offload
+from uploader.locks import Lease
+from uploader.session import Part, Upload, UploadState, bury, expiry
+
+log = structlog.get_logger(__name__)
+
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Finished:
+    """`duplicate_of` is an older asset of the tenant with the same bytes."""
+
+    asset_id: str
+    duplicate_of: str | None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    asset_id: str
+    length: int
+    declared_sha256: str | None
+
+
+def finish(site: Site, lease: Lease, sha256: str | None) -> Finished:
+    """Make the asset. `sha256` is of all stored bytes, None to have them read. The caller holds the lease.
+
+    Raises `Problem` if the file cannot become an asset (its declared SHA-256 differs, its album is gone); the upload
+    is a tombstone then. Raises `LeaseLost`, `StorageFull`.
+    """
+    facts = offload.database(_facts, site, lease)
+    if sha256 is None:
+        offload.database(locks.extend, site, lease, facts.length)
+        sha256 = offload.call(offload.BYTES, digest, site, lease.key, facts.length)
+    if facts.declared_sha256 not in (None, sha256):
+        _give_up(site, lease)
+        raise Problem("checksum-mismatch", "The file differs from the SHA-256 it was announced with. Send it again.")
+    original = original_key(site.tenant_id, facts.asset_id, sha256)
+    offload.call(
+        offload.BYTES, site.intake.seal, lease.key, facts.length, original, content_type="application/octet-stream"
+    )
+    try:
+        finished = offload.database(_commit, site, lease, sha256)
+    except Problem:
+        _give_up(site, lease)
+        offload.call(offload.BYTES, site.blobs.delete, original)
+        raise
+    offload.call(offload.BYTES, site.intake.discard, lease.key)
+    return finished
+
+
+def digest(site: Site, key: str, length: int) -> str:
+    """SHA-256 of stored bytes, in constant memory; hex."""
+    running = hashlib.sha256()
+    with site.intake.read(key, length) as stream:
+        while chunk := stream.read(_CHUNK):
+            running.update(chunk)
+    return running.hexdigest()
+
+
+def _facts(site: Site, lease: Lease) -> _Facts:
+    upload = locks.held(site, lease)
+    return _Facts(upload.asset_id, upload.offset, upload.declared_sha256)
+
+
+def _commit(site: Site, lease: Lease, sha256: str) -> Finished:
+    upload = locks.held(site, lease)
+    if upload.state is UploadState.FINISHED:
+        return Finished(upload.asset_id, upload.duplicate_of)
+    album = catalog.album_by_id(site.session, site.tenant_id, upload.album_id)
+    if album is None:
+        raise Problem("gone", "The album was removed while the file was on its way.")
+    asset = add(site, album, upload.asset_id, upload.filename, sha256, upload.offset)
+    site.use(f"upload:{asset.id}", Meter.UPLOADED, asset.size, album_id=album.id, asset_id=asset.id)
+    upload.state = UploadState.FINISHED
+    upload.sha256 = sha256
+    upload.duplicate_of = asset.duplicate_of
+    locks.let_go(upload)
+    upload.expires_at = expiry(site.now())
+    finished = Finished(asset.id, asset.duplicate_of)
+    site.session.commit()
+    return finished
+
+
+def add(site: Site, album: Album, asset_id: str, filename: str, sha256: str, size: int) -> Asset:
+    """The asset, the message that has it processed, and what it takes, within the current transaction."""
+    asset = catalog.add_asset(
+        site.session, album, asset_id=asset_id, filename=filename, sha256=sha256, size=size, now=site.now()
+    )
+    site.enqueue(outbox.media_job(site.tenant_id, asset.id))
+    site.use(f"stored:{asset.id}", Meter.STORED, size, album_id=album.id, asset_id=asset.id)
+    return asset
+
+
+def reuse(site: Site, album: Album, asset_id: str, filename: str, sha256: str) -> Finished | None:
+    """A new asset from an original that the tenant has already; None if it has none. Commits."""
+    twin = known(site, [sha256]).get(sha256)
+    if twin is None:
+        return None
+    size, album_id, source = twin.size, album.id, original_key(site.tenant_id, twin.id, sha256)
+    site.session.rollback()  # Copying takes its time: no transaction meanwhile.
+    try:
+        site.blobs.copy(source, original_key(site.tenant_id, asset_id, sha256))
+    except BlobExists:
+        log.info("original was copied before", asset=asset_id)
+    target = catalog.album_by_id(site.session, site.tenant_id, album_id)
+    if target is None:
+        site.blobs.delete(original_key(site.tenant_id, asset_id, sha256))
+        raise Problem("gone", "The album was removed meanwhile.")
+    asset = add(site, target, asset_id, filename, sha256, size)
+    finished = Finished(asset.id, asset.duplicate_of)
+    site.session.commit()
+    return finished
+
+
+def known(site: Site, hashes: list[str]) -> dict[str, Asset]:
+    """The oldest living asset of the tenant for each SHA-256 that it has."""
+    statement = select(Asset).where(Asset.sha256.in_(hashes), Asset.deleted_at.is_(None)).order_by(Asset.id.desc())
+    return {asset.sha256: asset for asset in site.session.scalars(statement)}
+
+
+def _give_up(site: Site, lease: Lease) -> None:
+    def commit() -> None:
+        bury(locks.held(site, lease), site.now())
+        site.session.commit()
+
+    offload.database(commit)
+    offload.call(offload.BYTES, site.intake.discard, lease.key)
+
+
+def is_unfinished(upload: Upload) -> bool:
+    """All bytes are there but the asset is not: the process that took the last ones was killed."""
+    return upload.state is UploadState.RECEIVED and upload.part is not Part.PARTIAL

@@ -1,0 +1,28 @@
+"""gunicorn for the upload host: `gunicorn -c uploader/gunicorn_conf.py wsgi:upload`.
+
+Flags on the command line win over this file (`--bind`, `--workers`). The file comes up to gunicorn as a module, so
+each name below is one of its settings.
+"""
+
+from infra.settings import load
+from uploader.rawbody import prepare_request
+
+bind = f"0.0.0.0:{load().upload_port}"
+
+# One event loop a process: hundreds of slow uploads cost a greenlet each. More processes use more cores.
+worker_class = "gevent"
+workers = 1
+worker_connections = 2000
+
+# Hands `Expect: 100-continue` to the app, and the request to the code that refuses bodies.
+pre_request = prepare_request
+
+# A phone on a train keeps its connection between two chunks.
+keepalive = 20
+# The worker's own heartbeat, not a limit on requests.
+timeout = 60
+# On SIGTERM running requests get so long, then they end with what has arrived committed, and clients resume.
+graceful_timeout = 10
+
+accesslog = None
+proc_name = "vitrine-upload"

@@ -1,0 +1,94 @@
+"""Where blocking work runs, so that gevent's event loop never waits for a disk, a hash or a database lock.
+
+Under gevent there are two lanes of native threads: BYTES for hashing and file writes, which release the interpreter
+lock, and DATABASE. Everything that a request does with its session runs in the DATABASE lane: with SQLite it is one
+thread, so that two transactions of one process can never wait for each other while one of them holds the write lock.
+Without gevent (tests, the command line, other servers) work simply runs where it is asked for.
+"""
+
+import contextvars
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from gevent import get_hub, monkey
+from gevent.threadpool import ThreadPool
+
+from tenants.db import db
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+BYTES = "bytes"
+DATABASE = "database"
+
+_BYTES_THREADS = 8
+_POSTGRES_THREADS = 8
+
+
+class Pending(Generic[R]):
+    """A call under way. `get` waits for it and returns or raises what it did."""
+
+    def __init__(self, outcome: Any) -> None:
+        self._outcome = outcome
+
+    def wait(self) -> None:
+        if not isinstance(self._outcome, tuple):
+            self._outcome.wait()
+
+    def get(self) -> R:
+        outcome = self._outcome if isinstance(self._outcome, tuple) else self._outcome.get()
+        value, error = outcome
+        if error is not None:
+            raise error
+        return cast(R, value)
+
+
+def start(lane: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Pending[R]:
+    """Begin a call in a lane, with the caller's context (the app, the request)."""
+
+    def call() -> R:
+        return function(*args, **kwargs)
+
+    if not monkey.is_module_patched("threading"):
+        return Pending(_outcome(call))
+    return Pending(_pool(lane).spawn(contextvars.copy_context().run, _outcome, call))
+
+
+def call(lane: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a call in a lane and wait for it; other greenlets go on meanwhile."""
+    return start(lane, function, *args, **kwargs).get()
+
+
+def database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a call that uses the session; on return the session holds no connection."""
+    return start_database(function, *args, **kwargs).get()
+
+
+def start_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Pending[R]:
+    def call() -> R:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            db.session.rollback()
+
+    return start(DATABASE, call)
+
+
+def _outcome(call: Callable[[], R]) -> tuple[R | None, BaseException | None]:
+    # The error travels as a value: gevent would print the traceback of every refused request otherwise.
+    try:
+        return call(), None
+    except Exception as error:
+        return None, error
+
+
+def _pool(lane: str) -> ThreadPool:
+    if lane == DATABASE:
+        return _lane(lane, 1 if db.engine.dialect.name == "sqlite" else _POSTGRES_THREADS)
+    return _lane(lane, _BYTES_THREADS)
+
+
+@cache
+def _lane(lane: str, threads: int) -> ThreadPool:
+    return ThreadPool(threads, hub=get_hub())

@@ -1,0 +1,190 @@
+"""Bytes of one request into the intake: received here, hashed and written in a native thread at the same time.
+
+Two buffers take turns, and only while there are bytes in hand: an upload that waits for its client holds none. So a
+fast upload takes 2 MiB, and hundreds of slow ones hardly anything.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from infra.errors import Problem, StorageFull
+from infra.ports import IntakeWriter
+from uploader import hashes, offload
+from uploader.locks import Lease
+from uploader.protocol import Checksum
+from uploader.rawbody import IDLE_SECONDS, Body, Disconnected, Stalled
+
+log = structlog.get_logger(__name__)
+
+BUFFER = 1024 * 1024
+INLINE = 64 * 1024  # So few bytes are hashed and written faster than a thread can be asked to do it.
+RECORD_BYTES = 16 * 1024 * 1024
+RECORD_SECONDS = 2.0
+_SPARE_BUFFERS = 16
+
+_spare: list[bytearray] = []
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """`offset` is committed. `sha256` is of everything up to it, where this process has seen it all.
+
+    `trouble` says why the body ended early, None if it did not.
+    """
+
+    offset: int
+    sha256: str | None
+    trouble: Problem | Disconnected | None = None
+
+
+class Receiver:
+    """Moves one body into one writer. Its caller holds the lease."""
+
+    def __init__(self, lease: Lease, writer: IntakeWriter, record: Callable[[int], None], checksum: Checksum | None):
+        self._lease = lease
+        self._writer = writer
+        self._record = record
+        self._offset = self._committed = lease.offset
+        self._checksum = checksum
+        self._check = checksum.hasher() if checksum else None
+        self._running = hashes.take(lease.key, lease.offset)
+        self._before = self._running.copy() if checksum and self._running else None
+        self._job: offload.Pending[None] | None = None
+        self._lent: bytearray | None = None
+        self._note: offload.Pending[None] | None = None
+        self._noted_at = time.monotonic()
+        self._noted = lease.offset
+
+    def run(self, body: Body) -> Arrived:
+        """What a client or a disk does wrong is in the result, never raised. Raises `LeaseLost`."""
+        trouble: Problem | Disconnected | None = None
+        try:
+            self._pump(body)
+            self._settle()
+        except Disconnected as gone:
+            trouble = gone
+        except Stalled:
+            trouble = Problem("timeout", "Nothing arrived for a while. Resume from the offset.")
+        except StorageFull:
+            log.error("no room for an upload", upload=self._lease.upload_id)
+            trouble = _no_room()
+            self._running = None  # How much of the last buffer was written is not known here.
+        finally:
+            # Whatever ends this request, no thread may go on using its writer or its session.
+            with contextlib.suppress(Exception):
+                self._settle()
+            if self._note is not None:
+                self._note.wait()
+        return self._finish(trouble)
+
+    def _pump(self, body: Body) -> None:
+        while body.left:
+            self._await_bytes(body)
+            buffer = _spare.pop() if _spare else bytearray(BUFFER)
+            count = _fill(body, memoryview(buffer))
+            self._hand_over(buffer, count)
+            self._record_if_due()
+
+    def _await_bytes(self, body: Body) -> None:
+        """Wait without a buffer; meanwhile write down what came before. Raises `Stalled`."""
+        idle = 0.0
+        while not body.wait(RECORD_SECONDS):
+            idle += RECORD_SECONDS
+            if idle >= IDLE_SECONDS:
+                raise Stalled
+            self._record_if_due()
+
+    def _hand_over(self, buffer: bytearray, count: int) -> None:
+        self._settle()
+        self._offset += count
+        view = memoryview(buffer)[:count]
+        if count <= INLINE:
+            self._take_in(view)
+            _give_back(buffer)
+        else:
+            self._job, self._lent = offload.start(offload.BYTES, self._take_in, view), buffer
+
+    def _take_in(self, view: memoryview) -> None:
+        self._writer.write(view)
+        if self._running is not None:
+            self._running.update(view)
+        if self._check is not None:
+            self._check.update(view)
+
+    def _settle(self) -> None:
+        """Wait for the thread to be done with the buffer that it has."""
+        job, self._job = self._job, None
+        if job is not None:
+            try:
+                job.get()
+            finally:
+                if self._lent is not None:
+                    _give_back(self._lent)
+                self._lent = None
+
+    def _is_due_to_record(self) -> bool:
+        # Bytes under a checksum count for nothing before the checksum is known to be right.
+        if self._checksum is not None or self._offset == self._noted:
+            return False
+        if self._offset - self._noted >= RECORD_BYTES:
+            return True
+        return time.monotonic() - self._noted_at >= RECORD_SECONDS
+
+    def _record_if_due(self) -> None:
+        """Make durable, then tell the database, without waiting for the latter."""
+        if not self._is_due_to_record():
+            return
+        self._settle()
+        if self._note is not None:
+            self._note.get()
+        self._committed = offload.call(offload.BYTES, self._writer.commit)
+        self._note = offload.start_database(self._record, self._committed)
+        self._noted, self._noted_at = self._committed, time.monotonic()
+
+    def _finish(self, trouble: Problem | Disconnected | None) -> Arrived:
+        """Keep what arrived, as far as it is durable, and say where the upload stands."""
+        try:
+            self._settle()
+            if self._checksum is not None:
+                trouble = trouble or self._verify()
+                if trouble is not None:
+                    hashes.keep(self._lease.key, self._lease.offset, self._before)
+                    return Arrived(self._lease.offset, None, trouble)
+            self._committed = offload.call(offload.BYTES, self._writer.commit)
+        except StorageFull:
+            trouble = trouble or _no_room()
+            self._running = None
+        if self._note is not None:
+            self._note.get()
+        hashes.keep(self._lease.key, self._committed, self._running)
+        return Arrived(self._committed, self._running.hexdigest() if self._running else None, trouble)
+
+    def _verify(self) -> Problem | None:
+        assert self._check is not None and self._checksum is not None
+        if self._check.digest() == self._checksum.digest:
+            return None
+        return Problem("checksum-mismatch", "The bytes of this request were dropped. Send them again.")
+
+
+def _no_room() -> Problem:
+    return Problem("disk-full", "What was acknowledged is kept. Resume later.")
+
+
+def _fill(body: Body, view: memoryview) -> int:
+    """Read what there is now, up to the view's size."""
+    count = 0
+    while count < len(view) and body.left:
+        got = body.read_into(view[count:])
+        if got == 0:
+            break
+        count += got
+    return count
+
+
+def _give_back(buffer: bytearray) -> None:
+    if len(_spare) < _SPARE_BUFFERS:
+        _spare.append(buffer)
