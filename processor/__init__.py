@@ -5,3 +5,6 @@ from flask import Flask
 
 def register_commands(app: Flask) -> None:
     """`bridge`, `worker`, `reconcile`."""
+    from processor import cli
+
+    cli.register(app)

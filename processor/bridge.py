@@ -1,0 +1,292 @@
+"""From the job queue to RQ and back: the only place where a message's life ends.
+
+The bridge holds a message for as long as the work that it asks for: it keeps it invisible, and deletes it when the
+database says that the asset is at its end. Whatever else happens, the message comes back by itself. What to do with a
+message is decided by `verdict`, from the database and from RQ; RQ is asked first, so that a job that has just ended
+cannot look as if it had left the asset behind.
+"""
+
+import enum
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from redis import RedisError
+from sqlalchemy import select, tuple_
+
+from infra.errors import ReceiptExpired
+from infra.ports import JobQueue, Message
+from infra.sql import reading
+from processor import faults
+from processor.dispatch import Dispatch, Fleet
+from processor.giving_up import give_up
+from tenants.catalog import TERMINAL, Asset
+from tenants.db import across_tenants, db
+from tenants.names import is_id
+from tenants.scope import ports, settings
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 1.0
+POLL_SECONDS = 0.5
+REDIS_PAUSE_MAX = 10.0
+_BATCH = 10  # As many as SQS hands out at once.
+_AT_WORK = {"created", "queued", "started", "deferred", "scheduled"}
+
+
+class Verdict(enum.Enum):
+    DELETE = "delete"
+    WAIT = "wait"
+    ENQUEUE = "enqueue"
+    GIVE_BACK = "give back"
+
+
+@dataclass
+class Held:
+    """A received message. Times are of the monotonic clock, in seconds."""
+
+    message: Message
+    beat_at: float
+    job_id: str | None = None
+    adrift_since: float | None = None
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        return self.message.body["tenant"], self.message.body["asset"]
+
+    def adrift(self, now: float, is_so: bool) -> float:
+        """Seconds for which this has been so without a break."""
+        self.adrift_since = (self.adrift_since or now) if is_so else None
+        return now - self.adrift_since if self.adrift_since else 0.0
+
+
+@dataclass(frozen=True)
+class AssetView:
+    """What the database says about an asset that exists and is not deleted."""
+
+    ended: bool
+    leased: bool
+
+
+@dataclass(frozen=True)
+class JobView:
+    """What Redis says about a message's job. `status` is RQ's word, None for a job that it does not know."""
+
+    status: str | None
+    queued: bool
+
+    @property
+    def at_work(self) -> bool:
+        return self.status in _AT_WORK
+
+
+def verdict(asset: AssetView | None, job: JobView | None, lost: bool) -> Verdict:
+    """What to do with a message whose job is `job`, or that has none yet.
+
+    `lost`: its job says that it is at work, but has neither been queued nor held the lease for as long as a lease
+    lasts. A job claims the lease first of all, so its worker died, whatever Redis still says.
+    """
+    if asset is None or asset.ended:
+        return Verdict.DELETE
+    if asset.leased:
+        return Verdict.WAIT
+    if job is None:
+        return Verdict.ENQUEUE
+    return Verdict.WAIT if job.queued or (job.at_work and not lost) else Verdict.GIVE_BACK
+
+
+def is_media_job(body: Any) -> bool:
+    """Whether a message's body is one of ours. Unknown fields are tolerated."""
+    return (
+        isinstance(body, dict)
+        and body.get("kind") == "media"
+        and all(isinstance(body.get(name), str) and is_id(body[name]) for name in ("tenant", "asset"))
+    )
+
+
+@dataclass
+class Bridge:
+    """Run `step` until told to stop, then `close`."""
+
+    queue: JobQueue
+    dispatch: Dispatch
+    visibility: float
+    max_receives: int
+    held: list[Held] = field(default_factory=list)
+    stopping: bool = False
+    _redis_pause: float = 0.0
+    _redis_again_at: float = 0.0
+
+    def run(self) -> None:
+        """Until `stop`."""
+        while not self.stopping:
+            self.step()
+        self.close()
+
+    def stop(self, *_signal: object) -> None:
+        self.stopping = True
+
+    def step(self) -> None:
+        """One turn: look at what is held, receive what there is room for, wait for something to happen."""
+        fleet, statuses = self._ask_redis()
+        self._beat()
+        self._look(fleet, statuses)
+        room = min(_BATCH, self._room(fleet)) if fleet else 0
+        if room > 0:
+            self._receive(room)
+            self._look(fleet, statuses)
+        if self.held or not fleet:
+            self._wait()
+
+    # -- what Redis says --
+
+    def _ask_redis(self) -> tuple[Fleet | None, dict[str, str | None]]:
+        """The fleet and the status of each held job; no fleet while Redis is away."""
+        if time.monotonic() < self._redis_again_at:
+            return None, {}
+        try:
+            statuses = self.dispatch.statuses([held.job_id for held in self.held if held.job_id])
+            fleet = self.dispatch.fleet()
+        except RedisError as error:
+            self._redis_is_away(error)
+            return None, {}
+        self._redis_pause = 0.0
+        return fleet, statuses
+
+    def _redis_is_away(self, error: RedisError) -> None:
+        self._redis_pause = min(max(1.0, self._redis_pause * 2), REDIS_PAUSE_MAX)
+        self._redis_again_at = time.monotonic() + self._redis_pause
+        log.warning("Redis is away", error=str(error), again_in=self._redis_pause)
+
+    def _room(self, fleet: Fleet) -> int:
+        """Messages that workers can start now. What is held counts even where Redis has forgotten it."""
+        return min(fleet.free, fleet.workers - len(self.held))
+
+    def _wait(self) -> None:
+        if self.stopping:
+            return
+        try:
+            if time.monotonic() >= self._redis_again_at:
+                self.dispatch.wait(POLL_SECONDS)
+                return
+        except RedisError as error:
+            self._redis_is_away(error)
+        time.sleep(POLL_SECONDS)
+
+    # -- what is held --
+
+    def _receive(self, room: int) -> None:
+        wait = timedelta() if self.held else timedelta(seconds=IDLE_SECONDS)
+        for message in self.queue.receive(room, visibility=timedelta(seconds=self.visibility), wait=wait):
+            faults.point("receive")
+            if is_media_job(message.body):
+                self.held.append(Held(message, beat_at=time.monotonic() + self.visibility / 3))
+            else:
+                log.error("not a media job, left to become a dead letter", message=message.id, body=message.body)
+                self._give_back(message)
+
+    def _look(self, fleet: Fleet | None, statuses: dict[str, str | None]) -> None:
+        """Decide on every held message. Without Redis, only the end of its work can be known."""
+        assets = look_up([held.subject for held in self.held], ports().clock.now())
+        now = time.monotonic()
+        for held in list(self.held):
+            asset = assets.get(held.subject)
+            job = (
+                JobView(statuses.get(held.job_id), bool(fleet and held.job_id in fleet.queued)) if held.job_id else None
+            )
+            adrift = job is not None and job.at_work and not job.queued and not (asset and asset.leased)
+            lost = held.adrift(now, adrift) >= self.visibility
+            decision = verdict(asset, job, lost)
+            known = fleet is not None and (held.job_id is None or held.job_id in statuses)
+            if known or decision is Verdict.DELETE:
+                self._act(held, decision)
+
+    def _act(self, held: Held, decision: Verdict) -> None:
+        if decision is Verdict.ENQUEUE:
+            self._enqueue(held)
+        elif decision is Verdict.DELETE:
+            faults.point("before-delete")
+            self.queue.delete(held.message.receipt)
+            self.held.remove(held)
+        elif decision is Verdict.GIVE_BACK:
+            log.warning("job lost or failed, giving the message back", message=held.message.id, job=held.job_id)
+            if held.message.receives >= self.max_receives:
+                give_up(*held.subject)
+            self._give_back(held.message)
+            self._forget(held)
+            self.held.remove(held)
+
+    def _enqueue(self, held: Held) -> None:
+        job_id = f"{held.message.id}-{held.message.receives}"
+        try:
+            self.dispatch.put(job_id, held.message)
+        except RedisError as error:
+            self._redis_is_away(error)
+            return
+        held.job_id = job_id
+        faults.point("enqueue")
+
+    def _forget(self, held: Held) -> None:
+        """Tidy up in Redis, where it does not matter if it fails."""
+        try:
+            if held.job_id:
+                self.dispatch.forget(held.job_id)
+        except RedisError as error:
+            self._redis_is_away(error)
+
+    def _give_back(self, message: Message) -> None:
+        """Visible again after a pause that doubles with each receive."""
+        pause = min(2.0 ** (message.receives - 1), self.visibility)
+        try:
+            self.queue.extend(message.receipt, timedelta(seconds=pause))
+        except ReceiptExpired:
+            log.info("the message was received by someone else meanwhile", message=message.id)
+
+    def _beat(self) -> None:
+        """Keep invisible what is held, every third of the visibility timeout."""
+        now = time.monotonic()
+        for held in [held for held in self.held if held.beat_at <= now]:
+            try:
+                self.queue.extend(held.message.receipt, timedelta(seconds=self.visibility))
+                held.beat_at = now + self.visibility / 3
+            except ReceiptExpired:
+                log.warning("a message was received by someone else", message=held.message.id)
+                self.held.remove(held)
+
+    def close(self) -> None:
+        """Hand back what no worker has started. What runs, runs on; its message comes back by itself."""
+        for held in self.held:
+            try:
+                unstarted = held.job_id is None or self.dispatch.take_back(held.job_id)
+            except RedisError as error:
+                log.warning("leaving a message to its visibility timeout", message=held.message.id, error=str(error))
+                continue
+            if unstarted:
+                self._give_back(held.message)
+        self.held.clear()
+
+
+def look_up(subjects: Sequence[tuple[str, str]], now: datetime) -> dict[tuple[str, str], AssetView]:
+    """Assets that exist and are not deleted, by tenant and id."""
+    if not subjects:
+        return {}
+    session = db.session()
+    wanted = select(Asset.tenant_id, Asset.id, Asset.state, Asset.leased_until).where(
+        tuple_(Asset.tenant_id, Asset.id).in_(subjects), Asset.deleted_at.is_(None)
+    )
+    with reading(), across_tenants(session, "the bridge follows the assets of the messages that it holds"):
+        rows = session.execute(wanted).all()
+        session.rollback()
+    return {
+        (row.tenant_id, row.id): AssetView(
+            ended=row.state in TERMINAL, leased=row.leased_until is not None and row.leased_until > now
+        )
+        for row in rows
+    }
+
+
+def build(dispatch: Dispatch) -> Bridge:
+    return Bridge(ports().queue, dispatch, settings().visibility, settings().max_receives)

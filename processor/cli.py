@@ -1,0 +1,38 @@
+"""`flask --app wsgi bridge`, `worker` and `reconcile`."""
+
+import signal
+
+import click
+from flask import Flask
+from flask.cli import with_appcontext
+
+from processor import bridge as bridging
+from processor import dispatch
+from tenants.scope import settings
+
+
+def register(app: Flask) -> None:
+    for command in (bridge, worker):
+        app.cli.add_command(command)
+
+
+@click.command("bridge")
+@with_appcontext
+def bridge() -> None:
+    """Hand messages of the job queue to this machine's RQ workers."""
+    running = bridging.build(dispatch.Dispatch(dispatch.connect(settings().redis_url)))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, running.stop)
+    running.run()
+
+
+@click.command("worker")
+@click.option("--count", type=click.IntRange(1, 256), help="Processes; VITRINE_WORKERS by default.")
+@click.option("--grace", type=click.FloatRange(0), default=20.0, show_default=True, help="Seconds to finish a job.")
+@with_appcontext
+def worker(count: int | None, grace: float) -> None:
+    """Run RQ workers for photos and videos, one process a core."""
+    from processor.worker import MediaPool, preload
+
+    preload()
+    MediaPool(dispatch.connect(settings().redis_url), count or settings().workers, grace=grace).start()

@@ -1,0 +1,114 @@
+"""The compare-and-sets by which a job's results become the asset's. Each is one short transaction.
+
+All of them compare the fence (`lease.mine`), so a holder that lost its lease changes no row and gets `LostLease`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, update
+
+from processor.lease import Claim, LostLease, mine
+from processor.task import Facts
+from tenants.catalog import Asset, AssetState, Kind, Rendition
+from tenants.scope import Site
+from tenants.usage import Meter
+
+REASON_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A rendition whose object is in the store under the claim's generation. `size` is bytes."""
+
+    name: str
+    content_type: str
+    width: int | None
+    height: int | None
+    size: int
+
+
+def progress(site: Site, held: Claim, percent: int, stage: str) -> None:
+    _set(site, held, progress=max(0, min(percent, 100)), stage=stage[:32])
+    site.session.commit()
+
+
+def publish(site: Site, held: Claim, facts: Facts, added: Sequence[Stored]) -> None:
+    """Show the claim's generation, with `added` being what it has gained since the last publish."""
+    _set(site, held, **_columns(facts), generation=held.fence, state=AssetState.VIEWABLE)
+    if added:
+        rows = [
+            {
+                "tenant_id": site.tenant_id,
+                "asset_id": held.asset_id,
+                "generation": held.fence,
+                "name": one.name,
+                "content_type": one.content_type,
+                "width": one.width,
+                "height": one.height,
+                "size": one.size,
+            }
+            for one in added
+        ]
+        site.session.execute(insert(Rendition), rows)
+    site.session.commit()
+
+
+def ready(site: Site, held: Claim, facts: Facts, stored: Sequence[Stored]) -> None:
+    """The end of good work. What it used is recorded in the same transaction, under ids that count it once ever."""
+    _set(site, held, Asset.generation == held.fence, **_end(AssetState.READY), ready_at=site.now(), progress=100)
+    about = {"album_id": held.album_id, "asset_id": held.asset_id}
+    if facts.kind is Kind.VIDEO:
+        seconds = facts.duration or 0.0
+        site.use(f"video_in:{held.asset_id}", Meter.VIDEO_IN, seconds, **about)
+        site.use(f"video_out:{held.asset_id}", Meter.VIDEO_OUT, seconds * encodings(stored), **about)
+    else:
+        site.use(f"photo:{held.asset_id}", Meter.PHOTOS, 1, **about)
+    site.session.commit()
+
+
+def reject(site: Site, held: Claim, reason: str) -> None:
+    """The file's own fault: nothing of it is shown any more."""
+    _set(site, held, **_end(AssetState.REJECTED), reason=reason[:REASON_LENGTH], generation=0)
+    site.session.execute(
+        delete(Rendition)
+        .where(Rendition.tenant_id == site.tenant_id, Rendition.asset_id == held.asset_id)
+        .execution_options(synchronize_session=False)
+    )
+    site.session.commit()
+
+
+def encodings(stored: Sequence[Stored]) -> int:
+    """How many times a video was encoded in full: its MP4 and each rung, which has one media playlist."""
+    masters = {"hls/master.m3u8", "hls/first.m3u8"}
+    return sum(one.name == "video.mp4" or (one.name.endswith(".m3u8") and one.name not in masters) for one in stored)
+
+
+def _end(state: AssetState) -> dict[str, Any]:
+    return {"state": state, "leased_until": None, "stage": ""}
+
+
+def _columns(facts: Facts) -> dict[str, Any]:
+    columns = {
+        "kind": facts.kind,
+        "content_type": facts.content_type,
+        "width": facts.width,
+        "height": facts.height,
+        "duration": facts.duration,
+        "thumbhash": facts.thumbhash,
+        "dominant": facts.dominant,
+    }
+    if facts.taken_at is not None:  # Without a capture time the asset keeps the time at which it was received.
+        columns |= {"taken_at": facts.taken_at, "taken_offset": facts.taken_offset, "has_capture_time": True}
+    return columns
+
+
+def _set(site: Site, held: Claim, *also: Any, **values: Any) -> None:
+    """Begin a transaction with the compare-and-set; the caller commits. Raises `LostLease`, leaving none open."""
+    changed = site.session.execute(
+        update(Asset).where(*mine(site, held), *also).values(**values).execution_options(synchronize_session=False)
+    )
+    if not changed.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+        site.session.rollback()
+        raise LostLease(f"fence {held.fence} of {held.asset_id}")

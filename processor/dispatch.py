@@ -1,0 +1,141 @@
+"""What passes through Redis: which jobs exist, how they are put there, and what their workers are doing.
+
+Redis is disposable. Nothing here is the truth about an asset, and everything here may vanish between two calls. Nor is
+Redis trusted: a worker runs what `MediaJob.ALLOWED` names and nothing else, whatever a job's record says.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue
+from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import Worker, WorkerStatus
+
+from infra.ports import Message
+from processor import jobs, limits
+from tenants.scope import settings
+
+QUEUE = "media"
+_WAKE = "vitrine:wake"
+BEAT_SECONDS = 5
+"""How often a worker says that it lives; one that has been silent for three beats is not counted on."""
+_KEEP_SECONDS = 300
+
+
+class NotAllowed(Exception):
+    """A job's record asks for something that no job of ours asks for."""
+
+
+class MediaJob(Job):
+    """A job that can only be one of `ALLOWED`.
+
+    RQ looks a function up by any dotted name that it finds in Redis, with either serializer, and does so for callbacks
+    and a method of an instance as well; it also posts to any address that a job's record lists. All four are closed.
+    """
+
+    ALLOWED: ClassVar[Mapping[str, Callable[..., Any]]] = {"processor.jobs.run": jobs.run}
+
+    success_callback = failure_callback = stopped_callback = None
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        allowed = self.ALLOWED.get(self.func_name) if isinstance(self.func_name, str) else None
+        if allowed is None or self.instance is not None:
+            raise NotAllowed(repr(self.func_name)[:100])
+        return allowed
+
+    def restore(self, raw_data: Any) -> None:
+        super().restore(raw_data)
+        self.webhooks = []
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """`workers` alive, `busy` of them at work, `queued` the ids of jobs that none has taken."""
+
+    workers: int
+    busy: int
+    queued: frozenset[str]
+
+    @property
+    def free(self) -> int:
+        return self.workers - self.busy - len(self.queued)
+
+
+class Dispatch:
+    """The bridge's and the workers' view of Redis. Every method may raise `redis.RedisError`."""
+
+    def __init__(self, connection: Redis, job_class: type[Job] = MediaJob) -> None:
+        self.connection = connection
+        self.queue = Queue(QUEUE, connection=connection, job_class=job_class, serializer=JSONSerializer)
+
+    def put(self, job_id: str, message: Message) -> None:
+        """Queue the job of a received message. Again is no error: an answer may have been lost on its way."""
+        body = message.body
+        try:
+            self.queue.enqueue_call(
+                "processor.jobs.run",
+                args=(body["tenant"], body["asset"], message.id, message.receives),
+                timeout=limits.longest(settings()),
+                result_ttl=_KEEP_SECONDS,
+                failure_ttl=_KEEP_SECONDS,
+                description=f"media {body['asset']}",
+                job_id=job_id,
+                unique=True,
+            )
+        except DuplicateJobError:
+            return
+
+    def statuses(self, job_ids: Sequence[str]) -> dict[str, str | None]:
+        """RQ's word for each job; None for one that Redis does not know."""
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hget(MediaJob.key_for(job_id), "status")
+            answers = pipeline.execute()
+        return {job_id: answer.decode() if answer else None for job_id, answer in zip(job_ids, answers, strict=True)}
+
+    def fleet(self) -> Fleet:
+        oldest = datetime.now(UTC) - timedelta(seconds=3 * BEAT_SECONDS)
+        alive = [
+            worker
+            for worker in Worker.all(queue=self.queue, job_class=MediaJob, serializer=JSONSerializer)
+            if worker.last_heartbeat and worker.last_heartbeat.replace(tzinfo=UTC) > oldest
+        ]
+        busy = sum(worker.get_state() == WorkerStatus.BUSY for worker in alive)
+        return Fleet(len(alive), busy, frozenset(self.queue.job_ids))
+
+    def take_back(self, job_id: str) -> bool:
+        """Whether the job was still queued; then no worker will ever have it."""
+        taken = bool(self.queue.remove(job_id))
+        if taken:
+            self.forget(job_id)
+        return taken
+
+    def forget(self, job_id: str) -> None:
+        """Remove what Redis keeps about a job that is over."""
+        with contextlib.suppress(NoSuchJobError):
+            MediaJob.fetch(job_id, connection=self.connection, serializer=JSONSerializer).delete()
+
+    def wake(self) -> None:
+        """Tell a waiting bridge that a worker has become free."""
+        with self.connection.pipeline() as pipeline:
+            pipeline.lpush(_WAKE, 1)
+            pipeline.ltrim(_WAKE, 0, 0)
+            pipeline.execute()
+
+    def wait(self, seconds: float) -> None:
+        """Until `wake`, or for `seconds`."""
+        self.connection.blpop([_WAKE], timeout=seconds)
+
+
+def connect(url: str) -> Redis:
+    """A client that fails fast: whoever uses it has a loop of its own and better things to do than wait."""
+    return Redis.from_url(url, socket_timeout=10, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1))

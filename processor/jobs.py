@@ -1,0 +1,180 @@
+"""One media job: claim the asset, run the steps of its kind, commit.
+
+May run any number of times for one asset, at once or in turn (`lease`, `commit`). Returns when there is nothing left to
+do or someone else does it; raises when the work should be tried again. Whether it has succeeded is for the database to
+say, never for the return of this function.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+from flask import Flask, current_app
+from structlog.contextvars import bound_contextvars
+
+from infra.settings import Settings
+from processor import commit, faults, lease, limits
+from processor.lease import Claim, Keeper, LostLease
+from processor.task import Facts, Made, Rejected, Task
+from tenants.catalog import Kind
+from tenants.names import generation_prefix, is_id, original_key, rendition_key, renditions_prefix
+from tenants.scope import Site, open_site, settings
+
+log = structlog.get_logger(__name__)
+
+PROGRESS_SECONDS = 1.0
+_ATTRIBUTE_BYTES = 1024
+
+
+def run(tenant_id: str, asset_id: str, message_id: str, attempt: int) -> None:
+    """What a media message asks for. `attempt` counts the message's receives."""
+    if not (is_id(tenant_id) and is_id(asset_id)):
+        raise ValueError("not the ids of a tenant and an asset")
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # the lease's thread needs the app
+    about = {"tenant": tenant_id, "asset": asset_id, "message": message_id, "attempt": attempt}
+    with bound_contextvars(**about), open_site(tenant_id) as site:
+        held = lease.claim(site, asset_id, settings().visibility)
+        if held is None:
+            log.info("nothing to do: the asset is at its end or someone works on it")
+            return
+        faults.point("claim")
+        with Keeper(app, tenant_id, held, settings().visibility) as keeper:
+            _work(site, held, keeper)
+
+
+def _work(site: Site, held: Claim, keeper: Keeper) -> None:
+    """Process and bring the asset to an end; or let go of it and raise."""
+    began = time.monotonic()
+    try:
+        with _scratch(settings(), held) as folder:
+            run = _Run(site, held, keeper, folder)
+            facts = run.process()
+        faults.point("before-commit")
+        commit.ready(site, held, facts, run.stored)
+    except Rejected as refusal:
+        _reject(site, held, str(refusal))
+    except LostLease as lost:
+        log.warning("lease lost, leaving the asset to its new holder", error=str(lost))
+    except BaseException:
+        site.session.rollback()
+        lease.release(site, held)
+        raise
+    else:
+        faults.point("after-commit")
+        seconds = time.monotonic() - began
+        log.info("ready", kind=facts.kind.value, seconds=round(seconds, 3), generation=held.fence)
+        site.metrics.put("job.seconds", seconds, unit="Seconds", tenant=site.tenant_id, kind=facts.kind.value)
+
+
+def _reject(site: Site, held: Claim, reason: str) -> None:
+    try:
+        commit.reject(site, held, reason)
+    except LostLease as lost:
+        log.warning("lease lost, not rejecting", error=str(lost))
+        site.blobs.delete_prefix(generation_prefix(site.tenant_id, held.asset_id, held.fence))
+        return
+    log.info("rejected", reason=reason)
+    site.blobs.delete_prefix(renditions_prefix(site.tenant_id, held.asset_id))
+
+
+class _Run:
+    """The hands that a `Task` is given: they know the tenant, the generation and the lease; the steps do not."""
+
+    def __init__(self, site: Site, held: Claim, keeper: Keeper, folder: Path) -> None:
+        self._site, self._held, self._keeper, self._folder = site, held, keeper, folder
+        self.stored: list[commit.Stored] = []
+        self._published: tuple[Facts, int] | None = None
+        self._told = float("-inf")
+
+    def process(self) -> Facts:
+        """Run the steps; what was published last. Raises `Rejected`, `LostLease` or whatever went wrong."""
+        from processor.steps import sniff
+
+        original = self._site.blobs.fetch(
+            original_key(self._site.tenant_id, self._held.asset_id, self._held.sha256), self._folder / "original"
+        )
+        kind, _ = sniff.kind_of(original)
+        faults.point("decode")
+        steps = _steps_of(kind)
+        with limits.confined(limits.of_kind(kind, settings())):
+            steps(self._task(original))
+        if self._published is None or self._published[1] != len(self.stored):
+            raise RuntimeError("the steps ended with something unpublished")
+        return self._published[0]
+
+    def _task(self, original: Path) -> Task:
+        work = self._folder / "work"
+        work.mkdir()
+        return Task(
+            asset_id=self._held.asset_id,
+            filename=self._held.filename,
+            original=original,
+            scratch=work,
+            max_pixels=settings().max_pixels,
+            max_video_seconds=settings().max_video_seconds,
+            put=self.put,
+            publish=self.publish,
+            progress=self.progress,
+        )
+
+    def put(self, made: Made) -> None:
+        """Store one object of this generation. Its key is this claim's alone, so it cannot be taken."""
+        self._keeper.check()
+        key = rendition_key(self._site.tenant_id, self._held.asset_id, self._held.fence, made.name)
+        info = self._site.blobs.put(key, made.path, content_type=made.content_type)
+        self.stored.append(commit.Stored(made.name, made.content_type, made.width, made.height, info.size))
+        faults.point(f"write-{made.name}")
+
+    def publish(self, facts: Facts) -> None:
+        """Make what was stored so far visible, then the media attributes, which are the same in every generation."""
+        self._keeper.check()
+        before = self._published
+        since = before[1] if before else 0
+        faults.point("before-publish")
+        commit.publish(self._site, self._held, facts, self.stored[since:])
+        faults.point("after-publish")
+        if facts.media and (before is None or before[0].media != facts.media):
+            self._site.media.put(self._held.asset_id, {name: _fitted(value) for name, value in facts.media.items()})
+        self._published = (facts, len(self.stored))
+
+    def progress(self, percent: int, stage: str) -> None:
+        """At most one write a second: a step may call this as often as it likes."""
+        self._keeper.check()
+        now = time.monotonic()
+        if now - self._told >= PROGRESS_SECONDS:
+            commit.progress(self._site, self._held, percent, stage)
+            self._told = now
+
+
+def _steps_of(kind: Kind) -> Callable[[Task], None]:
+    # Imported late: a worker's parent must not initialise libvips, which does not survive a fork.
+    if kind is Kind.VIDEO:
+        from processor.steps import video
+
+        return video.process
+    from processor.steps import photo
+
+    return photo.process
+
+
+def _fitted(value: str) -> str:
+    """At most what the media store takes: an original's metadata can say anything."""
+    return value.encode()[:_ATTRIBUTE_BYTES].decode(errors="ignore")
+
+
+@contextmanager
+def _scratch(settings: Settings, held: Claim) -> Iterator[Path]:
+    """A folder of this claim's own, gone afterwards. One that a killed process left is `reconcile`'s to remove."""
+    folder = scratch_root(settings) / f"{held.asset_id}-{held.fence}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def scratch_root(settings: Settings) -> Path:
+    return settings.data_dir / "scratch"
