@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     visibility: int = Field(default=60, ge=2, description="Seconds a received message stays invisible between beats.")
     max_receives: int = Field(default=5, ge=1, description="After so many receives a message is a dead letter.")
     sandbox: Literal["auto", "bwrap", "unshare", "rlimits"] = "auto"
+    video_threads: int = Field(default=2, ge=1, le=64, description="Threads of each codec that ffmpeg runs.")
 
     log_format: Literal["text", "json"] = "text"
 

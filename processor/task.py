@@ -54,6 +54,7 @@ class Task:
 
     `put` stores a rendition (not yet visible). `publish` makes everything put so far visible with the facts, by
     compare-and-set, and raises if the lease is lost: the step lets that pass. `progress` takes percent and a stage.
+    `sandbox` (as in the settings) and `threads` (of each codec) are for the programs that a step starts.
     """
 
     asset_id: str
@@ -65,3 +66,5 @@ class Task:
     put: Callable[[Made], None]
     publish: Callable[[Facts], None]
     progress: Callable[[int, str], None]
+    sandbox: str = "auto"
+    threads: int = 2

@@ -1,0 +1,150 @@
+"""The HLS ladder: sizes, one chain of scalers, one encoder a rung, sound once for all of them.
+
+Segments are fragmented MP4 (CMAF), each rung one file that its playlist addresses by byte ranges: one object to store,
+to authorise and to delete. docs/adr/0041 tells why the lowest rung has a run of its own.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from processor.ffmpeg import SILENCE, Reached, Stream, Tools
+from processor.sandbox import MIB, Limits
+from processor.steps.video_picture import even, scaled, to_sdr
+from processor.steps.video_probe import Audio, Source
+
+KEYFRAME_SECONDS = 2
+SEGMENT_SECONDS = 4
+
+BITRATES = {240: 400, 360: 800, 540: 1800, 720: 3200, 1080: 6000}
+"""Short side to the most kbit/s at up to 30 frames a second; usually constant quality stays well below it."""
+
+WIDEST = 2.4
+"""Longer side over shorter: anything beyond a cinema's format gets a smaller rung rather than a wider one."""
+
+CLOSE = 1.15
+"""A source this little above a rung takes that rung's place: 1088 lines are not worth a rung beside 1080."""
+
+ENCODER = {"c:v": "libx264", "preset": "veryfast", "crf": 23, "profile:v": "high", "pix_fmt": "yuv420p"}
+SOUND = {"c:a": "aac", "b:a": "128k", "ar": 48000, "ac": 2}
+CLEAN = {"map_metadata": -1, "map_chapters": -1, "fflags": "+bitexact", "flags:v": "+bitexact", "flags:a": "+bitexact"}
+"""No tag of the original reaches a rendition."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One variant. `name` is the stem of its files, `kbits` the most that it takes a second."""
+
+    name: str
+    width: int
+    height: int
+    kbits: int
+
+
+def rungs(width: int, height: int, rate: Fraction) -> list[Rung]:
+    """The ladder of a picture shown at this size, lowest first: never above it, every side even."""
+    short = min(width, height)
+    sides = [side for side in BITRATES if side * CLOSE < short] + [min(short, max(BITRATES))]
+    return [_rung(side, width, height, rate) for side in sides]
+
+
+def _rung(side: int, width: int, height: int, rate: Fraction) -> Rung:
+    scale = min(1.0, side / min(width, height), WIDEST * side / max(width, height))
+    name = next((rung for rung in BITRATES if rung >= side), max(BITRATES))
+    kbits = round(BITRATES[name] * (1.5 if rate > 40 else 1.0))
+    return Rung(f"v{side}", _even(width * scale), _even(height * scale), kbits)
+
+
+def _even(length: float) -> int:
+    """4:2:0 needs even sides. Down, so that nothing is above the source."""
+    return max(2, int(length + 1e-6) // 2 * 2)
+
+
+def encode(
+    source: Source,
+    wanted: Sequence[Rung],
+    tools: Tools,
+    folder: Path,
+    *,
+    audio: Audio | None = None,
+    on_progress: Callable[[Reached], None],
+) -> None:
+    """One decode into these rungs (`<name>.mp4`, `<name>.m3u8`), and with `audio` into `audio.mp4`, `audio.m3u8`.
+
+    Each rung is scaled from the next higher one.
+    """
+    opened = tools.source(source.path, source.demuxer)
+    outputs: list[Stream] = []
+    frames = even(opened[str(source.index)], source)
+    highest_first = sorted(wanted, key=lambda rung: rung.width, reverse=True)
+    for number, rung in enumerate(highest_first):
+        frames = scaled(frames, rung.width, rung.height)
+        if number == 0:
+            frames = to_sdr(frames, source)
+        branches = frames.filter_multi_output("split")
+        last = rung is highest_first[-1]
+        outputs.append(_hls(frames if last else branches[0], rung.name, _video_options(rung, source.rate, tools)))
+        frames = branches[1]
+    if audio is not None:
+        outputs.append(_hls(_stereo(opened[str(audio.index)], audio), "audio", SOUND))
+    tools.run(
+        ffmpeg.merge_outputs(*outputs),
+        read=source.path,
+        write=folder,
+        limits=limits(source),
+        on_progress=on_progress,
+    )
+
+
+def limits(source: Source) -> Limits:
+    """What decoding and encoding this source may take: far above what it should."""
+    decoded = source.stored[0] * source.stored[1] * 3  # Bytes of a 10-bit 4:2:0 frame.
+    frames_held = 40  # The decoder's references and threads, and the filters' queues.
+    return Limits(
+        memory=1024 * MIB + decoded * frames_held,
+        cpu=300 + int(source.duration * 60),
+        wall=600 + source.duration * 60,
+        silence=SILENCE,
+        file=64 * MIB + int(source.duration * 2 * max(BITRATES.values()) * 1000 / 8),
+    )
+
+
+def _stereo(sound: Stream, audio: Audio) -> Stream:
+    """Two channels from time zero, gaps filled with silence so that sound stays with the picture."""
+    if audio.channels > 2 and not audio.layout:
+        sound = sound.filter("pan", "stereo|c0=c0|c1=c1")  # Nobody says which channel is which.
+    return sound.filter("aresample", **{"async": 1, "first_pts": 0})
+
+
+def _video_options(rung: Rung, rate: Fraction, tools: Tools) -> dict[str, Any]:
+    return {
+        **ENCODER,
+        "maxrate": f"{rung.kbits}k",
+        "bufsize": f"{rung.kbits * 3 // 2}k",
+        "threads": tools.threads,
+        # The only keyframes are the forced ones, at the same frames of every rung.
+        "force_key_frames": f"expr:gte(t,n_forced*{KEYFRAME_SECONDS})",
+        "forced-idr": 1,
+        "g": math.ceil(rate * KEYFRAME_SECONDS) + 1,
+        "sc_threshold": 0,
+    }
+
+
+def _hls(stream: Stream, name: str, options: dict[str, Any]) -> Stream:
+    return ffmpeg.output(
+        stream,
+        f"{name}.m3u8",
+        **options,
+        **CLEAN,
+        format="hls",
+        hls_time=SEGMENT_SECONDS,
+        hls_playlist_type="vod",
+        hls_segment_type="fmp4",
+        hls_flags="single_file+independent_segments",
+        hls_segment_filename=f"{name}.mp4",
+    )
