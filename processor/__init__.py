@@ -4,7 +4,7 @@ from flask import Flask
 
 
 def register_commands(app: Flask) -> None:
-    """`bridge`, `worker`, `reconcile`."""
+    """`bridge`, `worker`, `reconcile`, `redrive`."""
     from processor import cli
 
     cli.register(app)

@@ -23,7 +23,7 @@ from infra.sql import reading
 from processor import faults
 from processor.dispatch import Dispatch, Fleet
 from processor.giving_up import give_up
-from tenants.catalog import TERMINAL, Asset
+from tenants.catalog import TERMINAL, Asset, AssetState
 from tenants.db import across_tenants, db
 from tenants.names import is_id
 from tenants.scope import ports, settings
@@ -68,6 +68,7 @@ class AssetView:
     """What the database says about an asset that exists and is not deleted."""
 
     ended: bool
+    failed: bool
     leased: bool
 
 
@@ -282,7 +283,9 @@ def look_up(subjects: Sequence[tuple[str, str]], now: datetime) -> dict[tuple[st
         session.rollback()
     return {
         (row.tenant_id, row.id): AssetView(
-            ended=row.state in TERMINAL, leased=row.leased_until is not None and row.leased_until > now
+            ended=row.state in TERMINAL,
+            failed=row.state is AssetState.FAILED,
+            leased=row.leased_until is not None and row.leased_until > now,
         )
         for row in rows
     }

@@ -1,4 +1,4 @@
-"""`flask --app wsgi bridge`, `worker` and `reconcile`."""
+"""`flask --app wsgi bridge`, `worker`, `reconcile` and `redrive`."""
 
 import signal
 
@@ -8,11 +8,12 @@ from flask.cli import with_appcontext
 
 from processor import bridge as bridging
 from processor import dispatch
-from tenants.scope import settings
+from processor import reconcile as reconciling
+from tenants.scope import ports, settings
 
 
 def register(app: Flask) -> None:
-    for command in (bridge, worker):
+    for command in (bridge, worker, reconcile, redrive):
         app.cli.add_command(command)
 
 
@@ -36,3 +37,23 @@ def worker(count: int | None, grace: float) -> None:
 
     preload()
     MediaPool(dispatch.connect(settings().redis_url), count or settings().workers, grace=grace).start()
+
+
+@click.command("reconcile")
+@click.option("--loop", is_flag=True, help="Again and again, until stopped.")
+@click.option("--every", type=click.IntRange(1), default=600, show_default=True, help="Seconds between, with --loop.")
+@with_appcontext
+def reconcile(loop: bool, every: int) -> None:
+    """Requeue what was forgotten, fail what is dead, remove what is left over, purge what was deleted."""
+    while True:
+        click.echo(reconciling.run())
+        if not loop:
+            return
+        ports().clock.sleep(every)
+
+
+@click.command("redrive")
+@with_appcontext
+def redrive() -> None:
+    """Try every dead letter again."""
+    click.echo(f"tried again: {reconciling.redrive()}")

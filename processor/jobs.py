@@ -15,7 +15,6 @@ import structlog
 from flask import Flask, current_app
 from structlog.contextvars import bound_contextvars
 
-from infra.settings import Settings
 from processor import commit, faults, lease, limits
 from processor.lease import Claim, Keeper, LostLease
 from processor.task import Facts, Made, Rejected, Task
@@ -49,7 +48,7 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
     """Process and bring the asset to an end; or let go of it and raise."""
     began = time.monotonic()
     try:
-        with _scratch(settings(), held) as folder:
+        with _scratch(settings().data_dir, held) as folder:
             run = _Run(site, held, keeper, folder)
             facts = run.process()
         faults.point("before-commit")
@@ -166,9 +165,9 @@ def _fitted(value: str) -> str:
 
 
 @contextmanager
-def _scratch(settings: Settings, held: Claim) -> Iterator[Path]:
+def _scratch(data_dir: Path, held: Claim) -> Iterator[Path]:
     """A folder of this claim's own, gone afterwards. One that a killed process left is `reconcile`'s to remove."""
-    folder = scratch_root(settings) / f"{held.asset_id}-{held.fence}"
+    folder = scratch_root(data_dir) / f"{held.asset_id}-{held.fence}"
     folder.mkdir(parents=True)
     try:
         yield folder
@@ -176,5 +175,5 @@ def _scratch(settings: Settings, held: Claim) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def scratch_root(settings: Settings) -> Path:
-    return settings.data_dir / "scratch"
+def scratch_root(data_dir: Path) -> Path:
+    return data_dir / "scratch"

@@ -49,7 +49,11 @@ def original_key(tenant: str, asset: str, sha256: str) -> str:
 
 
 def original_prefix(tenant: str, asset: str) -> str:
-    return f"{tenant_prefix(tenant)}o/{_checked(asset)}/"
+    return f"{originals_root(tenant)}{_checked(asset)}/"
+
+
+def originals_root(tenant: str) -> str:
+    return f"{tenant_prefix(tenant)}o/"
 
 
 def rendition_key(tenant: str, asset: str, generation: int, name: str) -> str:
@@ -66,7 +70,11 @@ def generation_prefix(tenant: str, asset: str, generation: int) -> str:
 
 
 def renditions_prefix(tenant: str, asset: str) -> str:
-    return f"{tenant_prefix(tenant)}r/{_checked(asset)}/"
+    return f"{renditions_root(tenant)}{_checked(asset)}/"
+
+
+def renditions_root(tenant: str) -> str:
+    return f"{tenant_prefix(tenant)}r/"
 
 
 def intake_key(tenant: str, upload: str) -> str:

@@ -1,0 +1,223 @@
+"""JobQueue: SQS's standard queue, whichever adapter stands behind it.
+
+Time is the test's own, except where two real processes receive at once.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from conftest import ManualClock
+from sqlalchemy import Engine
+
+from infra.errors import ReceiptExpired
+from infra.local.clock import SystemClock
+from infra.local.queue import SqlQueue
+from infra.ports import Depth, JobQueue
+
+SECOND = timedelta(seconds=1)
+VISIBILITY = timedelta(seconds=30)
+MAX_RECEIVES = 3
+
+
+@pytest.fixture(params=["sql"])
+def queue(engine: Engine, clock: ManualClock) -> Iterator[JobQueue]:
+    yield SqlQueue(engine, clock, max_receives=MAX_RECEIVES)
+
+
+def receive_one(queue: JobQueue) -> tuple[str, str]:
+    """Id and receipt of the only message that is due."""
+    (message,) = queue.receive(10, visibility=VISIBILITY)
+    return message.id, message.receipt
+
+
+def test_what_was_sent_is_received(queue: JobQueue, clock: ManualClock) -> None:
+    body = {"kind": "media", "nested": {"n": [1, 2.5, None, "ü"]}}
+    sent = queue.send(body, group="alpha")
+    (message,) = queue.receive(1, visibility=VISIBILITY)
+    assert (message.id, message.body, message.group, message.receives) == (sent, body, "alpha", 1)
+    assert message.sent_at == clock.now()
+
+
+def test_an_empty_queue_gives_nothing_at_once(queue: JobQueue, clock: ManualClock) -> None:
+    before = clock.now()
+    assert queue.receive(10, visibility=VISIBILITY) == []
+    assert clock.now() == before
+
+
+def test_a_receive_waits_for_a_message_that_is_delayed(queue: JobQueue, clock: ManualClock) -> None:
+    queue.send({}, group="alpha", delay=3 * SECOND)
+    assert queue.receive(1, visibility=VISIBILITY, wait=2 * SECOND) == []
+    assert len(queue.receive(1, visibility=VISIBILITY, wait=20 * SECOND)) == 1
+    assert clock.now() < ManualClock().now() + 6 * SECOND  # It returned with the message, not when the wait was over.
+
+
+@pytest.mark.parametrize("limit", [0, 11])
+def test_a_receive_is_for_one_to_ten(queue: JobQueue, limit: int) -> None:
+    with pytest.raises(ValueError, match="1 to 10"):
+        queue.receive(limit, visibility=VISIBILITY)
+
+
+def test_a_receive_gives_at_most_its_limit(queue: JobQueue) -> None:
+    sent = {queue.send({"n": n}, group="alpha") for n in range(5)}
+    first = queue.receive(3, visibility=VISIBILITY)
+    rest = queue.receive(10, visibility=VISIBILITY)
+    assert (len(first), len(rest)) == (3, 2)
+    assert {message.id for message in (*first, *rest)} == sent
+
+
+def test_a_received_message_is_invisible_until_its_time_is_over(queue: JobQueue, clock: ManualClock) -> None:
+    queue.send({}, group="alpha")
+    receive_one(queue)
+    clock.sleep(29)
+    assert queue.receive(1, visibility=VISIBILITY) == []
+    clock.sleep(1)
+    (again,) = queue.receive(1, visibility=VISIBILITY)
+    assert again.receives == 2
+
+
+def test_an_extended_message_stays_invisible_from_then_on(queue: JobQueue, clock: ManualClock) -> None:
+    queue.send({}, group="alpha")
+    _, receipt = receive_one(queue)
+    clock.sleep(29)
+    queue.extend(receipt, VISIBILITY)
+    clock.sleep(29)
+    assert queue.receive(1, visibility=VISIBILITY) == []
+    clock.sleep(1)
+    assert len(queue.receive(1, visibility=VISIBILITY)) == 1
+
+
+def test_extending_to_zero_gives_back_at_once(queue: JobQueue) -> None:
+    queue.send({}, group="alpha")
+    _, receipt = receive_one(queue)
+    queue.extend(receipt, timedelta())
+    assert len(queue.receive(1, visibility=VISIBILITY)) == 1
+
+
+def test_a_receipt_ends_when_the_message_is_received_again(queue: JobQueue, clock: ManualClock) -> None:
+    queue.send({}, group="alpha")
+    _, stale = receive_one(queue)
+    clock.sleep(30)
+    _, receipt = receive_one(queue)
+    with pytest.raises(ReceiptExpired):
+        queue.extend(stale, VISIBILITY)
+    queue.delete(stale)
+    queue.extend(receipt, timedelta())
+    assert receive_one(queue)
+
+
+def test_a_receipt_outlives_its_timeout_while_nobody_else_receives(queue: JobQueue, clock: ManualClock) -> None:
+    queue.send({}, group="alpha")
+    _, receipt = receive_one(queue)
+    clock.sleep(31)
+    queue.delete(receipt)
+    assert queue.depth() == Depth(0, 0, 0)
+
+
+def test_a_deleted_message_is_gone(queue: JobQueue, clock: ManualClock) -> None:
+    queue.send({}, group="alpha")
+    _, receipt = receive_one(queue)
+    queue.delete(receipt)
+    queue.delete(receipt)
+    clock.sleep(3600)
+    assert queue.receive(1, visibility=VISIBILITY) == []
+    with pytest.raises(ReceiptExpired):
+        queue.extend(receipt, VISIBILITY)
+
+
+def test_too_many_receives_make_a_dead_letter(queue: JobQueue, clock: ManualClock) -> None:
+    queue.send({"n": 1}, group="alpha")
+    queue.send({"n": 2}, group="alpha", delay=timedelta(hours=1))
+    ids = set()
+    for _ in range(MAX_RECEIVES):
+        ids.add(receive_one(queue)[0])
+        clock.sleep(30)
+    assert queue.receive(10, visibility=VISIBILITY) == []
+    (letter,) = queue.dead()
+    assert ids == {letter.id}
+    assert (letter.body, letter.group, letter.receives) == ({"n": 1}, "alpha", MAX_RECEIVES)
+    assert queue.depth() == Depth(waiting=0, in_flight=1, dead=1)
+
+
+def test_dead_letters_do_not_use_up_a_receive(queue: JobQueue, clock: ManualClock) -> None:
+    for _ in range(2):
+        queue.send({"bad": True}, group="alpha")
+    for _ in range(MAX_RECEIVES):
+        assert len(queue.receive(2, visibility=SECOND)) == 2
+        clock.sleep(1)
+    good = queue.send({"bad": False}, group="alpha")
+    assert [message.id for message in queue.receive(1, visibility=VISIBILITY)] == [good]
+
+
+def test_a_redriven_letter_starts_over(queue: JobQueue, clock: ManualClock) -> None:
+    sent = queue.send({}, group="alpha")
+    for _ in range(MAX_RECEIVES + 1):
+        queue.receive(1, visibility=SECOND)
+        clock.sleep(1)
+    assert queue.redrive(sent)
+    assert queue.dead() == []
+    (message,) = queue.receive(1, visibility=VISIBILITY)
+    assert (message.id, message.receives) == (sent, 1)
+
+
+def test_only_dead_letters_are_redriven(queue: JobQueue) -> None:
+    alive = queue.send({}, group="alpha")
+    assert not queue.redrive(alive)
+    assert not queue.redrive("01hzzzzzzzzzzzzzzzzzzzzzzz")
+
+
+def test_depth_counts_waiting_in_flight_and_dead(queue: JobQueue) -> None:
+    for _ in range(3):
+        queue.send({}, group="alpha")
+    queue.receive(1, visibility=VISIBILITY)
+    assert queue.depth() == Depth(waiting=2, in_flight=1, dead=0)
+
+
+RECEIVER = """
+import sys
+from datetime import timedelta
+from infra.local.clock import SystemClock
+from infra.local.queue import SqlQueue
+from infra.sql import connect
+
+queue = SqlQueue(connect(sys.argv[1]), SystemClock(), max_receives=3)
+print("ready", flush=True)
+sys.stdin.readline()
+while messages := queue.receive(1, visibility=timedelta(minutes=5)):
+    for message in messages:
+        print(message.id)
+"""
+
+
+def test_two_processes_never_share_a_message(queue: JobQueue, engine: Engine, clock: ManualClock) -> None:
+    clock.time = SystemClock().now()  # The receivers' clock is the machine's.
+    sent = sorted(queue.send({"n": n}, group="alpha") for n in range(60))
+    url = engine.url.render_as_string(hide_password=False)
+    receivers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RECEIVER, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        for _ in range(2)
+    ]
+    try:
+        for receiver in receivers:
+            assert receiver.stdout is not None
+            assert receiver.stdout.readline() == "ready\n"
+        for receiver in receivers:
+            assert receiver.stdin is not None
+            receiver.stdin.write("go\n")
+            receiver.stdin.flush()
+        shares = [receiver.communicate(timeout=60)[0].split() for receiver in receivers]
+    finally:
+        for receiver in receivers:
+            receiver.kill()
+            receiver.wait()
+    assert sorted(shares[0] + shares[1]) == sent
+    assert all(shares)
