@@ -1,0 +1,27 @@
+"""What members see: albums, uploads, sharing, the brand, people."""
+
+from flask import Flask
+
+from webapp.dashboard import (
+    account,
+    albums,
+    assets,
+    brand,
+    members,
+    order,
+    pictures,
+    progress,
+    shares,
+    sign_in,
+    trash,
+    uploads,
+)
+from webapp.dashboard.mount import bp
+
+VIEWS = (sign_in, account, albums, assets, order, uploads, progress, shares, trash, brand, members, pictures)
+"""Importing them hangs their routes and template functions on the blueprint."""
+
+
+def init_app(app: Flask) -> None:
+    """Attach the dashboard's routes."""
+    app.register_blueprint(bp)

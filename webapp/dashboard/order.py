@@ -1,0 +1,31 @@
+"""Arranging an album by hand."""
+
+from flask import g, request
+from flask.typing import ResponseReturnValue
+
+from tenants import ordering
+from tenants.people import Role
+from webapp.auth import require
+from webapp.dashboard import lookup
+from webapp.dashboard.answers import album_url, done
+from webapp.dashboard.mount import bp
+
+
+@bp.post("/albums/<album_id>/arrange")
+@require(Role.EDITOR)
+def arrange(album_id: str) -> ResponseReturnValue:
+    """Switch to manual order, beginning with the order of now."""
+    album = lookup.album_of(album_id)
+    ordering.arrange_by_hand(g.site.session, album)
+    return done("You arrange this album by hand now.", back=album_url(album_id))
+
+
+@bp.post("/albums/<album_id>/move")
+@require(Role.EDITOR)
+def move(album_id: str) -> ResponseReturnValue:
+    """Put `id`s, in that order, behind `after`, or first if it is empty. 409 unless the order is manual."""
+    album = lookup.album_of(album_id)
+    ids = request.form.getlist("id")
+    ordering.move_assets(g.site.session, album, ids, after=request.form.get("after") or None)
+    album.updated_at = g.site.now()
+    return done("Moved.", back=album_url(album_id), ids=ids)

@@ -1,0 +1,84 @@
+"""Signing in and out."""
+
+from urllib.parse import urlsplit
+
+from flask import g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_limiter.util import get_remote_address
+from sqlalchemy import select
+
+from infra.sql import reading
+from tenants import people
+from tenants.people import Member
+from webapp import auth
+from webapp.dashboard.answers import say
+from webapp.dashboard.forms import SignIn
+from webapp.dashboard.mount import bp
+from webapp.limits import limiter
+
+WRONG = "The e-mail address and the password do not fit together."
+ATTEMPTS = "10 per 15 minutes"
+"""Wrong ones, for one address from one place: guessing is slowed and nobody else is locked out."""
+ATTEMPTS_FROM_ONE_PLACE = "60 per 15 minutes"
+
+
+def _address_and_place() -> str:
+    address = request.form.get("email", "").strip().lower()[:254]
+    return f"{g.site.tenant_id}:{get_remote_address()}:{address}"
+
+
+def _refused(response: object) -> bool:
+    return getattr(response, "status_code", 0) != 303
+
+
+@bp.route("/sign-in", methods=["GET", "POST"])
+@limiter.limit(ATTEMPTS, key_func=_address_and_place, methods=["POST"], deduct_when=_refused)
+@limiter.limit(ATTEMPTS_FROM_ONE_PLACE, methods=["POST"], deduct_when=_refused)
+def sign_in() -> ResponseReturnValue:
+    target = safe_target(request.args.get("next", ""))
+    form = SignIn()
+    wrong = ""
+    if form.validate_on_submit():
+        member = _authenticated(form.email.data, form.password.data)
+        if member is not None:
+            auth.sign_in(member)
+            return redirect(target, 303)
+        wrong = WRONG
+    elif request.method == "GET" and g.viewer.role is not None:
+        return redirect(target, 303)
+    with reading():
+        deserted = g.site.session.scalar(select(Member.id).limit(1)) is None
+        page = render_template("dashboard/sign_in.html", form=form, wrong=wrong, deserted=deserted)
+    return page, 401 if wrong else 200
+
+
+@bp.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    auth.sign_out()
+    say("You are signed out.")
+    return redirect(url_for("dashboard.sign_in"), 303)
+
+
+def _authenticated(email: str, password: str) -> Member | None:
+    """Checking a password takes long on purpose, so it is not done while holding SQLite's write lock."""
+    session = g.site.session
+    with reading():
+        found = people.authenticate(session, email, password, now=g.site.now())
+        learnt = (found.id, found.password_hash, found.signed_in_at) if found else None
+        session.rollback()
+    if learnt is None:
+        return None
+    member: Member | None = session.get(Member, (g.site.tenant_id, learnt[0]))
+    if member is not None:
+        member.password_hash, member.signed_in_at = learnt[1:]
+        session.commit()
+    return member
+
+
+def safe_target(target: str) -> str:
+    """A path on this very site, else the dashboard: a link to the sign-in page must not lead elsewhere."""
+    parts = urlsplit(target)
+    plain = target.isascii() and target.isprintable() and "\\" not in target
+    if plain and not parts.scheme and not parts.netloc and target.startswith("/") and not target.startswith("//"):
+        return target
+    return url_for("dashboard.albums")

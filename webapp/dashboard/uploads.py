@@ -1,0 +1,47 @@
+"""Tickets for the upload host."""
+
+from datetime import timedelta
+
+from flask import g, jsonify
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from infra.errors import Problem
+from tenants import tickets
+from tenants.people import Role
+from tenants.scope import secret, settings
+from webapp.auth import require
+from webapp.dashboard import lookup
+from webapp.dashboard.mount import bp
+
+
+@bp.post("/albums/<album_id>/ticket")
+@require(Role.EDITOR)
+def ticket(album_id: str) -> ResponseReturnValue:
+    """`{"endpoint", "ticket", "expires", "max_bytes"}`: where to upload into this album, with what, until when.
+
+    `expires` is epoch seconds. The page asks again shortly before.
+    """
+    album = lookup.album_of(album_id)
+    allowed = g.site.entitlements
+    if not allowed.writable:
+        raise Problem("forbidden", "This site takes no uploads at the moment.")
+    now, lifetime = g.site.now(), timedelta(seconds=settings().ticket_ttl)
+    minted = tickets.mint(
+        secret(),
+        tenant=g.site.tenant_id,
+        album=album.id,
+        max_bytes=allowed.max_upload_bytes,
+        now=now,
+        lifetime=lifetime,
+        types=("*/*",),  # The content decides; files from folders often carry no type at all.
+        member=current_user.id,
+    )
+    response = jsonify(
+        endpoint=f"{settings().upload_url}/files/",
+        ticket=minted,
+        expires=int((now + lifetime).timestamp()),
+        max_bytes=allowed.max_upload_bytes,
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
