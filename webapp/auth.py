@@ -12,8 +12,9 @@ from functools import cached_property, wraps
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
-from flask import Flask, g, redirect, request, session
+from flask import Flask, Response, g, redirect, request, session
 from flask.ctx import _AppCtxGlobals
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy import select
@@ -46,6 +47,15 @@ class _RequestGlobals(_AppCtxGlobals):
         return Viewer(tenant_id=self.site.tenant_id, role=role, grants=_grants())
 
 
+class _TenantSessions(SecureCookieSessionInterface):
+    """Writes the tenant into every session, whoever started it: a sign-in, a share link or a form's CSRF token."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session and "site" in g and "tenant" not in session:
+            session["tenant"] = g.site.tenant_id
+        super().save_session(app, session, response)
+
+
 def init_app(app: Flask) -> None:
     settings: Settings = app.extensions["vitrine.settings"]
     app.config.update(
@@ -60,6 +70,7 @@ def init_app(app: Flask) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_TIME_LIMIT=None,  # As long as the session: a form left open over lunch still works.
     )
+    app.session_interface = _TenantSessions()
     app.app_ctx_globals_class = _RequestGlobals
     app.before_request(_bind_session)
     login_manager.init_app(app)
@@ -67,7 +78,7 @@ def init_app(app: Flask) -> None:
 
 def _bind_session() -> None:
     g.pop("viewer", None)
-    if "site" in g and session.get("tenant") not in (None, g.site.tenant_id):
+    if "site" in g and session and session.get("tenant") != g.site.tenant_id:
         session.clear()
 
 

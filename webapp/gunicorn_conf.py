@@ -20,6 +20,7 @@ max_requests = 20_000
 max_requests_jitter = 2_000
 # Which proxies are believed is for ProxyFix alone to decide (`VITRINE_PROXIES`): gunicorn believes nobody.
 forwarded_allow_ips = ""
+control_socket_disable = True  # One path a user, so a second fleet on the machine would take it over.
 accesslog = None
 errorlog = "-"
 

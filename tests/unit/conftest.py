@@ -1,0 +1,12 @@
+"""Fixtures of the web fleet's tests."""
+
+import pytest
+from conftest import World
+from flask import Flask
+from visits import share_link
+
+
+@pytest.fixture
+def shared(web: Flask, world: World) -> str:
+    """The path of a share link to alpha's private album, without a password."""
+    return share_link(web, world.alpha, world.alpha_private)

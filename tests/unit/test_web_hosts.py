@@ -1,0 +1,62 @@
+"""Which tenant a request is for, and whose session it brings."""
+
+import pytest
+from conftest import World
+from flask import Flask
+
+from tenants import domains
+from tenants.scope import open_site
+
+ALPHA = "http://alpha.localhost"
+BETA = "http://beta.localhost"
+PAGE = {"Accept": "text/html"}
+
+
+@pytest.mark.parametrize("host", ["alpha.localhost", "ALPHA.localhost", "alpha.localhost:8000", "alpha.localhost."])
+def test_a_slug_below_the_base_domain_is_its_tenant(web: Flask, host: str) -> None:
+    answer = web.test_client().get("/", headers={**PAGE, "Host": host})
+    assert answer.status_code == 200
+    assert "<title>Alpha" in answer.text
+    assert "Host" in answer.vary
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "gamma.localhost",
+        "alpha.localhost.evil.example",
+        "a.alpha.localhost",
+        "alpha.localhost:x",
+        "",
+        "[::1]",
+    ],
+)
+def test_any_other_host_gets_a_neutral_page(web: Flask, host: str) -> None:
+    answer = web.test_client().get("/", headers={**PAGE, "Host": host})
+    assert answer.status_code in (400, 404)
+    assert "Alpha" not in answer.text
+    assert "vitrine" not in answer.text.lower()
+
+
+def test_forwarded_host_headers_are_not_believed(web: Flask) -> None:
+    headers = {**PAGE, "X-Forwarded-Host": "beta.localhost", "Forwarded": "host=beta.localhost"}
+    assert "<title>Alpha" in web.test_client().get("/", base_url=ALPHA, headers=headers).text
+
+
+def test_only_a_verified_domain_is_served(web: Flask, world: World) -> None:
+    client = web.test_client()
+    with web.app_context(), open_site(world.alpha) as site:
+        domain = domains.add(
+            site.session, site.tenant, "photos.example.com", "localhost", now=site.now(), verified=False
+        )
+        site.session.commit()
+        assert client.get("/", headers={"Host": "photos.example.com"}).status_code == 404
+        domain.verified_at = site.now()
+        site.session.commit()
+    assert "<title>Alpha" in client.get("/", headers={**PAGE, "Host": "photos.example.com"}).text
+
+
+def test_the_load_balancer_may_ask_by_address(web: Flask) -> None:
+    assert web.test_client().get("/healthz", headers={"Host": "10.0.0.7:8000"}).text == "ok\n"
+    assert web.test_client().get("/", headers={"Host": "10.0.0.7:8000"}).status_code == 404

@@ -1,0 +1,162 @@
+// The lightbox: PhotoSwipe over the page's tiles, with videos, captions, capture data and an address for each photo.
+import PhotoSwipe from "photoswipe";
+import { installFilms } from "./films";
+import { loadMore } from "./scroll";
+import { links, slide, type Slide } from "./slides";
+
+const NEAR_END = 5;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+export function open(grid: HTMLElement, first: HTMLAnchorElement): void {
+  const slides = links(grid).map((link) => slide(link, calm.matches));
+  const box = new PhotoSwipe({
+    dataSource: slides,
+    index: slides.findIndex((item) => item.link === first),
+    bgOpacity: 1,
+    loop: false,
+    wheelToZoom: true,
+    paddingFn: ({ x }) => ({ top: x < 700 ? 56 : 64, bottom: x < 700 ? 72 : 72, left: x < 700 ? 0 : 72, right: x < 700 ? 0 : 72 }),
+    showHideAnimationType: calm.matches ? "none" : "zoom",
+    zoomAnimationDuration: calm.matches ? false : 250,
+    returnFocus: false,
+  });
+  installFilms(box);
+  installAddress(box);
+  installCaption(box);
+  installDetails(box);
+  installDownload(box, grid);
+  installGrowth(box, grid, slides);
+  box.on("afterInit", () => box.element?.setAttribute("aria-label", document.title));
+  box.on("destroy", () => current(box)?.link.focus({ preventScroll: false }));
+  box.init();
+}
+
+function current(box: PhotoSwipe): Slide | undefined {
+  return box.currSlide?.data as Slide | undefined;
+}
+
+/** Each photo has its own address while it is open; Back closes the box. */
+function installAddress(box: PhotoSwipe): void {
+  let left = false;
+  const leave = () => {
+    left = true;
+    box.close();
+  };
+  box.on("firstUpdate", () => {
+    history.pushState({ lightbox: true }, "", current(box)?.link.href ?? "");
+    addEventListener("popstate", leave);
+  });
+  box.on("change", () => {
+    const link = current(box)?.link;
+    if (link && history.state?.lightbox) history.replaceState(history.state, "", link.href);
+  });
+  box.on("close", () => {
+    removeEventListener("popstate", leave);
+    if (!left) history.back();
+  });
+}
+
+function installCaption(box: PhotoSwipe): void {
+  box.on("uiRegister", () =>
+    box.ui?.registerElement({
+      name: "caption",
+      order: 9,
+      isButton: false,
+      appendTo: "root",
+      onInit: (element) => {
+        element.setAttribute("aria-live", "polite");
+        box.on("change", () => {
+          element.textContent = current(box)?.link.dataset["caption"] ?? "";
+        });
+      },
+    }),
+  );
+}
+
+/** A panel with the capture data, by button or the key "i". */
+function installDetails(box: PhotoSwipe): void {
+  box.on("uiRegister", () => {
+    box.ui?.registerElement({
+      name: "details-button",
+      ariaLabel: "Photo details",
+      title: "Details (i)",
+      order: 8,
+      isButton: true,
+      html: '<svg aria-hidden="true" class="pswp__icn" viewBox="0 0 32 32" width="32" height="32"><path d="M16 6a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm0 2a8 8 0 1 1 0 16 8 8 0 0 1 0-16Zm-1 3v2h2v-2h-2Zm0 4v6h2v-6h-2Z"/></svg>',
+      onInit: (button) => button.setAttribute("aria-expanded", "false"),
+      onClick: () => toggle(),
+    });
+    box.ui?.registerElement({
+      name: "details",
+      isButton: false,
+      appendTo: "root",
+      onInit: (panel) => {
+        panel.setAttribute("role", "region");
+        panel.setAttribute("aria-label", "Photo details");
+        panel.hidden = true;
+        box.on("change", () => panel.hidden || void fill(panel));
+      },
+    });
+  });
+  box.on("keydown", ({ originalEvent }) => {
+    if (originalEvent.key === "i" && !originalEvent.ctrlKey && !originalEvent.metaKey) toggle();
+  });
+
+  const toggle = () => {
+    const panel = box.element?.querySelector<HTMLElement>(".pswp__details");
+    const button = box.element?.querySelector(".pswp__button--details-button");
+    if (!panel || !button) return;
+    panel.hidden = !panel.hidden;
+    button.setAttribute("aria-expanded", String(!panel.hidden));
+    if (!panel.hidden) void fill(panel);
+  };
+
+  const fill = async (panel: HTMLElement) => {
+    const link = current(box)?.link;
+    if (!link) return;
+    const answer = await fetch(`${link.href}/details`).catch(() => undefined);
+    if (current(box)?.link !== link) return; // Leafed on meanwhile.
+    panel.innerHTML = answer?.ok ? await answer.text() : "<p>The details could not be loaded.</p>";
+  };
+}
+
+function installDownload(box: PhotoSwipe, grid: HTMLElement): void {
+  if (grid.dataset["download"] === undefined) return;
+  box.on("uiRegister", () =>
+    box.ui?.registerElement({
+      name: "download-button",
+      ariaLabel: "Download original",
+      title: "Download original",
+      order: 7,
+      isButton: true,
+      tagName: "a",
+      html: '<svg aria-hidden="true" class="pswp__icn" viewBox="0 0 32 32" width="32" height="32"><path d="M15 7h2v9.2l3.6-3.6 1.4 1.4-6 6-6-6 1.4-1.4 3.6 3.6V7ZM8 23h16v2H8z"/></svg>',
+      onInit: (element) => {
+        const link = element as HTMLAnchorElement;
+        link.setAttribute("download", "");
+        box.on("change", () => {
+          link.href = `${current(box)?.link.href}/original`;
+        });
+      },
+    }),
+  );
+}
+
+/** Leafing towards the end brings the next page, as scrolling does. */
+function installGrowth(box: PhotoSwipe, grid: HTMLElement, slides: Slide[]): void {
+  box.on("change", async () => {
+    if (box.currIndex < slides.length - NEAR_END || !(await loadMore(grid)) || box.isDestroying) return;
+    const known = new Set(slides.map((item) => item.link));
+    const end = slides.length;
+    slides.push(
+      ...links(grid)
+        .filter((link) => !known.has(link))
+        .map((link) => slide(link, calm.matches)),
+    );
+    if (slides.length > end) {
+      box.refreshSlideContent(end);
+      box.ui?.updatePreloaderVisibility?.();
+      box.dispatch("change");
+    }
+  });
+}

@@ -1,0 +1,78 @@
+"""The home page and an album's pages."""
+
+from dataclasses import dataclass
+
+from flask import g, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from infra.errors import Problem
+from tenants.catalog import Album, Visibility
+from tenants.names import is_id
+from tenants.ordering import covers
+from tenants.scope import secret
+from tenants.sharing import Action, may
+from webapp.site import listing
+from webapp.site.blueprint import album_or_404, site
+from webapp.site.listing import Counts, Tile
+
+ALBUMS_A_PAGE = 48
+EAGER_TILES = 4
+"""About one row: these load at once, the first of them before anything else."""
+
+
+@dataclass(frozen=True)
+class Card:
+    album: Album
+    cover: Tile | None
+    counts: Counts
+
+
+@site.get("/")
+def home() -> ResponseReturnValue:
+    """Public albums, the newest first."""
+    statement = select(Album).where(Album.visibility == Visibility.PUBLIC, Album.deleted_at.is_(None))
+    after = request.args.get("after", "")
+    if is_id(after):
+        # An id sorts by the time of creation, and says nothing that the album's address does not.
+        statement = statement.where(Album.id < after)
+    found = list(g.site.session.scalars(statement.order_by(Album.id.desc()).limit(ALBUMS_A_PAGE + 1)))
+    albums, more = found[:ALBUMS_A_PAGE], len(found) > ALBUMS_A_PAGE
+    return render_template("site/home.html", cards=cards(albums), next_page=albums[-1].id if more else None)
+
+
+def cards(albums: list[Album]) -> list[Card]:
+    """The albums with covers and counts, in a number of queries that does not depend on how many they are."""
+    session = g.site.session
+    chosen = covers(session, albums)
+    tiles = {tile.album_id: tile for tile in listing.tiles_of(session, chosen.values())}
+    counted = listing.counts(session, [album.id for album in albums])
+    return [Card(album, tiles.get(album.id), counted.get(album.id, Counts())) for album in albums]
+
+
+@site.get("/a/<slug>")
+def album(slug: str) -> ResponseReturnValue:
+    """One page of an album. `after` and `before` are places in its order, from the page's own links."""
+    album = album_or_404(slug)
+    after, before = request.args.get("after"), request.args.get("before")
+    try:
+        page = listing.page(
+            g.site.session, album, listing.Cursors(secret(), album), after=after, before=None if after else before
+        )
+    except ValueError:
+        # The album was put in another order since, or someone played with the address: begin at the start.
+        return redirect(f"/a/{album.slug}", 303)
+    first_page = page.before is None
+    if not page.tiles and not first_page:
+        raise Problem("not-found")
+    return render_template(
+        "site/album.html",
+        album=album,
+        page=page,
+        first_page=first_page,
+        card=cards([album])[0] if first_page else None,
+        waiting=any(not tile.shown for tile in page.tiles),
+        eager=EAGER_TILES,
+        may_download=may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
+        may_edit=may(g.viewer, Action.EDIT, album),
+    )

@@ -1,0 +1,283 @@
+"""Pages of an album by keyset: each reads just its own rows of the ordering's index, however long the album is.
+
+A page is two statements whatever its size, one for tiles and one for their pictures, and selects columns: a tile is a
+value, not a row to be changed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from tenants.catalog import SHOWN, Album, Asset, AssetState, Kind, Ordering, Rendition
+from tenants.ordering import sort_key
+
+PAGE_SIZE = 200
+WAITING = (AssetState.RECEIVED, AssetState.PROCESSING)
+
+_TILE = (
+    Asset.id,
+    Asset.album_id,
+    Asset.kind,
+    Asset.state,
+    Asset.filename,
+    Asset.caption,
+    Asset.width,
+    Asset.height,
+    Asset.duration,
+    Asset.taken_at,
+    Asset.taken_offset,
+    Asset.has_capture_time,
+    Asset.thumbhash,
+    Asset.dominant,
+    Asset.generation,
+    Asset.progress,
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One still of a generation, in pixels."""
+
+    name: str
+    content_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a page shows of an asset. Without a generation there is nothing to see yet."""
+
+    id: str
+    album_id: str
+    kind: Kind
+    state: AssetState
+    filename: str
+    caption: str
+    width: int | None
+    height: int | None
+    duration: float | None
+    taken_at: datetime
+    taken_offset: int | None
+    has_capture_time: bool
+    thumbhash: str | None
+    dominant: str | None
+    generation: int
+    progress: int
+    stills: tuple[Picture, ...] = ()
+    extras: frozenset[str] = frozenset()
+    """Names of other renditions that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
+
+    @property
+    def is_video(self) -> bool:
+        return self.kind is Kind.VIDEO
+
+    @property
+    def shown(self) -> bool:
+        return self.generation > 0 and bool(self.stills)
+
+    @property
+    def aspect(self) -> float:
+        """Width over height; 3:2 while it is not known."""
+        return self.width / self.height if self.width and self.height else 1.5
+
+
+@dataclass(frozen=True)
+class Page:
+    """`before` and `after` are cursors to the neighbouring pages, None at the ends."""
+
+    tiles: list[Tile]
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    photos: int = 0
+    videos: int = 0
+    waiting: int = 0
+    first: datetime | None = None
+    """Earliest and latest capture time."""
+    last: datetime | None = None
+
+
+class Cursors:
+    """Signed places in an album's order: opaque to clients, useless in another album or ordering."""
+
+    def __init__(self, secret: str, album: Album) -> None:
+        self._signer = URLSafeSerializer(secret, salt=f"place:{album.id}:{album.ordering.value}")
+        self._ordering = album.ordering
+
+    def at(self, row: Any) -> str:
+        key = {
+            Ordering.MANUAL: row.position,
+            Ordering.CAPTURED: row.taken_at,
+            Ordering.NAME: row.sort_name,
+        }[self._ordering]
+        signed: str = self._signer.dumps([key.isoformat() if isinstance(key, datetime) else key, row.id])
+        return signed
+
+    def read(self, cursor: str) -> tuple[Any, str]:
+        """Raises `ValueError` for one that is not of this album in this ordering."""
+        try:
+            key, asset_id = self._signer.loads(cursor)
+        except BadSignature:
+            raise ValueError("not a place in this album") from None
+        return (datetime.fromisoformat(key) if self._ordering is Ordering.CAPTURED else key), asset_id
+
+
+def visible() -> ColumnElement[bool]:
+    """What a visitor may know of: shown, or on its way; never what was rejected, failed or deleted."""
+    return and_(Asset.deleted_at.is_(None), Asset.state.in_((*SHOWN, *WAITING)))
+
+
+def page(
+    session: Session,
+    album: Album,
+    cursors: Cursors,
+    *,
+    after: str | None = None,
+    before: str | None = None,
+    size: int = PAGE_SIZE,
+) -> Page:
+    """The page behind `after`, or the one that ends right before `before`, or the first."""
+    backwards = before is not None
+    key = sort_key(album.ordering)
+    statement = _tiles(album).add_columns(Asset.position, Asset.sort_name)
+    place = before if backwards else after
+    if place is not None:
+        statement = statement.where(_beyond(album.ordering, cursors.read(place), backwards=backwards))
+    order = (key.desc(), Asset.id.desc()) if backwards else (key, Asset.id)
+    rows = list(session.execute(statement.order_by(*order).limit(size + 1)))
+    more = len(rows) > size
+    rows = rows[:size]
+    if backwards:
+        rows.reverse()
+    has_before, has_after = (more, True) if backwards else (place is not None, more)
+    return Page(
+        tiles=with_pictures(session, [_tile(row) for row in rows]),
+        before=cursors.at(rows[0]) if rows and has_before else None,
+        after=cursors.at(rows[-1]) if rows and has_after else None,
+    )
+
+
+def neighbours(session: Session, album: Album, asset: Asset) -> tuple[str | None, str | None]:
+    """Ids of the shown assets right before and right after, for leafing through."""
+    here = (getattr(asset, sort_key(album.ordering).key), asset.id)
+    found = []
+    for backwards in (True, False):
+        key = sort_key(album.ordering)
+        order = (key.desc(), Asset.id.desc()) if backwards else (key, Asset.id)
+        found.append(
+            session.scalar(
+                select(Asset.id)
+                .where(
+                    Asset.tenant_id == album.tenant_id,
+                    Asset.album_id == album.id,
+                    Asset.generation > 0,
+                    visible(),
+                    _beyond(album.ordering, here, backwards=backwards),
+                )
+                .order_by(*order)
+                .limit(1)
+            )
+        )
+    return found[0], found[1]
+
+
+def some(session: Session, album: Album, ids: Sequence[str]) -> list[Tile]:
+    """The visible ones of the album's assets with these ids, in no order."""
+    rows = session.execute(_tiles(album).where(Asset.id.in_(ids)))
+    return with_pictures(session, [_tile(row) for row in rows])
+
+
+def tile_of(session: Session, asset: Asset) -> Tile:
+    values = {column.key: getattr(asset, column.key) for column in _TILE}
+    return with_pictures(session, [Tile(**values)])[0]
+
+
+def tiles_of(session: Session, assets: Iterable[Asset]) -> list[Tile]:
+    """Tiles of loaded assets, their pictures in one statement."""
+    bare = [Tile(**{column.key: getattr(asset, column.key) for column in _TILE}) for asset in assets]
+    return with_pictures(session, bare)
+
+
+def counts(session: Session, album_ids: Sequence[str]) -> dict[str, Counts]:
+    """How much there is to see in each album, in one statement."""
+    shown = Asset.state.in_(SHOWN)
+    rows = session.execute(
+        select(
+            Asset.album_id,
+            func.count().filter(shown, Asset.kind == Kind.PHOTO),
+            func.count().filter(shown, Asset.kind == Kind.VIDEO),
+            func.count().filter(~shown),
+            func.min(Asset.taken_at).filter(Asset.has_capture_time),
+            func.max(Asset.taken_at).filter(Asset.has_capture_time),
+        )
+        .where(Asset.album_id.in_(album_ids), visible())
+        .group_by(Asset.album_id)
+    )
+    return {row[0]: Counts(*row[1:]) for row in rows}
+
+
+def with_pictures(session: Session, tiles: list[Tile]) -> list[Tile]:
+    """The tiles with the renditions of their published generations."""
+    ids = [tile.id for tile in tiles if tile.generation > 0]
+    if not ids:
+        return tiles
+    rows = session.execute(
+        select(Rendition.asset_id, Rendition.name, Rendition.content_type, Rendition.width, Rendition.height)
+        .join(
+            Asset,
+            and_(
+                Asset.tenant_id == Rendition.tenant_id,
+                Asset.id == Rendition.asset_id,
+                Asset.generation == Rendition.generation,
+            ),
+        )
+        .where(
+            Asset.id.in_(ids),
+            # Segments of a video's rungs are many, and only its playlists name them.
+            or_(Rendition.name.not_like("hls/%"), Rendition.name.in_(("hls/master.m3u8", "hls/first.m3u8"))),
+        )
+    )
+    stills: dict[str, list[Picture]] = defaultdict(list)
+    extras: dict[str, set[str]] = defaultdict(set)
+    for asset_id, name, content_type, width, height in rows:
+        if name.startswith("w") and width and height:
+            stills[asset_id].append(Picture(name, content_type, width, height))
+        else:
+            extras[asset_id].add(name)
+    return [
+        Tile(
+            **{
+                **tile.__dict__,
+                "stills": tuple(sorted(stills[tile.id], key=lambda still: still.width)),
+                "extras": frozenset(extras[tile.id]),
+            }
+        )
+        for tile in tiles
+    ]
+
+
+def _tiles(album: Album) -> Select[*tuple[Any, ...]]:
+    columns: Select[*tuple[Any, ...]] = select(*_TILE)
+    return columns.where(Asset.tenant_id == album.tenant_id, Asset.album_id == album.id, visible())
+
+
+def _tile(row: Row[Any]) -> Tile:
+    return Tile(**{column.key: getattr(row, column.key) for column in _TILE})
+
+
+def _beyond(ordering: Ordering, place: tuple[Any, str], *, backwards: bool) -> ColumnElement[bool]:
+    """Strictly past a place: a row-value comparison, which both databases answer from the ordering's index."""
+    key = sort_key(ordering)
+    here = tuple_(literal(place[0], key.type), literal(place[1]))
+    there = tuple_(key, Asset.id)
+    return there < here if backwards else there > here

@@ -1,0 +1,96 @@
+"""Addresses and `srcset`s of an asset's renditions, as templates want them."""
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from tenants.scope import Site
+from webapp.site.listing import Picture, Tile
+
+NARROWEST_ASPECT, WIDEST_ASPECT = 0.5, 3.0
+"""Tiles of anything beyond are cropped in the grid: a panorama would leave a row one finger high."""
+
+Sources = tuple[str, str]
+"""A media type and its `srcset`."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A tile with addresses. `sources` are the formats beside JPEG, best first."""
+
+    tile: Tile
+    base: str
+    """Ends in a slash; the generation's renditions are below it."""
+    sources: list[Sources]
+    jpegs: str
+    small: Picture | None
+    large: Picture | None
+
+    @property
+    def grid_aspect(self) -> float:
+        return round(min(max(self.tile.aspect, NARROWEST_ASPECT), WIDEST_ASPECT), 4)
+
+    @property
+    def sizes(self) -> str:
+        """How wide the tile will be, roughly: rows stretch their tiles by about a quarter."""
+        wide, medium, narrow = (round(self.grid_aspect * height) for height in (330, 260, 230))
+        return f"(min-width: 1100px) {wide}px, (min-width: 600px) {medium}px, min(92vw, {narrow}px)"
+
+    @property
+    def hls(self) -> str | None:
+        """The best playlist that there is so far."""
+        for name in ("hls/master.m3u8", "hls/first.m3u8"):
+            if name in self.tile.extras:
+                return self.base + name
+        return None
+
+    @property
+    def mp4(self) -> str | None:
+        return self.base + "video.mp4" if "video.mp4" in self.tile.extras else None
+
+    @property
+    def animated(self) -> str | None:
+        return self.base + "animated.webp" if "animated.webp" in self.tile.extras else None
+
+    @property
+    def storyboard(self) -> str | None:
+        return self.base + "storyboard.vtt" if "storyboard.vtt" in self.tile.extras else None
+
+    @property
+    def clock(self) -> str:
+        """A video's duration as people write it: 0:07, 12:30, 1:02:03."""
+        seconds = round(self.tile.duration or 0)
+        hours, minutes = divmod(seconds // 60, 60)
+        return f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
+
+    @property
+    def label(self) -> str:
+        """What a screen reader says: the caption, else the kind with the file's name."""
+        kind = "Video" if self.tile.is_video else "Photo"
+        return self.tile.caption or f"{kind} {self.tile.filename.rpartition('.')[0] or self.tile.filename}"
+
+
+def show(site: Site, tile: Tile) -> Shown:
+    """The tile with addresses that open for whoever holds the page."""
+    if not tile.shown:
+        return Shown(tile=tile, base="", sources=[], jpegs="", small=None, large=None)
+    base = f"/m/{site.generation_token(tile.id, tile.generation)}/{tile.id}/{tile.generation}/"
+    by_type = {
+        content_type: list(stills)
+        for content_type, stills in groupby(
+            sorted(tile.stills, key=lambda still: (still.content_type, still.width)),
+            key=lambda still: still.content_type,
+        )
+    }
+    jpegs = by_type.pop("image/jpeg", [])
+    return Shown(
+        tile=tile,
+        base=base,
+        sources=[(kind, _srcset(base, by_type[kind])) for kind in ("image/avif", "image/webp") if kind in by_type],
+        jpegs=_srcset(base, jpegs),
+        small=next((still for still in jpegs if still.width >= 640), jpegs[-1] if jpegs else None),
+        large=jpegs[-1] if jpegs else None,
+    )
+
+
+def _srcset(base: str, stills: list[Picture]) -> str:
+    return ", ".join(f"{base}{still.name} {still.width}w" for still in stills)
