@@ -81,9 +81,10 @@ class Tools:
         for name, value in _allowed(demuxer).items():
             command += [f"-{name}", str(value)]
         command += ["-show_format", "-show_streams", "-of", "json", "-i", str(path)]
-        finished = self.sandbox.run(command, read=[path], limits=Limits(wall=60, cpu=30))
+        limits = Limits(wall=60, cpu=30)
+        finished = self.sandbox.run(command, read=[path], limits=limits)
         if finished.returncode != 0:
-            raise verdict(finished)
+            raise verdict(finished, limits)
         report: dict[str, Any] = json.loads(finished.stdout)
         return report
 
@@ -108,7 +109,7 @@ class Tools:
         )
         log.info("ffmpeg", cpu=round(finished.cpu, 2), peak_mib=finished.peak >> 20, returncode=finished.returncode)
         if finished.returncode != 0:
-            raise verdict(finished)
+            raise verdict(finished, limits)
         return report.reached
 
 
@@ -132,7 +133,7 @@ class ProgressReport:
             self._tell(self.reached)
 
 
-def verdict(finished: Finished) -> Exception:
+def verdict(finished: Finished, limits: Limits) -> Exception:
     """What a failed run means: the file's fault (`Rejected`) unless there is a sign that it is ours."""
     complaint = finished.stderr.strip()
     log.warning("ffmpeg.failed", returncode=finished.returncode, complaint=complaint[-500:])
@@ -142,7 +143,7 @@ def verdict(finished: Finished) -> Exception:
         return OSError(28, "no room for renditions in the scratch folder")
     if any(sign in complaint for sign in NO_MEMORY):
         return Rejected("The video needs more memory to decode than is allowed.")
-    if "received signal 24" in complaint or finished.returncode == -9:
+    if finished.cpu >= limits.cpu:
         return Rejected("The video takes more work to decode than is allowed for its length.")
     if "whitelist" in complaint:
         return Rejected("The video uses a codec that is not accepted. Export it as MP4 with H.264 and upload that.")

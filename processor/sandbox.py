@@ -63,7 +63,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Finished:
-    """`returncode` is negative for a death by signal. `peak` is resident bytes, `cpu` seconds of the whole tree.
+    """`returncode` is not 0 after a failure. `peak` is resident bytes, `cpu` seconds of the whole tree.
 
     stdout is empty if lines were handed out as they came; stderr holds the last 64 KiB.
     """
@@ -169,14 +169,20 @@ def _bounds(limits: Limits) -> list[str]:
         "--pdeathsig=KILL",
         "--no-new-privs",
         "prlimit",
-        f"--data={limits.memory}",
-        # The soft limit asks (SIGXCPU), the hard one kills.
-        f"--cpu={limits.cpu}:{limits.cpu + 5}",
-        f"--fsize={limits.file}",
-        f"--nofile={limits.files}",
+        f"--data={_at_most(limits.memory, resource.RLIMIT_DATA)}",
+        # The soft limit asks (SIGXCPU: ffmpeg stops in order), the hard one kills.
+        f"--cpu={_at_most(limits.cpu, resource.RLIMIT_CPU)}:{_at_most(limits.cpu + 1, resource.RLIMIT_CPU)}",
+        f"--fsize={_at_most(limits.file, resource.RLIMIT_FSIZE)}",
+        f"--nofile={_at_most(limits.files, resource.RLIMIT_NOFILE)}",
         "--core=0",
         "--",
     ]
+
+
+def _at_most(wanted: int, limit: int) -> int:
+    """`wanted`, or less where this process has a lower hard limit itself, which only root may raise."""
+    hard = resource.getrlimit(limit)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 def _bubblewrap(command: Sequence[str], read: Sequence[Path], write: Path | None) -> list[str]:
@@ -247,12 +253,7 @@ def _wait(child: subprocess.Popen[bytes], deadline: float) -> tuple[int, resourc
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)
         if pid:
             child.returncode = os.waitstatus_to_exitcode(status)  # Popen must not wait for it again.
-            return _signalled(child.returncode), usage
+            return child.returncode, usage
         if time.monotonic() >= deadline:
             raise Expired("stopped: it closed its output but ran on")
         time.sleep(0.002)
-
-
-def _signalled(returncode: int) -> int:
-    """bubblewrap and unshare report a death by signal as a shell does, 128 + n: turn it back into -n."""
-    return 128 - returncode if 128 < returncode < 128 + signal.NSIG else returncode

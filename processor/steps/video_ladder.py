@@ -30,7 +30,7 @@ WIDEST = 2.4
 CLOSE = 1.15
 """A source this little above a rung takes that rung's place: 1088 lines are not worth a rung beside 1080."""
 
-ENCODER = {"c:v": "libx264", "preset": "veryfast", "crf": 23, "profile:v": "high", "pix_fmt": "yuv420p"}
+ENCODER = {"c:v": "libx264", "preset": "veryfast", "crf": 22, "profile:v": "high", "pix_fmt": "yuv420p"}
 SOUND = {"c:a": "aac", "b:a": "128k", "ar": 48000, "ac": 2}
 CLEAN = {"map_metadata": -1, "map_chapters": -1, "fflags": "+bitexact", "flags:v": "+bitexact", "flags:a": "+bitexact"}
 """No tag of the original reaches a rendition."""
@@ -48,8 +48,8 @@ class Rung:
 
 def rungs(width: int, height: int, rate: Fraction) -> list[Rung]:
     """The ladder of a picture shown at this size, lowest first: never above it, every side even."""
-    short = min(width, height)
-    sides = [side for side in BITRATES if side * CLOSE < short] + [min(short, max(BITRATES))]
+    highest = min(width, height, max(BITRATES))
+    sides = [side for side in BITRATES if side * CLOSE < highest] + [highest]
     return [_rung(side, width, height, rate) for side in sides]
 
 
@@ -142,6 +142,9 @@ def _hls(stream: Stream, name: str, options: dict[str, Any]) -> Stream:
         **options,
         **CLEAN,
         format="hls",
+        # By default the muxer shifts each file until its decoding times are not negative, and so the picture, which
+        # is decoded out of order, behind the sound. An edit list (ISO/IEC 14496-12, 8.6.6) keeps both at zero.
+        avoid_negative_ts="disabled",
         hls_time=SEGMENT_SECONDS,
         hls_playlist_type="vod",
         hls_segment_type="fmp4",

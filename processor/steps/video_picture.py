@@ -5,7 +5,8 @@ from typing import Any
 from processor.ffmpeg import Stream
 from processor.steps.video_probe import Colour, Source
 
-# ITU-R BT.2408 puts diffuse white at 203 cd/m2; the curve keeps it below SDR white and rolls highlights off above.
+# ITU-R BT.2408 puts diffuse white at 203 cd/m2. The Moebius curve leaves what is darker nearly as it is, shows white at
+# 84 % and rolls off what is brighter; the well-known Hable curve darkens faces by a quarter (docs/adr/0042).
 _LINEAR = {"t": "linear", "npl": 203}
 _SDR = {"p": "bt709", "t": "bt709", "m": "bt709", "r": "tv"}
 _TRANSFER = {Colour.PQ: "smpte2084", Colour.HLG: "arib-std-b67", Colour.WIDE: "bt2020-10"}
@@ -35,5 +36,5 @@ def to_sdr(frames: Stream, source: Source) -> Stream:
     if source.colour is Colour.WIDE:
         return frames.filter("zscale", **given, **_SDR).filter("format", "yuv420p")
     linear = frames.filter("zscale", **given, **_LINEAR).filter("format", "gbrpf32le").filter("zscale", p="bt709")
-    mapped = linear.filter("tonemap", "hable", desat=0)
+    mapped = linear.filter("tonemap", "mobius")
     return mapped.filter("zscale", **_SDR).filter("format", "yuv420p")
