@@ -99,6 +99,12 @@ def move_assets(session: Session, album: Album, asset_ids: Sequence[str], *, aft
     session.flush()
 
 
+def last_of(session: Session, album: Album, *, besides: Sequence[str]) -> str | None:
+    """The last asset by hand, `besides` left out; None if there is no other."""
+    others = _of(album).where(Asset.id.not_in(besides)).with_only_columns(Asset.id)
+    return session.scalar(others.order_by(Asset.position.desc(), Asset.id.desc()).limit(1))
+
+
 def _of(album: Album) -> Select[Asset]:
     return select(Asset).where(Asset.tenant_id == album.tenant_id, Asset.album_id == album.id)
 

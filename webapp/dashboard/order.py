@@ -23,9 +23,15 @@ def arrange(album_id: str) -> ResponseReturnValue:
 @bp.post("/albums/<album_id>/move")
 @require(Role.EDITOR)
 def move(album_id: str) -> ResponseReturnValue:
-    """Put `id`s, in that order, behind `after`, or first if it is empty. 409 unless the order is manual."""
+    """Put `id`s, in that order, behind `after`, or first if it is empty. 409 unless the order is manual.
+
+    With `last` they go to the end of the album, which the page may not have loaded.
+    """
     album = lookup.album_of(album_id)
     ids = request.form.getlist("id")
-    ordering.move_assets(g.site.session, album, ids, after=request.form.get("after") or None)
+    after = request.form.get("after") or None
+    if "last" in request.form:
+        after = ordering.last_of(g.site.session, album, besides=ids)
+    ordering.move_assets(g.site.session, album, ids, after=after)
     album.updated_at = g.site.now()
     return done("Moved.", back=album_url(album_id), ids=ids)

@@ -22,7 +22,8 @@ _OVERLAP = timedelta(seconds=10)
 def progress(album_id: str) -> ResponseReturnValue:
     """States of the assets that arrived since `since` (the `cursor` of an earlier answer) and of those named `watch`.
 
-    `html` is the asset's tile. `working` counts all unfinished ones of the album; `gone` names watched ones that were
+    `html` is the asset's tile; `working` counts all unfinished ones of the album, `counts` says what it holds, `gone` names
+    watched ones that were
     deleted in the meantime.
     """
     album = lookup.album_of(album_id)
@@ -31,10 +32,13 @@ def progress(album_id: str) -> ResponseReturnValue:
     assets = queries.changed_assets(g.site.session, album, since=_since(now), watched=watched)
     twins = queries.twins(g.site.session, assets)
     tile = get_template_attribute("dashboard/_tile.html", "tile")
+    counts_line = get_template_attribute("dashboard/_counts.html", "counts_line")
+    counts = queries.counts(g.site.session, [album.id]).get(album.id, queries.Counts())
     known = {asset.id for asset in assets}
     return jsonify(
         cursor=int((now - _OVERLAP).timestamp() * 1000),
         working=queries.working(g.site.session, album),
+        counts=str(counts_line(counts)),
         assets=[{**_state(asset), "html": tile(album, asset, twins.get(asset.id))} for asset in assets],
         gone=[asset_id for asset_id in watched if asset_id not in known],
     )

@@ -1,1 +1,13 @@
-export {};
+// The dashboard's script. Every page works as plain forms; this makes them quick. Uploading needs it.
+import { previewBrand } from "./dashboard/brand";
+import { copyButtons, roleForms } from "./dashboard/forms";
+import { tendToasts } from "./dashboard/toast";
+
+tendToasts();
+copyButtons();
+roleForms();
+previewBrand();
+if (document.getElementById("album")) {
+  // The album page's own script, with drag and drop, is a chunk of its own.
+  void import("./dashboard/album").then(({ openAlbum }) => openAlbum());
+}

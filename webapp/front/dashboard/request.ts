@@ -1,0 +1,54 @@
+// Requests to our own server.
+
+/** What a change answers. `undo` takes a POST with the same ids. */
+export interface Done {
+  message: string;
+  undo: string | null;
+  ids: string[];
+}
+
+/** A refusal, with the sentence that the server has for people. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const token = (): string => document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
+
+/** POST form fields. Throws `Refused`, also when the network is away (status 0). */
+export async function post<T = Done>(url: string, fields: [string, string][] = []): Promise<T> {
+  return json<T>(url, { method: "POST", body: new URLSearchParams(fields), headers: { "X-CSRFToken": token() } });
+}
+
+export async function json<T>(url: string, init: RequestInit = {}): Promise<T> {
+  const answer = await reach(url, { ...init, headers: { Accept: "application/json", ...init.headers } });
+  return (await answer.json()) as T;
+}
+
+export async function page(url: string): Promise<Document> {
+  const answer = await reach(url, { headers: { Accept: "text/html" } });
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+async function reach(url: string, init: RequestInit): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(url, init);
+  } catch {
+    throw new Refused(0, "The server cannot be reached. Check your connection and try again.");
+  }
+  if (answer.status === 401) {
+    location.href = `/dashboard/sign-in?next=${encodeURIComponent(location.pathname)}`;
+  }
+  if (!answer.ok) {
+    const problem = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
+    throw new Refused(answer.status, problem.detail ?? problem.title ?? "That did not work. Please try again.");
+  }
+  return answer;
+}
+
+export const idFields = (ids: string[]): [string, string][] => ids.map((id) => ["id", id]);
