@@ -34,6 +34,8 @@ def to_srgb(picture: Picture) -> Picture:
 
 def upright(picture: Picture) -> Picture:
     """Apply the EXIF orientation (Exif 3.0, tag 0x0112)."""
+    if picture.header.orientation == 1:
+        return picture
     pixels = picture.pixels
     turns = {3: "rot180", 5: "rot90", 6: "rot90", 7: "rot270", 8: "rot270"}
     if turn := turns.get(picture.header.orientation):

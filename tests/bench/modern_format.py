@@ -1,0 +1,127 @@
+"""WebP or AVIF: CPU and bytes of each at the same likeness to the picture, on many real photographs.
+
+    python -m tests.bench.modern_format [FOLDER ...]
+
+For every photograph and width the target is the SSIM that the JPEG rendition reaches. Each candidate's quality is
+searched until it reaches the same; bytes and CPU seconds are those of that quality (interpolated between the two
+nearest whole ones). RATIO is candidate / WebP at method 4, the peer that everybody uses.
+"""
+
+import argparse
+import io
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from processor.steps.photo_encode import JPEG
+from tests.bench.photographs import photographs
+from tests.bench.ssim import ssim
+
+WIDTHS = (640, 1280)
+PEER = "webp method 4"
+AVIF: dict[str, Any] = {"speed": 9, "max_threads": 1, "subsampling": "4:2:0"}
+CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
+    PEER: ("WEBP", {"method": 4}),
+    "avif tune iq": ("AVIF", AVIF),
+    "avif tune ssim": ("AVIF", {**AVIF, "advanced": {"tune": "ssim"}}),
+    "avif tune psnr": ("AVIF", {**AVIF, "advanced": {"tune": "psnr"}}),
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One encoding: `quality` as the encoder counts it, `size` bytes, `cpu` seconds."""
+
+    quality: float
+    likeness: float
+    size: float
+    cpu: float
+
+
+def encoding(image: Image.Image, form: str, quality: int, settings: dict[str, Any]) -> Point:
+    out = io.BytesIO()
+    before = time.process_time()
+    image.save(out, form, quality=quality, **settings)
+    cpu = time.process_time() - before
+    with Image.open(out) as back:
+        return Point(quality, ssim(image, back), out.tell(), cpu)
+
+
+def at_likeness(encode: Callable[[int], Point], target: float) -> Point | None:
+    """Bisect over whole qualities, then interpolate; None if no quality reaches the target from both sides."""
+    low, high = encode(20), encode(98)
+    if not low.likeness <= target <= high.likeness:
+        return None
+    while high.quality - low.quality > 1:
+        middle = encode(int(low.quality + high.quality) // 2)
+        low, high = (middle, high) if middle.likeness <= target else (low, middle)
+    part = (target - low.likeness) / ((high.likeness - low.likeness) or 1)
+    return Point(
+        low.quality + part,
+        target,
+        low.size + part * (high.size - low.size),
+        low.cpu + part * (high.cpu - low.cpu),
+    )
+
+
+def measure(path: Path, width: int) -> dict[str, Point] | None:
+    """Each candidate's point for one photograph at one width."""
+    with Image.open(path) as original:
+        if original.width <= width:
+            return None
+        height = round(original.height * width / original.width)
+        image = original.convert("RGB").resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3)
+    settings = dict(JPEG.settings)
+    target = encoding(image, "JPEG", settings.pop("quality"), settings).likeness
+    points = {
+        name: at_likeness(lambda q, form=form, more=more: encoding(image, form, q, more), target)  # type: ignore[misc]
+        for name, (form, more) in CANDIDATES.items()
+    }
+    found = {name: point for name, point in points.items() if point is not None}
+    return found if len(found) == len(points) else None
+
+
+def geometric(values: list[float]) -> float:
+    return math.exp(statistics.fmean(map(math.log, values)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--limit", type=int, default=0, help="Only so many photographs.")
+    arguments = parser.parse_args()
+    paths = photographs(arguments.folders)[: arguments.limit or None]
+    rows: list[tuple[str, int, dict[str, Point]]] = []
+    for path in paths:
+        for width in WIDTHS:
+            if points := measure(path, width):
+                rows.append((path.stem, width, points))
+                peer, fast = points[PEER], points["avif tune ssim"]
+                print(
+                    f"{path.stem[:32]:32} {width:5}  webp {peer.size / 1000:6.1f} kB {peer.cpu:.3f} s"
+                    f"   avif bytes x {fast.size / peer.size:.2f}  CPU x {fast.cpu / peer.cpu:.2f}",
+                    flush=True,
+                )
+    print(f"\n{len({name for name, _, _ in rows})} photographs, {len(rows)} pictures, at the SSIM of their JPEG")
+    print("candidate        quality (median, range)   bytes RATIO (worst)   total bytes   CPU RATIO   total CPU")
+    for name in CANDIDATES:
+        mine, peers = [row[2][name] for row in rows], [row[2][PEER] for row in rows]
+        sizes = [a.size / b.size for a, b in zip(mine, peers, strict=True)]
+        qualities = sorted(point.quality for point in mine)
+        print(
+            f"{name:16} {statistics.median(qualities):6.1f}  {qualities[0]:4.0f}-{qualities[-1]:3.0f}"
+            f"{geometric(sizes):18.2f} ({max(sizes):.2f})"
+            f"{sum(p.size for p in mine) / sum(p.size for p in peers):14.2f}"
+            f"{geometric([a.cpu / b.cpu for a, b in zip(mine, peers, strict=True)]):12.2f}"
+            f"{sum(p.cpu for p in mine) / sum(p.cpu for p in peers):12.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""CPU seconds a photo against sharp (npm): the same widths, formats and effort, one core each, in one run.
+
+    npm ci --prefix tests/bench
+    python -m tests.bench.photo [--limit N] [FOLDER ...]
+
+Real photographs (see photographs.py) as 12 and 24 megapixel JPEG. Ours is the whole of `photo.process`, with
+metadata and placeholder; sharp makes just the renditions. Effort is equal and qualities are set for equal SSIM, that
+of the 2048 and 640 pixel renditions to the original scaled by Pillow in one step.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from processor.steps.photo_encode import JPEG, MODERN
+from processor.steps.photo_resize import WIDTHS
+from tests.bench.photographs import at_megapixels, in_new_process, photographs
+from tests.bench.ssim import ssim
+
+HERE = Path(__file__).parent
+COMPARED = (2048, 640)
+IQ_QUALITY = 67
+"""sharp's AVIF quality for the SSIM that ours has at its own number: medians of modern_format.py."""
+
+PEERS = {
+    "sharp": {"full_decode": True, "our_tune": False},
+    "sharp, half-scale decode": {"full_decode": False, "our_tune": False},
+    "sharp, our AVIF tune": {"full_decode": True, "our_tune": True},
+}
+"""The first is the peer of the target: it decodes all pixels, as ours does, for the same SSIM. The second lets sharp
+decode a large JPEG at half scale (its default), which costs it SSIM. The third gives it our AVIF settings."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One photo on one side: CPU seconds, peak RSS and sum of the renditions in bytes, SSIM by rendition name."""
+
+    cpu: float
+    rss: int
+    size: int
+    likeness: dict[str, float]
+
+
+def sharp_settings(*, full_decode: bool, our_tune: bool) -> dict[str, Any]:
+    """Ours in sharp's words: its AVIF effort is 9 minus libaom's speed.
+
+    sharp's own tuning of AVIF (`iq`) needs another quality number for the same SSIM: modern_format.py measures both.
+    """
+    jpeg, modern = dict(JPEG.settings), dict(MODERN.settings)
+    tuned = {"quality": modern["quality"], "tune": modern["advanced"]["tune"]} if our_tune else {"quality": IQ_QUALITY}
+    sampling = {"chromaSubsampling": "4:2:0"}
+    return {
+        "widths": WIDTHS,
+        "fastShrinkOnLoad": not full_decode,
+        "jpeg": {"quality": jpeg["quality"], "optimiseCoding": jpeg["optimize"], **sampling},
+        "modernFormat": MODERN.suffix,
+        "modern": {"effort": 9 - modern["speed"], **tuned, **sampling},
+    }
+
+
+def run_sharp(files: list[Path], out: Path, **how: bool) -> list[dict[str, float]]:
+    out.mkdir()
+    settings = out / "settings.json"
+    settings.write_text(json.dumps({"files": [str(f) for f in files], "out": str(out), **sharp_settings(**how)}))
+    command = ["node", "sharp_peer.mjs", str(settings)]
+    environment = {"PATH": os.environ["PATH"], "VIPS_CONCURRENCY": "1"}
+    text = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE, env=environment).stdout
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def run_ours(files: list[Path], out: Path) -> list[dict[str, float]]:
+    text = in_new_process("tests.bench.photo_worker", str(out), *map(str, files))
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def figures(line: dict[str, float], folder: Path, references: dict[int, Image.Image]) -> Figures:
+    names = [f"w{width}.{form.suffix}" for width in WIDTHS for form in (JPEG, MODERN)]
+    likeness = {}
+    for width, reference in references.items():
+        for form in (JPEG, MODERN):
+            with Image.open(folder / f"w{width}.{form.suffix}") as made:
+                likeness[f"w{width}.{form.suffix}"] = ssim(made.resize(reference.size), reference)
+    size = sum((folder / name).stat().st_size for name in names)
+    return Figures(line["cpu"], int(line["rss"]), size, likeness)
+
+
+def references(file: Path) -> dict[int, Image.Image]:
+    with Image.open(file) as image:
+        shape = image.size
+        plain = image.convert("RGB")
+        return {
+            width: plain.resize((width, round(shape[1] * width / shape[0])), Image.Resampling.LANCZOS)
+            for width in COMPARED
+        }
+
+
+def compare(megapixels: int, files: list[Path], folder: Path) -> dict[str, list[float]]:
+    """Print a table for one size; ratios by peer."""
+    lines = run_ours(files, folder / "ours")
+    peers = {name: run_sharp(files, folder / name, **how) for name, how in PEERS.items()}
+    truths = [references(file) for file in files]
+    ours = [figures(line, folder / "ours" / str(i), truths[i]) for i, line in enumerate(lines)]
+    ratios: dict[str, list[float]] = {}
+    for name, peer_lines in peers.items():
+        print(f"\n{megapixels} MP against {name}")
+        print(
+            "                  peer CPU   our CPU  RATIO    kB peer/ours   SSIM ours - peer: "
+            + ", ".join(ours[0].likeness)
+        )
+        differences = []
+        for i, line in enumerate(peer_lines):
+            peer, mine = figures(line, folder / name / str(i), truths[i]), ours[i]
+            ratios.setdefault(name, []).append(mine.cpu / peer.cpu)
+            differences.append([mine.likeness[made] - peer.likeness[made] for made in mine.likeness])
+            print(
+                f"{files[i].stem[:16]:16} {peer.cpu:7.3f} s {mine.cpu:7.3f} s  {ratios[name][-1]:.2f}x "
+                f"{peer.size / 1000:7.0f}/{mine.size / 1000:.0f}   " + " ".join(f"{d:+.4f}" for d in differences[-1])
+            )
+        means = " ".join(f"{statistics.fmean(column):+.4f}" for column in zip(*differences, strict=True))
+        print(f"mean RATIO {statistics.fmean(ratios[name]):.3f}x, mean SSIM differences {means}")
+    return ratios
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--limit", type=int, default=6, help="Only so many photographs (default 6).")
+    arguments = parser.parse_args()
+    found = photographs(arguments.folders)
+    chosen = found[:: max(1, len(found) // arguments.limit)][: arguments.limit]
+    totals: dict[str, list[float]] = {name: [] for name in PEERS}
+    with tempfile.TemporaryDirectory() as name:
+        for megapixels in (12, 24):
+            folder = Path(name) / str(megapixels)
+            folder.mkdir()
+            files = [at_megapixels(path, megapixels, folder) for path in chosen]
+            for peer, ratios in compare(megapixels, files, folder).items():
+                totals[peer] += ratios
+            alone = json.loads(in_new_process("tests.bench.photo_worker", str(folder / "rss"), str(files[0])))
+            print(f"\npeak RSS of a process for one {megapixels} MP photo: {alone['rss'] / 2**20:.0f} MB")
+    print()
+    for peer, ratios in totals.items():
+        print(f"mean RATIO over both sizes against {peer}: {statistics.fmean(ratios):.3f}x")
+
+
+if __name__ == "__main__":
+    main()
