@@ -40,7 +40,7 @@ def superseded(site: Site, grace: timedelta) -> int:
         .distinct()
     )
     with reading():
-        found = site.session.execute(old).tuples().all()
+        found = site.session.execute(old).all()
         site.session.rollback()
     for asset_id, generation in found:
         site.session.execute(
@@ -60,9 +60,9 @@ def superseded(site: Site, grace: timedelta) -> int:
 def renditions(site: Site, grace: timedelta) -> int:
     """Remove objects of generations that have no row and no worker, once they are `grace` old; objects removed."""
     with reading():
-        known = set(site.session.execute(select(Rendition.asset_id, Rendition.generation).distinct()).tuples())
+        shown = select(Rendition.asset_id, Rendition.generation).distinct()
         held = select(Asset.id, Asset.fence).where(Asset.leased_until > site.now())
-        known |= set(site.session.execute(held).tuples())
+        known = {(asset, generation) for query in (shown, held) for asset, generation in site.session.execute(query)}
         site.session.rollback()
 
     def is_known(path: list[str]) -> bool:
@@ -106,7 +106,7 @@ def scratch(data_dir: Path) -> int:
         Asset.leased_until > ports().clock.now(),
     )
     with reading(), across_tenants(session, "scratch folders are named by asset alone"):
-        live = {f"{asset}-{fence}" for asset, fence in session.execute(held).tuples()} if folders else set()
+        live = {f"{asset}-{fence}" for asset, fence in session.execute(held)} if folders else set()
         session.rollback()
     gone = [folder for folder in folders if folder.name not in live]
     for folder in gone:

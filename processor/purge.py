@@ -25,7 +25,7 @@ def assets(site: Site, undo: timedelta) -> int:
         .order_by(Asset.id)
     )
     with reading():
-        found = site.session.execute(due).tuples().all()
+        found = site.session.execute(due).all()
         site.session.rollback()
     for asset_id, album_id, size in found:
         gone = site.session.execute(

@@ -1,0 +1,75 @@
+"""Fixtures of tests that kill processes."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from conftest import World
+from faults.processor_fleet import Fleet, RedisServer
+from PIL import Image
+
+import wsgi
+from infra.settings import load
+from tenants import catalog, outbox
+from tenants.db import db
+from tenants.names import new_id, original_key
+from tenants.scope import open_site
+
+Upload = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory, populated: tuple[Path, World]) -> Iterator[Fleet]:
+    """Relay, bridge and two workers on a database and a Redis of their own; shared by a module's tests."""
+    folder = tmp_path_factory.mktemp("fleet")
+    shutil.copyfile(populated[0], folder / "vitrine.db")
+    redis = RedisServer(folder)
+    settings = load(data_dir=folder, visibility=2, max_receives=20, redis_url=redis.url)
+    app = wsgi.core(settings)
+    with app.app_context():
+        running = Fleet(app, settings, redis, folder / "faults")
+        yield running
+        running.stop()
+        redis.kill()
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def fleet_upload(fleet: Fleet, world: World, photo: Path) -> Iterator[Upload]:
+    """Have photos received as an upload does it: original, asset and outbox row. Returns the assets' ids."""
+
+    def received(count: int) -> list[str]:
+        ids = [new_id() for _ in range(count)]
+        digest = sha256(photo.read_bytes()).hexdigest()
+        with open_site(world.alpha) as site:
+            for asset_id in ids:
+                key = original_key(world.alpha, asset_id, digest)
+                site.blobs.put(key, photo, content_type="image/jpeg")
+                album = catalog.album_by_id(site.session, world.alpha, world.alpha_album)
+                assert album is not None
+                catalog.add_asset(
+                    site.session,
+                    album,
+                    asset_id=asset_id,
+                    filename="shore.jpg",
+                    sha256=digest,
+                    size=photo.stat().st_size,
+                    now=site.now(),
+                )
+                site.enqueue(outbox.media_job(world.alpha, asset_id))
+                site.session.commit()
+        return ids
+
+    yield received
+    fleet.disarm()
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small JPEG with something in it."""
+    path = tmp_path_factory.mktemp("photo") / "shore.jpg"
+    Image.effect_mandelbrot((480, 320), (-2.2, -1.2, 0.8, 1.2), 60).convert("RGB").save(path, quality=85)
+    return path
