@@ -22,9 +22,8 @@ _OVERLAP = timedelta(seconds=10)
 def progress(album_id: str) -> ResponseReturnValue:
     """States of the assets that arrived since `since` (the `cursor` of an earlier answer) and of those named `watch`.
 
-    `html` is the asset's tile; `working` counts all unfinished ones of the album, `counts` says what it holds, `gone` names
-    watched ones that were
-    deleted in the meantime.
+    `html` is the asset's tile; `working` counts all unfinished ones of the album, `counts` says what it holds, `gone`
+    names watched ones that were deleted in the meantime.
     """
     album = lookup.album_of(album_id)
     watched = [asset_id for asset_id in request.args.getlist("watch") if is_id(asset_id)][:MOST_WATCHED]
