@@ -45,7 +45,7 @@ MAX_FRAME_PIXELS = 8192 * 4352
 SILENCE = 120.0
 """ffmpeg reports twice a second; after so many seconds without a word it hangs."""
 
-UNFIT = ("Unknown encoder", "No such filter", "Unrecognized option", "Option not found", "not found in the path")
+UNFIT = ("Unknown encoder", "No such filter", "Unrecognized option", "Option not found", "loading shared libraries")
 NO_MEMORY = ("Cannot allocate memory", "malloc of size", "Failed to allocate")
 
 Stream = Any

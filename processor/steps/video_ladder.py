@@ -17,6 +17,7 @@ from processor.ffmpeg import SILENCE, Reached, Stream, Tools
 from processor.sandbox import MIB, Limits
 from processor.steps.video_picture import even, scaled, to_sdr
 from processor.steps.video_probe import Audio, Source
+from processor.task import Rejected
 
 KEYFRAME_SECONDS = 2
 SEGMENT_SECONDS = 4
@@ -29,6 +30,9 @@ WIDEST = 2.4
 
 CLOSE = 1.15
 """A source this little above a rung takes that rung's place: 1088 lines are not worth a rung beside 1080."""
+
+DECODABLE = 0.5
+"""A video of which less than this part can be decoded is refused rather than shown in pieces."""
 
 ENCODER = {"c:v": "libx264", "preset": "veryfast", "crf": 22, "profile:v": "high", "pix_fmt": "yuv420p"}
 SOUND = {"c:a": "aac", "b:a": "128k", "ar": 48000, "ac": 2}
@@ -76,7 +80,7 @@ def encode(
 ) -> None:
     """One decode into these rungs (`<name>.mp4`, `<name>.m3u8`), and with `audio` into `audio.mp4`, `audio.m3u8`.
 
-    Each rung is scaled from the next higher one.
+    Each rung is scaled from the next higher one. Raises `Rejected` if most of the pictures cannot be decoded.
     """
     opened = tools.source(source.path, source.demuxer)
     outputs: list[Stream] = []
@@ -92,13 +96,15 @@ def encode(
         frames = branches[1]
     if audio is not None:
         outputs.append(_hls(_stereo(opened[str(audio.index)], audio), "audio", SOUND))
-    tools.run(
+    reached = tools.run(
         ffmpeg.merge_outputs(*outputs),
         read=source.path,
         write=folder,
         limits=limits(source),
         on_progress=on_progress,
     )
+    if reached.frames < source.duration * source.rate * DECODABLE:
+        raise Rejected("The video is damaged: most of its pictures could not be decoded.")
 
 
 def limits(source: Source) -> Limits:
