@@ -45,12 +45,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     # Imported for their tables as well: migrations compare the models with the database.
     import processor
     import uploader
+    from processor import sample_video
     from tenants import catalog, domains, outbox, people, registry, sharing, usage  # noqa: F401
 
     app = core(settings)
     register_tenants(app)
     uploader.register_commands(app)
     processor.register_commands(app)
+    app.cli.add_command(sample_video.command)
     return app
 
 
