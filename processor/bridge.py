@@ -238,9 +238,10 @@ class Bridge:
         except RedisError as error:
             self._redis_is_away(error)
 
-    def _give_back(self, message: Message) -> None:
-        """Visible again after a pause that doubles with each receive."""
-        pause = min(2.0 ** (message.receives - 1), self.visibility)
+    def _give_back(self, message: Message, pause: float | None = None) -> None:
+        """Visible again after a pause, which doubles with each receive unless it is given."""
+        if pause is None:
+            pause = min(2.0 ** (message.receives - 1), self.visibility)
         try:
             self.queue.extend(message.receipt, timedelta(seconds=pause))
         except ReceiptExpired:
@@ -266,7 +267,7 @@ class Bridge:
                 log.warning("leaving a message to its visibility timeout", message=held.message.id, error=str(error))
                 continue
             if unstarted:
-                self._give_back(held.message)
+                self._give_back(held.message, pause=0)
         self.held.clear()
 
 

@@ -1,0 +1,300 @@
+"""What the bridge does with a message, from the database and from RQ."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from conftest import World, free_port
+from flask import Flask
+from rq.job import JobStatus
+from rq.worker import WorkerStatus
+from sqlalchemy import update
+
+from infra.local.queue import SqlQueue
+from infra.ports import Depth, JobQueue
+from processor import bridge, lease, reconcile
+from processor.bridge import AssetView, Bridge, JobView, Verdict, is_media_job, verdict
+from processor.dispatch import QUEUE, Dispatch, connect
+from processor.giving_up import SENTENCE
+from processor.worker import MediaWorker
+from tenants import catalog
+from tenants.catalog import Asset, AssetState
+from tenants.db import db
+from tenants.names import new_id
+from tenants.outbox import media_job
+from tenants.scope import open_site, ports
+
+OPEN = AssetView(ended=False, failed=False, leased=False)
+LEASED = AssetView(ended=False, failed=False, leased=True)
+ENDED = AssetView(ended=True, failed=False, leased=False)
+STARTED = JobView("started", queued=False)
+
+
+@pytest.mark.parametrize(
+    ("asset", "job", "lost", "expected"),
+    [
+        (None, None, False, Verdict.DELETE),
+        (None, STARTED, False, Verdict.DELETE),
+        (ENDED, None, False, Verdict.DELETE),
+        (ENDED, JobView("failed", queued=False), True, Verdict.DELETE),
+        (LEASED, None, False, Verdict.WAIT),
+        (LEASED, JobView(None, queued=False), False, Verdict.WAIT),
+        (LEASED, JobView("failed", queued=False), False, Verdict.WAIT),
+        (OPEN, None, False, Verdict.ENQUEUE),
+        (OPEN, JobView("queued", queued=True), False, Verdict.WAIT),
+        (OPEN, JobView(None, queued=True), False, Verdict.WAIT),
+        (OPEN, JobView("queued", queued=False), False, Verdict.WAIT),
+        (OPEN, JobView("queued", queued=False), True, Verdict.GIVE_BACK),
+        (OPEN, STARTED, False, Verdict.WAIT),
+        (OPEN, STARTED, True, Verdict.GIVE_BACK),
+        (OPEN, JobView("finished", queued=False), False, Verdict.GIVE_BACK),
+        (OPEN, JobView("failed", queued=False), False, Verdict.GIVE_BACK),
+        (OPEN, JobView("stopped", queued=False), False, Verdict.GIVE_BACK),
+        (OPEN, JobView(None, queued=False), False, Verdict.GIVE_BACK),
+    ],
+)
+def test_verdict(asset: AssetView | None, job: JobView | None, lost: bool, expected: Verdict) -> None:
+    assert verdict(asset, job, lost) is expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"kind": "archive", "tenant": new_id(), "asset": new_id()},
+        {"kind": "media", "asset": new_id()},
+        {"kind": "media", "tenant": "../../etc", "asset": new_id()},
+        {"kind": "media", "tenant": new_id(), "asset": 7},
+        "media",
+        None,
+    ],
+)
+def test_a_body_that_is_not_ours(body: object) -> None:
+    assert not is_media_job(body)
+
+
+def test_unknown_fields_of_a_body_are_tolerated() -> None:
+    assert is_media_job({**media_job(new_id(), new_id()), "priority": 3})
+
+
+@dataclass
+class Stage:
+    """A bridge with a real queue and a real Redis, whose workers only exist as far as the test plays them."""
+
+    bridge: Bridge
+    dispatch: Dispatch
+    queue: JobQueue
+    tenant: str
+    asset: str
+    workers: list[MediaWorker]
+
+    def set_state(self, state: AssetState) -> None:
+        with open_site(self.tenant) as site:
+            site.session.execute(update(Asset).where(Asset.id == self.asset).values(state=state))
+            site.session.commit()
+
+    def state(self) -> tuple[AssetState, str]:
+        with open_site(self.tenant) as site:
+            asset = site.session.get(Asset, (self.tenant, self.asset))
+            assert asset is not None
+            return asset.state, asset.reason
+
+    def send(self) -> str:
+        return self.queue.send(media_job(self.tenant, self.asset), group=self.tenant)
+
+    def fail(self, job_id: str) -> None:
+        """As RQ does when a job raises."""
+        self.dispatch.queue.remove(job_id)
+        self.dispatch.connection.hset(f"rq:job:{job_id}", "status", JobStatus.FAILED.value)
+
+
+@pytest.fixture
+def stage(core: Flask, world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(bridge, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(bridge, "POLL_SECONDS", 0.01)
+    with open_site(world.alpha) as site:
+        album = catalog.album_by_id(site.session, world.alpha, world.alpha_album)
+        assert album is not None
+        asset_id = new_id()
+        catalog.add_asset(
+            site.session, album, asset_id=asset_id, filename="a.jpg", sha256="a" * 64, size=5, now=site.now()
+        )
+        site.session.commit()
+    with connect(redis_url) as client:
+        client.flushall()
+        queue = SqlQueue(db.engine, ports().clock, max_receives=2)
+        core.extensions["vitrine.ports"] = replace(ports(), queue=queue)
+        workers = [MediaWorker([QUEUE], connection=client) for _ in range(2)]
+        for each in workers:
+            each.register_birth()
+        yield Stage(
+            Bridge(queue, Dispatch(client), visibility=0.4, max_receives=2),
+            Dispatch(client),
+            queue,
+            world.alpha,
+            asset_id,
+            workers,
+        )
+
+
+def test_it_receives_only_what_workers_can_start(stage: Stage) -> None:
+    for _ in range(5):
+        stage.send()
+    stage.workers[0].set_state(WorkerStatus.BUSY)
+    stage.bridge.step()
+    assert len(stage.bridge.held) == 1
+    stage.bridge.step()
+    assert len(stage.bridge.held) == 1
+    assert stage.queue.depth().waiting == 4
+
+
+def test_it_receives_nothing_without_workers(stage: Stage) -> None:
+    stage.send()
+    for each in stage.workers:
+        each.register_death()
+    stage.bridge.step()
+    assert stage.bridge.held == []
+    assert stage.queue.depth().waiting == 1
+
+
+def test_a_silent_worker_is_not_counted_on(stage: Stage) -> None:
+    for each in stage.workers:
+        stage.dispatch.connection.hset(each.key, "last_heartbeat", "2026-01-01T00:00:00.000000Z")
+    assert stage.dispatch.fleet().workers == 0
+
+
+def test_a_forgotten_worker_makes_itself_known_again(stage: Stage) -> None:
+    stage.dispatch.connection.flushall()
+    assert stage.dispatch.fleet().workers == 0
+    stage.workers[0].heartbeat()
+    assert stage.dispatch.fleet().free == 1
+
+
+def test_a_message_stays_invisible_while_its_job_is_queued(stage: Stage) -> None:
+    stage.send()
+    stage.bridge.step()
+    for _ in range(8):
+        ports().clock.sleep(0.1)
+        stage.bridge.step()
+        assert stage.queue.depth().in_flight == 1
+
+
+def test_it_deletes_when_the_database_says_that_the_work_is_done(stage: Stage) -> None:
+    stage.send()
+    stage.bridge.step()
+    (held,) = stage.bridge.held
+    assert held.job_id is not None
+    stage.dispatch.connection.flushall()  # RQ knows nothing; it does not matter.
+    stage.set_state(AssetState.READY)
+    stage.bridge.step()
+    assert stage.queue.depth().in_flight == 0
+    assert stage.bridge.held == []
+
+
+def test_it_deletes_without_a_job_what_is_done_already(stage: Stage) -> None:
+    stage.set_state(AssetState.REJECTED)
+    stage.send()
+    stage.bridge.step()
+    assert stage.dispatch.fleet().queued == frozenset()
+    assert stage.queue.depth().in_flight == 0
+
+
+def test_it_watches_an_asset_that_another_works_on(stage: Stage) -> None:
+    """No second job, and no receive wasted, until that lease ends without a result."""
+    with open_site(stage.tenant) as site:
+        held = lease.claim(site, stage.asset, 60)
+        assert held is not None
+        stage.send()
+        stage.bridge.step()
+        stage.bridge.step()
+        assert stage.dispatch.fleet().queued == frozenset()
+        lease.release(site, held)
+    stage.bridge.step()
+    assert len(stage.dispatch.fleet().queued) == 1
+
+
+def test_a_failed_job_comes_back_then_the_tenant_is_told_and_may_retry(stage: Stage) -> None:
+    sent = stage.send()
+    for receive in (1, 2):
+        stage.bridge.step()
+        assert stage.dispatch.fleet().queued == {f"{sent}-{receive}"}
+        assert stage.state() == (AssetState.RECEIVED, "")
+        stage.fail(f"{sent}-{receive}")
+        stage.bridge.step()
+        assert stage.bridge.held == []
+        ports().clock.sleep(0.5)
+    assert stage.state() == (AssetState.FAILED, SENTENCE)
+    stage.bridge.step()
+    assert [letter.id for letter in stage.queue.dead()] == [sent]
+    assert reconcile.redrive() == 1
+    assert stage.state() == (AssetState.RECEIVED, "")
+    stage.bridge.step()
+    assert len(stage.dispatch.fleet().queued) == 1
+
+
+def test_a_job_that_redis_forgot_comes_back(stage: Stage) -> None:
+    stage.send()
+    stage.bridge.step()
+    stage.dispatch.connection.flushall()
+    stage.workers[0].heartbeat()
+    stage.bridge.step()
+    assert stage.bridge.held == []
+    assert stage.queue.depth().dead == 0
+    ports().clock.sleep(0.5)
+    stage.bridge.step()
+    assert len(stage.bridge.held) == 1
+
+
+def test_a_job_that_a_dead_worker_took_comes_back(stage: Stage) -> None:
+    """RQ goes on saying `queued` for a job that a worker had popped when it died."""
+    sent = stage.send()
+    stage.bridge.step()
+    stage.dispatch.queue.pop_job_id()
+    stage.bridge.step()
+    assert len(stage.bridge.held) == 1
+    ports().clock.sleep(0.5)
+    stage.bridge.step()
+    assert stage.bridge.held == []
+    assert stage.dispatch.statuses([f"{sent}-1"]) == {f"{sent}-1": None}
+
+
+def test_what_is_not_ours_becomes_a_dead_letter(stage: Stage) -> None:
+    stage.queue.send({"kind": "archive"}, group=stage.tenant)
+    for _ in range(3):
+        stage.bridge.step()
+        ports().clock.sleep(0.5)
+    assert [letter.body for letter in stage.queue.dead()] == [{"kind": "archive"}]
+
+
+def test_on_stopping_it_hands_back_what_has_not_started(stage: Stage) -> None:
+    stage.send()
+    stage.send()
+    stage.bridge.step()
+    stage.dispatch.queue.pop_job_id()  # One has been taken by a worker.
+    stage.bridge.stop()
+    stage.bridge.run()
+    assert stage.dispatch.fleet().queued == frozenset()
+    assert stage.queue.depth() == Depth(waiting=1, in_flight=1, dead=0)
+
+
+def test_another_bridges_message_is_let_go(stage: Stage) -> None:
+    stage.send()
+    stage.bridge.step()
+    ports().clock.sleep(0.5)
+    assert len(stage.queue.receive(1, visibility=timedelta(seconds=60))) == 1
+    stage.bridge.step()
+    assert stage.bridge.held == []
+
+
+def test_without_redis_it_holds_on_and_still_deletes(stage: Stage) -> None:
+    stage.send()
+    stage.bridge.step()
+    stage.bridge.dispatch = Dispatch(connect(f"redis://127.0.0.1:{free_port()}/0"))
+    for _ in range(8):
+        ports().clock.sleep(0.1)
+        stage.bridge.step()
+        assert stage.queue.depth().in_flight == 1
+    stage.set_state(AssetState.READY)
+    stage.bridge.step()
+    assert stage.queue.depth().in_flight == 0
