@@ -60,7 +60,10 @@ class IntakeWriter(Protocol):
         """Append; nothing is promised before `commit`. Raises `StorageFull`, leaving committed bytes intact."""
 
     def commit(self) -> int:
-        """Make all written bytes durable; the upload's length so far."""
+        """Make what was written before this call durable; how many bytes that is, from the upload's start.
+
+        Another thread may go on writing meanwhile: a slow disk then delays nobody but itself.
+        """
 
     def close(self) -> None:
         """Release resources; bytes written since the last `commit` may be lost."""

@@ -51,9 +51,10 @@ def append(site: Site, lease: Lease, body: Body, checksum: Checksum | None = Non
             _lose(site, held)
             raise Problem("gone", "The stored part of this upload is gone. Start it again.") from None
         try:
-            receiver = Receiver(held, writer, lambda offset: locks.record(site, held, offset), checksum)
+            receiver = Receiver(held, writer, checksum)
             arrived = receiver.run(body)
         finally:
+            body.close()
             writer.close()
         standing = Standing(arrived.offset, trouble=arrived.trouble)
         if offload.database(_settle, site, held, arrived.offset):

@@ -4,6 +4,9 @@ Flags on the command line win over this file (`--bind`, `--workers`). The file c
 each name below is one of its settings.
 """
 
+import sys
+from typing import Any
+
 from infra.settings import load
 from uploader.rawbody import prepare_request
 
@@ -23,6 +26,12 @@ keepalive = 20
 timeout = 60
 # On SIGTERM running requests get so long, then they end with what has arrived committed, and clients resume.
 graceful_timeout = 10
+
+
+def post_worker_init(_worker: Any) -> None:
+    """The event loop shares the interpreter with threads that hash and write: let it have its turn soon."""
+    sys.setswitchinterval(0.0005)
+
 
 accesslog = None
 proc_name = "vitrine-upload"

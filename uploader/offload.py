@@ -26,15 +26,16 @@ _BYTES_THREADS = 8
 _POSTGRES_THREADS = 8
 
 
+def is_cooperative() -> bool:
+    """Whether this process runs on gevent's event loop."""
+    return bool(monkey.is_module_patched("threading"))
+
+
 class Pending(Generic[R]):
     """A call under way. `get` waits for it and returns or raises what it did."""
 
     def __init__(self, outcome: Any) -> None:
         self._outcome = outcome
-
-    def wait(self) -> None:
-        if not isinstance(self._outcome, tuple):
-            self._outcome.wait()
 
     def get(self) -> R:
         outcome = self._outcome if isinstance(self._outcome, tuple) else self._outcome.get()
@@ -50,7 +51,7 @@ def start(lane: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     def call() -> R:
         return function(*args, **kwargs)
 
-    if not monkey.is_module_patched("threading"):
+    if not is_cooperative():
         return Pending(_outcome(call))
     return Pending(_pool(lane).spawn(contextvars.copy_context().run, _outcome, call))
 
@@ -62,17 +63,14 @@ def call(lane: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
 
 def database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a call that uses the session; on return the session holds no connection."""
-    return start_database(function, *args, **kwargs).get()
 
-
-def start_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Pending[R]:
     def call() -> R:
         try:
             return function(*args, **kwargs)
         finally:
             db.session.rollback()
 
-    return start(DATABASE, call)
+    return start(DATABASE, call).get()
 
 
 def _outcome(call: Callable[[], R]) -> tuple[R | None, BaseException | None]:

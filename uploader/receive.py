@@ -6,17 +6,17 @@ fast upload takes 2 MiB, and hundreds of slow ones hardly anything.
 
 import contextlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from infra.errors import Problem, StorageFull
 from infra.ports import IntakeWriter
-from uploader import hashes, offload
+from uploader import hashes, offload, recorder
 from uploader.locks import Lease
 from uploader.protocol import Checksum
 from uploader.rawbody import IDLE_SECONDS, Body, Disconnected, Stalled
+from uploader.recorder import Note
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +24,7 @@ BUFFER = 1024 * 1024
 INLINE = 64 * 1024  # So few bytes are hashed and written faster than a thread can be asked to do it.
 RECORD_BYTES = 16 * 1024 * 1024
 RECORD_SECONDS = 2.0
+_TICK_SECONDS = 1.0
 _SPARE_BUFFERS = 16
 
 _spare: list[bytearray] = []
@@ -44,10 +45,9 @@ class Arrived:
 class Receiver:
     """Moves one body into one writer. Its caller holds the lease."""
 
-    def __init__(self, lease: Lease, writer: IntakeWriter, record: Callable[[int], None], checksum: Checksum | None):
+    def __init__(self, lease: Lease, writer: IntakeWriter, checksum: Checksum | None) -> None:
         self._lease = lease
         self._writer = writer
-        self._record = record
         self._offset = self._committed = lease.offset
         self._checksum = checksum
         self._check = checksum.hasher() if checksum else None
@@ -55,7 +55,7 @@ class Receiver:
         self._before = self._running.copy() if checksum and self._running else None
         self._job: offload.Pending[None] | None = None
         self._lent: bytearray | None = None
-        self._note: offload.Pending[None] | None = None
+        self._note: Note | None = None
         self._noted_at = time.monotonic()
         self._noted = lease.offset
 
@@ -78,7 +78,7 @@ class Receiver:
             with contextlib.suppress(Exception):
                 self._settle()
             if self._note is not None:
-                self._note.wait()
+                recorder.settle(self._note)
         return self._finish(trouble)
 
     def _pump(self, body: Body) -> None:
@@ -92,8 +92,8 @@ class Receiver:
     def _await_bytes(self, body: Body) -> None:
         """Wait without a buffer; meanwhile write down what came before. Raises `Stalled`."""
         idle = 0.0
-        while not body.wait(RECORD_SECONDS):
-            idle += RECORD_SECONDS
+        while not body.wait(_TICK_SECONDS):
+            idle += _TICK_SECONDS
             if idle >= IDLE_SECONDS:
                 raise Stalled
             self._record_if_due()
@@ -126,24 +126,24 @@ class Receiver:
                     _give_back(self._lent)
                 self._lent = None
 
-    def _is_due_to_record(self) -> bool:
-        # Bytes under a checksum count for nothing before the checksum is known to be right.
-        if self._checksum is not None or self._offset == self._noted:
-            return False
-        if self._offset - self._noted >= RECORD_BYTES:
-            return True
-        return time.monotonic() - self._noted_at >= RECORD_SECONDS
-
     def _record_if_due(self) -> None:
-        """Make durable, then tell the database, without waiting for the latter."""
-        if not self._is_due_to_record():
-            return
-        self._settle()
+        """Have what was written made durable and noted now and then, without waiting. Raises what the last note met."""
         if self._note is not None:
-            self._note.get()
-        self._committed = offload.call(offload.BYTES, self._writer.commit)
-        self._note = offload.start_database(self._record, self._committed)
-        self._noted, self._noted_at = self._committed, time.monotonic()
+            if not self._note.finished.is_set():
+                return
+            note, self._note = self._note, None
+            if note.error is not None:
+                raise note.error
+            self._committed = note.offset
+        # Bytes under a checksum count for nothing before the checksum is known to be right.
+        if self._checksum is None and self._is_much_new():
+            self._noted, self._noted_at = self._offset, time.monotonic()
+            self._note = Note(self._lease, self._writer)
+            recorder.ask(self._note)
+
+    def _is_much_new(self) -> bool:
+        new = self._offset - self._noted
+        return new >= RECORD_BYTES or (new > 0 and time.monotonic() - self._noted_at >= RECORD_SECONDS)
 
     def _finish(self, trouble: Problem | Disconnected | None) -> Arrived:
         """Keep what arrived, as far as it is durable, and say where the upload stands."""
@@ -158,8 +158,6 @@ class Receiver:
         except StorageFull:
             trouble = trouble or _no_room()
             self._running = None
-        if self._note is not None:
-            self._note.get()
         hashes.keep(self._lease.key, self._committed, self._running)
         return Arrived(self._committed, self._running.hexdigest() if self._running else None, trouble)
 
@@ -177,11 +175,11 @@ def _no_room() -> Problem:
 def _fill(body: Body, view: memoryview) -> int:
     """Read what there is now, up to the view's size."""
     count = 0
-    while count < len(view) and body.left:
+    while body.left and (room := min(len(view) - count, body.left)):
         got = body.read_into(view[count:])
-        if got == 0:
-            break
         count += got
+        if got < room:
+            break  # A short read: nothing more is there, so another would be in vain.
     return count
 
 

@@ -59,9 +59,10 @@ class FileWriter:
                 data = data[written:]
 
     def commit(self) -> int:
+        written = self.offset  # Read first: another thread may be writing on.
         with _room():
             os.fdatasync(self._descriptor)
-        return self.offset
+        return written
 
     def close(self) -> None:
         if self._descriptor >= 0:
