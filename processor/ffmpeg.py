@@ -46,7 +46,7 @@ SILENCE = 120.0
 """ffmpeg reports twice a second; after so many seconds without a word it hangs."""
 
 UNFIT = ("Unknown encoder", "No such filter", "Unrecognized option", "Option not found", "loading shared libraries")
-NO_MEMORY = ("Cannot allocate memory", "malloc of size", "Failed to allocate")
+NO_MEMORY = ("Cannot allocate memory", "malloc of size", "Failed to allocate", "get_buffer() failed")
 
 Stream = Any
 """A node of ffmpeg-python's graph; the library ships no types."""
@@ -141,6 +141,8 @@ def verdict(finished: Finished, limits: Limits) -> Exception:
         return Unfit(complaint.splitlines()[0])
     if "No space left on device" in complaint:
         return OSError(28, "no room for renditions in the scratch folder")
+    if "max pixel count" in complaint:
+        return Rejected("The pictures in the video are larger than 8K, or the file is damaged.")
     if any(sign in complaint for sign in NO_MEMORY):
         return Rejected("The video needs more memory to decode than is allowed.")
     if finished.cpu >= limits.cpu:

@@ -61,10 +61,10 @@ def _rung(side: int, width: int, height: int, rate: Fraction) -> Rung:
     scale = min(1.0, side / min(width, height), WIDEST * side / max(width, height))
     name = next((rung for rung in BITRATES if rung >= side), max(BITRATES))
     kbits = round(BITRATES[name] * (1.5 if rate > 40 else 1.0))
-    return Rung(f"v{side}", _even(width * scale), _even(height * scale), kbits)
+    return Rung(f"v{side}", even_side(width * scale), even_side(height * scale), kbits)
 
 
-def _even(length: float) -> int:
+def even_side(length: float) -> int:
     """4:2:0 needs even sides. Down, so that nothing is above the source."""
     return max(2, int(length + 1e-6) // 2 * 2)
 

@@ -12,7 +12,7 @@ from processor.steps.photo_encode import JPEG, MODERN
 from processor.steps.photo_header import read_header
 from processor.steps.photo_placeholder import Placeholder, placeholder
 from processor.steps.photo_resize import ladder
-from processor.steps.video_ladder import limits
+from processor.steps.video_ladder import even_side, limits
 from processor.steps.video_picture import even, scaled, to_sdr
 from processor.steps.video_probe import Source
 from processor.task import Rejected, Task
@@ -54,7 +54,8 @@ def choose_frame(scratch: Path, source: Source, tools: Tools) -> Path:
 def _grab(source: Source, second: float, path: Path, tools: Tools) -> None:
     """One frame at `second`, by seeking in the input. A seek behind the last frame leaves no file."""
     opened = tools.source(source.path, source.demuxer, ss=f"{second:.3f}")
-    width, height = ladder(source.width, source.height)[-1]
+    # Even sides, as zimg wants them where colour is stored at half the resolution.
+    width, height = (even_side(side) for side in ladder(source.width, source.height)[-1])
     frame = to_sdr(scaled(even(opened[str(source.index)], source), width, height), source)
     output = ffmpeg.output(frame, path.name, format="image2", vframes=1, update=1, pix_fmt="rgb24", map_metadata=-1)
     bounds = limits(source)

@@ -24,6 +24,9 @@ PIXELS_PER_SECOND = 1920 * 1080 * 60
 AGREED = 0.5
 """Seconds by which packets and header may differ: decoding order hides the last frames from the walk."""
 
+SHORTEST = 0.04
+"""Seconds that a single picture lasts."""
+
 SHORTEST_PART = 0.9
 """A file that holds less than this part of what its header announces is cut off."""
 
@@ -152,9 +155,9 @@ def _walk(task: Task, tools: Tools, demuxer: str, index: int) -> tuple[float, in
     size = task.original.stat().st_size
     limits = Limits(wall=120 + size / 5e6, cpu=60 + int(size / 100e6), silence=None)
     reached = tools.run(packets, read=task.original, write=task.scratch, limits=limits)
-    if reached.frames < 1 or reached.seconds <= 0:
+    if reached.frames < 1:
         raise Rejected("There are no pictures in this video: it is damaged or was cut off at its start.")
-    return reached.seconds, reached.frames
+    return max(reached.seconds, SHORTEST), reached.frames
 
 
 def _seconds(video: dict[str, Any], container: dict[str, Any]) -> float | None:

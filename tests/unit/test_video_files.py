@@ -8,7 +8,11 @@ import pytest
 from PIL import Image
 from video_clips import H264, Record, clip, decodes, grey, keyframes, picture, probe, record, render
 
+from processor.ffmpeg import Tools
+from processor.sandbox import choose
 from processor.steps import video
+from processor.steps.video_poster import choose_frame
+from processor.steps.video_probe import examine
 from tenants.catalog import Kind
 
 
@@ -178,6 +182,28 @@ def test_odd_sides_become_even_without_growing(tmp_path: Path) -> None:
     made = processed(odd, tmp_path)
     assert [variant.stream_info.resolution for variant in variants(made)] == [(320, 240)]
     assert decodes(made.path("video.mp4")) == ""
+    assert picture(odd)["color_range"] == "pc"
+    assert picture(made.path("video.mp4")).get("color_range", "tv") == "tv"
+
+
+def test_a_single_picture_is_a_video_too(tmp_path: Path) -> None:
+    made = processed(clip(tmp_path / "one.mp4", size="64x48", seconds=0.04, rate="25", sound=False), tmp_path)
+    assert decodes(made.path("hls/master.m3u8")) == ""
+    assert made.path("storyboard.vtt").read_text().count("-->") == 1
+
+
+def test_hdr_in_a_cinemas_format_has_a_poster(tmp_path: Path) -> None:
+    """2304 x 964 fits the largest poster at 2048 x 857: an odd height, which zimg refuses in 4:2:0."""
+    film = render(
+        tmp_path / "film.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=2304x964:rate=25:duration=0.08", "-vf", "format=yuv420p10le"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-color_primaries", "bt2020"),
+        *("-color_trc", "smpte2084", "-colorspace", "bt2020nc", "-color_range", "tv"),
+    )
+    made = record(film, tmp_path / "task")
+    tools = Tools(choose("auto"), threads=2)
+    with Image.open(choose_frame(made.task.scratch, examine(made.task, tools, "video/mp4"), tools)) as poster:
+        assert poster.size == (2048, 856)
 
 
 def test_wide_pixels_become_square(tmp_path: Path) -> None:

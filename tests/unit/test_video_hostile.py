@@ -206,7 +206,7 @@ def test_more_pixels_than_the_length_allows_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_decoder_that_wants_too_much_memory_is_the_files_fault(tmp_path: Path) -> None:
-    file = clip(tmp_path / "clip.mp4", size="1920x1080", seconds=0.5, sound=False)
+    file = clip(tmp_path / "clip.mp4", size="3840x2160", seconds=0.5, sound=False)
     tools = Tools(choose("auto"), threads=2)
     graph = ffmpeg.output(tools.source(file, "mov"), "-", format="null")
     with pytest.raises(Rejected, match="memory"):
