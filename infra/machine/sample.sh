@@ -19,12 +19,15 @@ if [ ! -e "$VITRINE_DATA_DIR/sample-done" ]; then
     VITRINE_MEMBER_PASSWORD=$(cat "$login") flask members add demo owner@demo.example --name "Demo owner" --if-missing >/dev/null
     mkdir -p "$sample"
     cp --update "$photos"/*.jpg "$sample/"
+    album=(--album "A year outdoors" --visibility public --originals)
+    say "Importing photographs"
+    flask import demo "$sample" "${album[@]}"
     if [ ! -e "$sample/A walk outside.mp4" ]; then
-        say "Making a short video from the photographs"
-        flask sample-video "$photos" "$sample/A walk outside.mp4"
+        say "Making a short video from them, while they are processed"
+        flask sample-video "$photos" "$sample/A walk outside.mp4" 2>/dev/null
     fi
-    say "Importing the sample album"
-    flask import demo "$sample" --album "A year outdoors" --visibility public --originals --wait
+    say "Importing the video"
+    flask import demo "$sample" "${album[@]}" --wait
     touch "$VITRINE_DATA_DIR/sample-done"
 fi
 
