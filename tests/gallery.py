@@ -17,7 +17,17 @@ from PIL import Image, ImageOps
 from sqlalchemy import insert
 
 from processor.steps import photo_placeholder
-from tenants.catalog import POSITION_STEP, Album, Asset, AssetState, Kind, Rendition, sort_name
+from tenants.catalog import (
+    POSITION_STEP,
+    Album,
+    Asset,
+    AssetState,
+    Kind,
+    Rendition,
+    Visibility,
+    create_album,
+    sort_name,
+)
 from tenants.names import new_id, original_key, rendition_key
 from tenants.scope import Site
 
@@ -114,12 +124,23 @@ def add_photo(
     )
     site.session.add(asset)
     site.session.flush()
+    _store(site, asset.id, picture)
+    if original:
+        site.blobs.put(original_key(site.tenant_id, asset.id, asset.sha256), content, content_type="image/jpeg")
+    if media:
+        asset_id = asset.id
+        site.session.commit()  # The media store writes on a connection of its own.
+        site.media.put(asset_id, media)
+    return asset
+
+
+def _store(site: Site, asset_id: str, picture: Shot) -> None:
     for rendition, (data, content_type, width, height) in picture.renditions.items():
-        site.blobs.put(rendition_key(site.tenant_id, asset.id, 1, rendition), data, content_type=content_type)
+        site.blobs.put(rendition_key(site.tenant_id, asset_id, 1, rendition), data, content_type=content_type)
         site.session.add(
             Rendition(
                 tenant_id=site.tenant_id,
-                asset_id=asset.id,
+                asset_id=asset_id,
                 generation=1,
                 name=rendition,
                 content_type=content_type,
@@ -128,13 +149,15 @@ def add_photo(
                 size=len(data),
             )
         )
-    if original:
-        site.blobs.put(original_key(site.tenant_id, asset.id, asset.sha256), content, content_type="image/jpeg")
-    if media:
-        asset_id = asset.id
-        site.session.commit()  # The media store writes on a connection of its own.
-        site.media.put(asset_id, media)
-    return asset
+
+
+def develop(site: Site, asset_id: str, picture: Shot) -> None:
+    """Let a waiting asset become a READY photo."""
+    asset = site.session.get_one(Asset, (site.tenant_id, asset_id))
+    _store(site, asset_id, picture)
+    asset.kind, asset.state, asset.generation = Kind.PHOTO, AssetState.READY, 1
+    asset.width, asset.height = picture.size
+    site.session.flush()
 
 
 def add_waiting(site: Site, album: Album, state: AssetState = AssetState.PROCESSING, *, place: int = 1) -> Asset:
@@ -222,3 +245,7 @@ def fill_rows(site: Site, album: Album, count: int) -> list[str]:
         ],
     )
     return ids
+
+
+def public_album(site: Site, title: str) -> Album:
+    return create_album(site.session, site.tenant_id, title, now=site.now(), visibility=Visibility.PUBLIC)

@@ -24,6 +24,7 @@ class Browser(FlaskClient):
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         kwargs.setdefault("base_url", self.origin)
+        kwargs.setdefault("buffered", True)  # Reads and closes bodies, as browsers do.
         kwargs["headers"] = Headers(kwargs.get("headers"))
         kwargs["headers"].setdefault("Accept", PAGE["Accept"])
         return super().open(*args, **kwargs)

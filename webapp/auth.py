@@ -84,7 +84,8 @@ def _bind_session() -> None:
 
 @login_manager.user_loader  # type: ignore[untyped-decorator]
 def _load_member(session_id: str) -> Member | None:
-    return people.load(g.site.session, session_id, g.site.tenant_id)
+    # Templates ask who is signed in even for a neutral page, on a host that is nobody's.
+    return people.load(g.site.session, session_id, g.site.tenant_id) if "site" in g else None
 
 
 def sign_in(member: Member) -> None:

@@ -40,7 +40,9 @@ function installAddress(box: PhotoSwipe): void {
   let left = false;
   const leave = () => {
     left = true;
-    box.close();
+    // While it opens, PhotoSwipe lets nobody close it.
+    if (box.opener.isOpen) box.close();
+    else box.on("openingAnimationEnd", () => box.close());
   };
   box.on("firstUpdate", () => {
     history.pushState({ lightbox: true }, "", current(box)?.link.href ?? "");
@@ -155,7 +157,6 @@ function installGrowth(box: PhotoSwipe, grid: HTMLElement, slides: Slide[]): voi
     );
     if (slides.length > end) {
       box.refreshSlideContent(end);
-      box.ui?.updatePreloaderVisibility?.();
       box.dispatch("change");
     }
   });

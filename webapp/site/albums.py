@@ -57,7 +57,12 @@ def album(slug: str) -> ResponseReturnValue:
     after, before = request.args.get("after"), request.args.get("before")
     try:
         page = listing.page(
-            g.site.session, album, listing.Cursors(secret(), album), after=after, before=None if after else before
+            g.site.session,
+            album,
+            listing.Cursors(secret(), album),
+            after=after,
+            before=None if after else before,
+            size=listing.PAGE_SIZE,
         )
     except ValueError:
         # The album was put in another order since, or someone played with the address: begin at the start.
@@ -65,12 +70,16 @@ def album(slug: str) -> ResponseReturnValue:
     first_page = page.before is None
     if not page.tiles and not first_page:
         raise Problem("not-found")
+    card = cards([album])[0] if first_page else None
+    # A cover that someone chose opens the album; one that merely is its first photo follows right below anyway.
+    chosen = card.cover if card and card.cover and card.cover.id == album.cover_id and card.cover.shown else None
     return render_template(
         "site/album.html",
         album=album,
         page=page,
         first_page=first_page,
-        card=cards([album])[0] if first_page else None,
+        card=card,
+        hero=chosen,
         waiting=any(not tile.shown for tile in page.tiles),
         eager=EAGER_TILES,
         may_download=may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),

@@ -144,7 +144,7 @@ def page(
     *,
     after: str | None = None,
     before: str | None = None,
-    size: int = PAGE_SIZE,
+    size: int,
 ) -> Page:
     """The page behind `after`, or the one that ends right before `before`, or the first."""
     backwards = before is not None

@@ -1,0 +1,126 @@
+"""A real Chromium against a real server, for every browser test.
+
+`served` runs the test's own `web` app on a free port; `page` is a fresh browser profile that fails its test on any
+script error, refused resource or content-security-policy violation, and that reaches nothing but this machine.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_anything: Any) -> None:
+        """Requests are not news."""
+
+
+@dataclass(frozen=True)
+class Served:
+    port: int
+
+    def origin(self, slug: str) -> str:
+        return f"http://{slug}.localhost:{self.port}"
+
+
+@pytest.fixture
+def served(web: Flask) -> Iterator[Served]:
+    server = make_server("127.0.0.1", 0, web, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield Served(server.server_port)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass
+class Complaints:
+    """What the browser had to say. A test that expects one removes it from the list."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.lines.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def forget(self, part: str) -> None:
+        self.lines = [line for line in self.lines if part not in line]
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    return Complaints()
+
+
+def _only_this_machine(route: Route) -> None:
+    host = route.request.url.partition("://")[2].partition("/")[0].partition(":")[0]
+    if host == "localhost" or host.endswith(".localhost"):
+        route.continue_()
+    else:
+        route.abort()
+
+
+@pytest.fixture
+def new_page(chromium: Browser, complaints: Complaints) -> Iterator[Callable[..., Page]]:
+    """Opens pages in profiles of their own; takes what `Browser.new_context` takes."""
+    contexts: list[BrowserContext] = []
+
+    def make(**options: Any) -> Page:
+        context = chromium.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
+        context.set_default_timeout(10_000)
+        context.route("**/*", _only_this_machine)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", complaints.hear)
+        page.on("pageerror", lambda error: complaints.lines.append(str(error)))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints.lines == []
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    return new_page()
+
+
+@pytest.fixture
+def assert_accessible() -> Callable[[Page], None]:
+    """axe-core finds nothing to object to on the page as it stands."""
+    source = AXE.read_text()
+
+    def check(page: Page) -> None:
+        page.evaluate(source)
+        found = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", WCAG)
+        problems = [
+            f"{violation['id']}: {node['html'][:160]} ({node['failureSummary'][:300]})"
+            for violation in found["violations"]
+            for node in violation["nodes"]
+        ]
+        assert problems == []
+
+    return check

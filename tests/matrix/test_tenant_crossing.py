@@ -1,0 +1,212 @@
+"""Every route, asked by everyone who has no business there: nothing of another tenant comes out, and nothing changes.
+
+The routes come from the app's own `url_map`, so a new one is in the matrix on the day it is registered. What is asked
+for is always alpha's: its private album, a photo in it, a link to it.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gallery
+import pytest
+from conftest import World
+from flask import Flask
+from sqlalchemy import select
+from visits import ALPHA, BETA, Browser, member, share_link, visitor
+from werkzeug.routing import Rule
+
+from tenants.catalog import album_by_id
+from tenants.db import Base, TenantOwned, db
+from tenants.scope import open_site
+from tenants.sharing import ShareLink
+
+MARK = "alpha-marked-secret"
+"""Part of every name that alpha's private things bear: finding it in an answer is a leak."""
+
+REFUSALS = {401, 403, 404, 405}
+
+
+@dataclass(frozen=True)
+class Things:
+    album: str
+    asset: str
+    media_token: str
+    link_id: str
+    link_token: str
+    member: str
+
+    def path(self, rule: Rule) -> str:
+        """The rule's path with alpha's ids in the place of its variables."""
+        values = {
+            "slug": MARK,
+            "album_id": self.album,
+            "asset_id": self.asset,
+            "member_id": self.member,
+            "link_id": self.link_id,
+            "token": self.media_token if rule.endpoint == "site.media" else self.link_token,
+            "generation": "1",
+            "name": "w320.jpg",
+            "sha256": "ab" * 32,
+        }
+        return re.sub(r"<([^>]+)>", lambda variable: values[variable.group(1).rpartition(":")[2]], rule.rule)
+
+
+@pytest.fixture
+def things(web: Flask, world: World) -> Things:
+    # Refusals must come from scoping and rights: with this on, a missing form token would refuse first.
+    web.config["WTF_CSRF_ENABLED"] = False
+    token = share_link(web, world.alpha, world.alpha_private, label=MARK).removeprefix("/s/")
+    with web.app_context(), open_site(world.alpha) as site:
+        album = album_by_id(site.session, world.alpha, world.alpha_private)
+        assert album is not None
+        album.title = album.description = album.slug = MARK
+        shot = gallery.shot(gallery.sources()[0])
+        asset = gallery.add_photo(site, album, shot, filename=f"{MARK}.jpg", caption=MARK, original=True)
+        link_id = site.session.scalars(select(ShareLink.id)).one()
+        site.session.commit()
+        return Things(album.id, asset.id, site.generation_token(asset.id, 1), link_id, token, world.alice)
+
+
+Actor = Callable[[Flask, World], Browser]
+
+
+def anonymous(web: Flask, world: World) -> Browser:
+    return visitor(web, ALPHA)
+
+
+def neighbour_at_home(web: Flask, world: World) -> Browser:
+    """Beta's owner on beta's host, with alpha's ids."""
+    return member(web, world.beta, world.bob, BETA)
+
+
+def neighbours_cookie(web: Flask, world: World) -> Browser:
+    """Beta's owner's session on alpha's host."""
+    cookie = member(web, world.beta, world.bob, BETA).get_cookie("__Host-vitrine", "beta.localhost")
+    assert cookie is not None
+    thief = visitor(web, ALPHA)
+    thief.set_cookie("__Host-vitrine", cookie.value, domain="alpha.localhost")
+    return thief
+
+
+def neighbours_guest(web: Flask, world: World) -> Browser:
+    """Someone whom a share link let in at beta's, on beta's host."""
+    guest = visitor(web, BETA)
+    assert guest.get(share_link(web, world.beta, world.beta_album)).status_code == 303
+    return guest
+
+
+def neighbours_guest_abroad(web: Flask, world: World) -> Browser:
+    """Beta's guest's session on alpha's host."""
+    cookie = neighbours_guest(web, world).get_cookie("__Host-vitrine", "beta.localhost")
+    assert cookie is not None
+    thief = visitor(web, ALPHA)
+    thief.set_cookie("__Host-vitrine", cookie.value, domain="alpha.localhost")
+    return thief
+
+
+STRANGERS = [anonymous, neighbour_at_home, neighbours_cookie, neighbours_guest, neighbours_guest_abroad]
+
+
+def routes(web: Flask, method: str) -> Iterator[Rule]:
+    for rule in sorted(web.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
+        if method in (rule.methods or ()) and rule.endpoint not in ("static", "healthz"):
+            yield rule
+
+
+def carries_own_authority(rule: Rule, browser: Browser) -> bool:
+    """On alpha's own host, whoever has a media address or a link's token may use it: that is what they are for."""
+    return browser.origin == ALPHA and rule.endpoint in ("site.media", "site.share")
+
+
+@pytest.mark.parametrize("actor", STRANGERS)
+def test_reading_gives_nothing_away(web: Flask, world: World, things: Things, actor: Actor) -> None:
+    browser = actor(web, world)
+    wrong: list[str] = []
+    asked = 0
+    for rule in routes(web, "GET"):
+        if carries_own_authority(rule, browser):
+            continue
+        answer = browser.get(things.path(rule))
+        asked += 1
+        to_sign_in = answer.status_code == 303 and (answer.location or "").startswith("/dashboard/sign-in")
+        if rule.arguments and answer.status_code != 404 and not to_sign_in:
+            wrong.append(f"{rule.rule}: {answer.status_code}")
+        if MARK in answer.text or MARK in (answer.location or "") or answer.status_code >= 500:
+            wrong.append(f"{rule.rule}: {answer.status_code} shows what is alpha's")
+    assert wrong == []
+    assert asked > 10
+
+
+@pytest.mark.parametrize("actor", STRANGERS)
+def test_writing_is_refused_and_changes_nothing(web: Flask, world: World, things: Things, actor: Actor) -> None:
+    browser = actor(web, world)
+    before = rows_of(web, world.alpha)
+    wrong: list[str] = []
+    for rule in routes(web, "POST"):
+        if carries_own_authority(rule, browser):
+            continue
+        answer = browser.post(things.path(rule), data=form(things))
+        if rule.arguments and answer.status_code not in REFUSALS:
+            wrong.append(f"{rule.rule}: {answer.status_code}")
+        if MARK in answer.text or answer.status_code >= 500:
+            wrong.append(f"{rule.rule}: {answer.status_code} shows what is alpha's")
+    assert wrong == []
+    assert rows_of(web, world.alpha) == before
+
+
+def test_the_owner_gets_through_everywhere(web: Flask, world: World, things: Things) -> None:
+    """Or else the refusals above would prove nothing."""
+    alice = member(web, world.alpha, world.alice)
+    alice.get(f"/s/{things.link_token}")
+    refused = []
+    for rule in routes(web, "GET"):
+        answer = alice.get(things.path(rule))
+        if answer.status_code >= 400 and rule.endpoint != "site.logo":
+            refused.append(f"{rule.rule}: {answer.status_code}")
+    assert refused == []
+
+
+def test_a_viewer_changes_nothing(web: Flask, world: World, things: Things) -> None:
+    adam = member(web, world.alpha, world.adam)
+    before = rows_of(web, world.alpha, but={"members"})
+    for rule in routes(web, "POST"):
+        if rule.endpoint != "site.share":
+            assert adam.post(things.path(rule), data=form(things)).status_code < 500, rule.rule
+    assert rows_of(web, world.alpha, but={"members"}) == before
+
+
+def form(things: Things) -> dict[str, Any]:
+    """Fields that the dashboard's forms know, so that they get past validation."""
+    return {
+        "title": "taken over",
+        "caption": "taken over",
+        "asset_id": things.asset,
+        "asset": things.asset,
+        "assets": things.asset,
+        "ids": things.asset,
+        "after": "",
+        "role": "owner",
+        "email": "mallory@example.com",
+        "name": "Mallory",
+        "password": "a long enough password",
+        "visibility": "public",
+        "ordering": "name",
+        "accent": "#ff0000",
+        "rights": "download",
+    }
+
+
+def rows_of(web: Flask, tenant_id: str, *, but: set[str] | None = None) -> dict[str, list[str]]:
+    """Everything that the tenant owns, as stored."""
+    with web.app_context():
+        tables = [mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned)]
+        with db.engine.connect() as connection:
+            return {
+                table.name: sorted(
+                    repr(row) for row in connection.execute(select(table).where(table.c.tenant_id == tenant_id))
+                )
+                for table in tables
+                if table.name not in (but or set())
+            }
