@@ -24,7 +24,8 @@ if [ ! -e "$VITRINE_DATA_DIR/sample-done" ]; then
     flask import demo "$sample" "${album[@]}"
     if [ ! -e "$sample/A walk outside.mp4" ]; then
         say "Making a short video from them, while they are processed"
-        flask sample-video "$photos" "$sample/A walk outside.mp4" 2>/dev/null
+        flask sample-video "$photos" "$sample/A walk outside.mp4" 2>"$VITRINE_DATA_DIR/log/sample-video.log" ||
+            { cat "$VITRINE_DATA_DIR/log/sample-video.log" >&2; exit 1; }
     fi
     say "Importing the video"
     flask import demo "$sample" "${album[@]}" --wait
