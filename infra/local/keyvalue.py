@@ -7,6 +7,7 @@ from sqlalchemy import Engine, delete, select
 
 from infra.errors import ConditionFailed
 from infra.local.tables import kv_attributes as table
+from infra.sql import reading
 
 MAX_ATTRIBUTES = 256
 MAX_BYTES = 1024
@@ -36,7 +37,7 @@ class SqlKeyValue:
                 )
 
     def get(self, item: str) -> dict[str, str]:
-        with self._engine.connect() as connection:
+        with reading(), self._engine.connect() as connection:
             rows = connection.execute(select(table.c.name, table.c.value).where(table.c.item == item))
             return {row.name: row.value for row in rows}
 
@@ -48,6 +49,7 @@ class SqlKeyValue:
         statement = (
             select(table).where(table.c.item.startswith(prefix, autoescape=True)).order_by(table.c.item, table.c.name)
         )
-        with self._engine.connect() as connection:
-            for item, rows in groupby(connection.execute(statement), key=lambda row: row.item):
-                yield item, {row.name: row.value for row in rows}
+        with reading(), self._engine.connect() as connection:
+            found = connection.execute(statement).all()
+        for item, rows in groupby(found, key=lambda row: row.item):
+            yield item, {row.name: row.value for row in rows}

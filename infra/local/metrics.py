@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from infra.local.tables import metric_points as table
 from infra.ports import Clock
+from infra.sql import reading
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ class SqlMetrics:
         statement = select(table.c.value, table.c.dimensions).where(
             table.c.name == name, table.c.at >= start, table.c.at < end
         )
-        with self._engine.connect() as connection:
+        with reading(), self._engine.connect() as connection:
             return float(
                 sum(row.value for row in connection.execute(statement) if dimensions.items() <= row.dimensions.items())
             )

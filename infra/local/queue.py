@@ -116,13 +116,13 @@ class SqlQueue:
             func.count().filter(~dead, table.c.visible_at > now),
             func.count().filter(dead),
         ).select_from(table)
-        with self._engine.connect() as connection:
+        with reading(), self._engine.connect() as connection:
             waiting, in_flight, gone = connection.execute(statement).one()
         return Depth(waiting=waiting, in_flight=in_flight, dead=gone)
 
     def dead(self, limit: int = 100) -> list[Message]:
         statement = select(table).where(table.c.dead_at.is_not(None)).order_by(table.c.dead_at, table.c.id).limit(limit)
-        with self._engine.connect() as connection:
+        with reading(), self._engine.connect() as connection:
             return [_message(row, receipt="", receives=row.receives) for row in connection.execute(statement)]
 
     def redrive(self, message_id: str) -> bool:
