@@ -33,6 +33,17 @@ export function previewBrand(): void {
     colour(text.value);
     text.removeAttribute("aria-invalid");
   });
+  const choice = (name: string): string => String(new FormData(form).get(name));
+  const face = (): void => {
+    for (const page of pages) page.style.setProperty("--preview-font", `"Choice ${choice("font")}"`);
+  };
+  const theme = (): void => {
+    for (const page of pages) page.hidden = !["auto", page.dataset["preview"]].includes(choice("theme"));
+  };
+  form.addEventListener("change", () => {
+    face();
+    theme();
+  });
   const logo = form.elements.namedItem("logo") as HTMLInputElement;
   logo.addEventListener("change", () => {
     const file = logo.files?.[0];
@@ -44,6 +55,8 @@ export function previewBrand(): void {
     }
   });
   colour(text.value);
+  face();
+  theme();
 }
 
 /** White or near-black, as the server picks it (webapp/brand.py). */

@@ -22,16 +22,17 @@ const part = (id: string): HTMLElement => document.getElementById(id)!;
 export class Tray {
   private readonly box = part("tray");
   private readonly rows = new Map<string, HTMLLIElement>();
+  private over = false;
 
   constructor(private readonly choices: Choices) {
     part("tray-retry").addEventListener("click", () => choices.retryAll());
     part("tray-cancel").addEventListener("click", () => choices.cancelAll());
-    const fold = part("tray-fold");
-    fold.addEventListener("click", () => {
-      const open = fold.getAttribute("aria-expanded") !== "true";
-      fold.setAttribute("aria-expanded", String(open));
-      part("tray-body").hidden = !open;
-    });
+    part("tray-fold").addEventListener("click", () => this.fold(!part("tray-body").hidden));
+  }
+
+  private fold(closed: boolean): void {
+    part("tray-fold").setAttribute("aria-expanded", String(!closed));
+    part("tray-body").hidden = closed;
   }
 
   show(rows: Row[], note = ""): void {
@@ -45,7 +46,10 @@ export class Tray {
     for (const row of rows) this.draw(row);
     const done = rows.filter((row) => row.state === "done").length;
     const failed = rows.filter((row) => row.state === "failed").length;
-    const over = done + failed === rows.length && !note;
+    const over = rows.length > 0 && done + failed === rows.length && !note;
+    if (over && !failed && !this.over && part("tray-ask").childElementCount === 0) this.fold(true);
+    if (!over && this.over) this.fold(false);
+    this.over = over;
     part("tray-title").textContent = title(rows.length, done, failed, note);
     part("tray-retry").hidden = failed < 2;
     part("tray-cancel").textContent = over ? "Close" : "Cancel all";
@@ -74,7 +78,7 @@ export class Tray {
     box.append(head, list, buttons);
     part("tray-ask").append(box);
     this.box.hidden = false;
-    part("tray-body").hidden = false;
+    this.fold(false);
     return new Promise((resolve) => {
       const answers = [
         ["skip", "Skip", "button"],

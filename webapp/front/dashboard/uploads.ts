@@ -16,6 +16,9 @@ type File_ = UppyFile<Meta, Body>;
 /** Files that are hashed and asked about together: the first upload starts before the last hash is known. */
 const BATCH = 20;
 const AT_ONCE = 3;
+/** Smaller files travel with the request that creates the upload. Larger ones get their address first: without one,
+ * an upload that is cut short would begin again. */
+const IN_ONE_REQUEST = 512 * 1024;
 
 export function startUploads(root: HTMLElement, live: Live): void {
   const album = root.dataset["album"]!;
@@ -43,7 +46,6 @@ export function startUploads(root: HTMLElement, live: Live): void {
     endpoint: "set-by-the-ticket",
     limit: AT_ONCE,
     retryDelays: [0, 1000, 3000, 5000, 10_000, 20_000],
-    uploadDataDuringCreation: true,
     removeFingerprintOnSuccess: true,
     allowedMetaFields: ["name", "type", "sha256"],
     onBeforeRequest: async (request) => request.setHeader("Authorization", `Bearer ${(await tickets.get()).ticket}`),
@@ -65,7 +67,8 @@ export function startUploads(root: HTMLElement, live: Live): void {
   const add = (picked: Picked[]): void => {
     for (const { file, sha256 } of picked) {
       try {
-        uppy.addFile({ name: file.name, type: file.type, data: file, meta: sha256 ? { sha256 } : {} });
+        const id = uppy.addFile({ name: file.name, type: file.type, data: file, meta: sha256 ? { sha256 } : {} });
+        if (file.size <= IN_ONE_REQUEST) uppy.setFileState(id, { tus: { uploadDataDuringCreation: true } });
       } catch (error) {
         if (!(error as { isRestriction?: boolean }).isRestriction) throw error; // That one was told already.
       }
