@@ -100,19 +100,19 @@ def encode(
         ffmpeg.merge_outputs(*outputs),
         read=source.path,
         write=folder,
-        limits=limits(source),
+        limits=limits(source, tools.threads),
         on_progress=on_progress,
     )
     if reached.frames < source.duration * source.rate * DECODABLE:
         raise Rejected("The video is damaged: most of its pictures could not be decoded.")
 
 
-def limits(source: Source) -> Limits:
-    """What decoding and encoding this source may take: far above what it should."""
-    decoded = source.stored[0] * source.stored[1] * 3  # Bytes of a 10-bit 4:2:0 frame.
-    frames_held = 40  # The decoder's references and threads, and the filters' queues.
+def limits(source: Source, threads: int) -> Limits:
+    """What decoding and encoding this source may take: above what was measured (docs/adr/0042), far above for time."""
+    frame = source.stored[0] * source.stored[1] * 3  # Bytes at 10 bits in 4:2:0.
+    held = 40  # Frames: the decoder's references and threads, and the filters' queues.
     return Limits(
-        memory=1024 * MIB + decoded * frames_held,
+        memory=(640 + 64 * threads) * MIB + frame * held,
         cpu=300 + int(source.duration * 60),
         wall=600 + source.duration * 60,
         silence=SILENCE,

@@ -1,12 +1,12 @@
 """The poster: one telling frame, found by seeking, then treated as a photo."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import ffmpeg
 from PIL import Image, ImageStat
 
 from processor.ffmpeg import Tools
-from processor.sandbox import Limits
 from processor.steps.photo import develop, write
 from processor.steps.photo_encode import JPEG, MODERN
 from processor.steps.photo_header import read_header
@@ -58,8 +58,8 @@ def _grab(source: Source, second: float, path: Path, tools: Tools) -> None:
     width, height = (even_side(side) for side in ladder(source.width, source.height)[-1])
     frame = to_sdr(scaled(even(opened[str(source.index)], source), width, height), source)
     output = ffmpeg.output(frame, path.name, format="image2", vframes=1, update=1, pix_fmt="rgb24", map_metadata=-1)
-    bounds = limits(source)
-    tools.run(output, read=source.path, write=path.parent, limits=Limits(memory=bounds.memory, cpu=120, wall=240))
+    bounds = replace(limits(source, tools.threads), cpu=120, wall=240)
+    tools.run(output, read=source.path, write=path.parent, limits=bounds)
 
 
 def _detail(path: Path) -> float:
