@@ -80,9 +80,11 @@ def reject(site: Site, held: Claim, reason: str) -> None:
 
 
 def encodings(stored: Sequence[Stored]) -> int:
-    """How many times a video was encoded in full: its MP4 and each rung, which has one media playlist."""
-    masters = {"hls/master.m3u8", "hls/first.m3u8"}
-    return sum(one.name == "video.mp4" or (one.name.endswith(".m3u8") and one.name not in masters) for one in stored)
+    """How many times a video's pictures were encoded: the rungs, which are the playlists that have a width.
+
+    The MP4 is copied together from a rung, and sound is small beside pictures.
+    """
+    return sum(one.name.endswith(".m3u8") and one.width is not None for one in stored)
 
 
 def _end(state: AssetState) -> dict[str, Any]:

@@ -114,6 +114,8 @@ class _Run:
             scratch=work,
             max_pixels=settings().max_pixels,
             max_video_seconds=settings().max_video_seconds,
+            sandbox=settings().sandbox,
+            threads=settings().video_threads,
             put=self.put,
             publish=self.publish,
             progress=self.progress,

@@ -1,6 +1,7 @@
 """Fixtures of tests that kill processes."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -39,24 +40,24 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, populated: tuple[Path, World
 
 @pytest.fixture
 def fleet_upload(fleet: Fleet, world: World, photo: Path) -> Iterator[Upload]:
-    """Have photos received as an upload does it: original, asset and outbox row. Returns the assets' ids."""
+    """Have files (by default a photo) received as an upload does it: original, asset, outbox row. The assets' ids."""
 
-    def received(count: int) -> list[str]:
+    def received(count: int, path: Path = photo) -> list[str]:
         ids = [new_id() for _ in range(count)]
-        digest = sha256(photo.read_bytes()).hexdigest()
+        digest = sha256(path.read_bytes()).hexdigest()
         with open_site(world.alpha) as site:
             for asset_id in ids:
                 key = original_key(world.alpha, asset_id, digest)
-                site.blobs.put(key, photo, content_type="image/jpeg")
+                site.blobs.put(key, path, content_type="application/octet-stream")
                 album = catalog.album_by_id(site.session, world.alpha, world.alpha_album)
                 assert album is not None
                 catalog.add_asset(
                     site.session,
                     album,
                     asset_id=asset_id,
-                    filename="shore.jpg",
+                    filename=path.name,
                     sha256=digest,
-                    size=photo.stat().st_size,
+                    size=path.stat().st_size,
                     now=site.now(),
                 )
                 site.enqueue(outbox.media_job(world.alpha, asset_id))
@@ -72,4 +73,14 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small JPEG with something in it."""
     path = tmp_path_factory.mktemp("photo") / "shore.jpg"
     Image.effect_mandelbrot((480, 320), (-2.2, -1.2, 0.8, 1.2), 60).convert("RGB").save(path, quality=85)
+    return path
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of video, small."""
+    path = tmp_path_factory.mktemp("film") / "waves.mp4"
+    picture = "testsrc2=size=320x240:rate=10:duration=1"
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", picture, "-pix_fmt", "yuv420p", str(path)]
+    subprocess.run(command, check=True, timeout=60)
     return path

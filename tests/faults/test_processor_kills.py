@@ -3,6 +3,7 @@
 import signal
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,9 +13,10 @@ from faults.processor_fleet import Fleet
 from sqlalchemy import select
 
 from processor import reconcile
-from tenants.catalog import Asset, AssetState, Rendition
+from tenants.catalog import Asset, AssetState, Kind, Rendition
 from tenants.outbox import media_job
 from tenants.scope import open_site, ports
+from tenants.usage import UsageEvent
 
 pytestmark = pytest.mark.faults
 
@@ -46,6 +48,23 @@ def test_a_bridge_killed_at_each_point(fleet: Fleet, fleet_upload: Upload, world
     fleet.until_settled(world.alpha, ids, seconds=120)
     assert fleet.armed() == set()
     fleet.assert_ready_exactly_once(world.alpha, ids)
+
+
+def test_a_worker_killed_while_a_video_is_watched(fleet: Fleet, fleet_upload: Upload, world: World, film: Path) -> None:
+    """The lowest rung is shown when its worker dies; the next attempt makes all of it anew, and it counts once."""
+    fleet.arm("write-hls/master.m3u8")
+    ids = fleet_upload(1, film)
+    fleet.until(lambda: fleet.armed() == set(), "the worker dies")
+    assert fleet.assets(world.alpha, ids)[0].state is AssetState.VIEWABLE
+    fleet.until_settled(world.alpha, ids, seconds=90)
+    (asset,) = fleet.assets(world.alpha, ids)
+    assert (asset.kind, asset.generation) == (Kind.VIDEO, 2)
+    with open_site(world.alpha) as site:
+        seconds = {
+            event.id: event.quantity
+            for event in site.session.scalars(select(UsageEvent).where(UsageEvent.asset_id == asset.id))
+        }
+    assert seconds == {f"video_in:{asset.id}": pytest.approx(1), f"video_out:{asset.id}": pytest.approx(1)}
 
 
 def test_messages_delivered_many_times(fleet: Fleet, fleet_upload: Upload, world: World) -> None:

@@ -206,17 +206,11 @@ def test_reject_hides_what_was_shown(timed: ManualClock, world: World, asset_id:
 
 def test_usage_is_counted_once_however_often_an_asset_ends(timed: ManualClock, world: World, asset_id: str) -> None:
     film = replace(FACTS, kind=Kind.VIDEO, content_type="video/mp4", duration=12.5)
-    made = [
-        commit.Stored(name, "application/octet-stream", None, None, 1)
-        for name in (
-            "hls/first.m3u8",
-            "hls/master.m3u8",
-            "hls/v0/index.m3u8",
-            "hls/v1/index.m3u8",
-            "video.mp4",
-            "w320.jpg",
-        )
+    rungs = [
+        commit.Stored(f"hls/{width}.m3u8", "application/vnd.apple.mpegurl", width, 90, 1) for width in (160, 320, 640)
     ]
+    names = ("hls/first.m3u8", "hls/master.m3u8", "hls/audio.m3u8", "storyboard.vtt")
+    made = [*rungs, *(commit.Stored(name, "text/plain", None, None, 1) for name in names)]
     with open_site(world.alpha) as site:
         for _ in range(2):
             set_columns(site, asset_id, state=AssetState.PROCESSING, leased_until=None)
