@@ -36,9 +36,12 @@ def _heic(header: Header) -> pyvips.Image:
 
 
 def _vips(header: Header) -> pyvips.Image:
-    """Missing data is an error; stray bytes between segments, which some cameras write, are not."""
-    options = {"access": "sequential", "fail_on": "truncated"}
-    return pyvips.Operation.call(loader_of(header.content_type), str(header.path), **options)
+    """Missing data is an error; stray bytes between segments of a JPEG, which some cameras write, are not."""
+    # libvips' TIFF reader takes a missing strip for an error, not for truncation.
+    strictness = "error" if header.content_type == "image/tiff" else "truncated"
+    return pyvips.Operation.call(
+        loader_of(header.content_type), str(header.path), access="sequential", fail_on=strictness
+    )
 
 
 def from_array(array: np.ndarray) -> pyvips.Image:

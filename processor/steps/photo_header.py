@@ -1,5 +1,6 @@
 """First look at a photo: dimensions, frames, profile and EXIF from its header, and the caps. No pixel is decoded."""
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ MAX_SIDE = 65_500
 """What libjpeg can hold; no camera and no scanner comes close."""
 MAX_FRAMES = 3_000
 PROFILE_LIMIT = 4 * 1024 * 1024
+
+DAMAGED = "The photo is damaged or incomplete. Try to copy it again from where it came."
 
 pillow_heif.options.DECODE_THREADS = 1
 
@@ -47,7 +50,7 @@ def blaming_the_file() -> Iterator[None]:
     try:
         yield
     except (pyvips.Error, ValueError, EOFError, RuntimeError, SyntaxError) as error:
-        raise Rejected("The photo is damaged or incomplete. Try to copy it again from where it came.") from error
+        raise Rejected(DAMAGED) from error
 
 
 def read_header(path: Path, content_type: str, max_pixels: int) -> Header:
@@ -55,6 +58,8 @@ def read_header(path: Path, content_type: str, max_pixels: int) -> Header:
     with blaming_the_file():
         header = _read_heic(path) if content_type == "image/heic" else _read_vips(path, content_type)
     _check(header, max_pixels)
+    if content_type == "image/gif" and not gif_is_whole(path):
+        raise Rejected(DAMAGED)
     return header
 
 
@@ -84,6 +89,30 @@ def _read_vips(path: Path, content_type: str) -> Header:
         profile=field("icc-profile-data"),
         exif=field("exif-data"),
     )
+
+
+def gif_is_whole(path: Path) -> bool:
+    """Whether the blocks of a GIF (GIF89a, 15 to 27) lead to its trailer: its decoder fills in what is missing."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+
+        def table(flags: int) -> int:
+            return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+        at = 13 + table(data[10])
+        try:
+            while data[at] != 0x3B:
+                if data[at] == 0x21:  # Extension: a label, then sub-blocks.
+                    at += 2
+                elif data[at] == 0x2C:  # Image: descriptor, colour table, code size, then sub-blocks.
+                    at += 11 + table(data[at + 9])
+                else:
+                    return False
+                while data[at]:
+                    at += data[at] + 1
+                at += 1
+        except IndexError:
+            return False
+    return True
 
 
 def loader_of(content_type: str) -> str:

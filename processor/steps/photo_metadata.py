@@ -1,6 +1,7 @@
 """What the camera wrote: capture time, camera, lens, exposure, place. Never a reason to refuse a photo."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -112,6 +113,8 @@ def _text(value: object) -> str:
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):
         return ""
+    with suppress(UnicodeError):  # Fields are ASCII by the standard, UTF-8 in practice, and Pillow reads Latin-1.
+        value = value.encode("latin-1").decode("utf-8")
     value = value.split("\0", 1)[0]  # Exif strings end at NUL; what comes after is leftover memory of the camera.
     clean = " ".join("".join(c if c.isprintable() else " " for c in value).split())
     return clean.encode("utf-8", "ignore")[:VALUE_BYTES].decode("utf-8", "ignore")

@@ -45,7 +45,7 @@ def _still(head: bytes, size: int) -> str | None:
         return "image/jpeg"
     if head[:8] == b"\x89PNG\r\n\x1a\n" and head[12:16] == b"IHDR":
         return "image/png"
-    if head[:6] in (b"GIF87a", b"GIF89a") and len(head) > 13:
+    if head[:6] in (b"GIF87a", b"GIF89a") and b"\0" in head[13:]:  # Every block of data ends in a zero.
         return "image/gif"
     return _tiff(head, size)
 

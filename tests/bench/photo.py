@@ -21,7 +21,7 @@ from typing import Any
 from PIL import Image
 
 from processor.steps.photo_encode import JPEG, MODERN
-from processor.steps.photo_resize import WIDTHS
+from processor.steps.photo_resize import WIDTHS, ladder
 from tests.bench.photographs import at_megapixels, in_new_process, photographs
 from tests.bench.ssim import ssim
 
@@ -59,7 +59,6 @@ def sharp_settings(*, full_decode: bool, our_tune: bool) -> dict[str, Any]:
     tuned = {"quality": modern["Q"], "tune": modern["tune"]} if our_tune else {"quality": IQ_QUALITY}
     sampling = {"chromaSubsampling": "4:2:0"}
     return {
-        "widths": WIDTHS,
         "fastShrinkOnLoad": not full_decode,
         "jpeg": {"quality": jpeg["Q"], "optimiseCoding": jpeg["optimize_coding"], **sampling},
         "modernFormat": MODERN.suffix,
@@ -67,10 +66,15 @@ def sharp_settings(*, full_decode: bool, our_tune: bool) -> dict[str, Any]:
     }
 
 
+def work(file: Path) -> dict[str, Any]:
+    with Image.open(file) as image:
+        return {"path": str(file), "sizes": ladder(*image.size)}
+
+
 def run_sharp(files: list[Path], out: Path, **how: bool) -> list[dict[str, float]]:
     out.mkdir(exist_ok=True)
     settings = out / "settings.json"
-    settings.write_text(json.dumps({"files": [str(f) for f in files], "out": str(out), **sharp_settings(**how)}))
+    settings.write_text(json.dumps({"files": [work(file) for file in files], "out": str(out), **sharp_settings(**how)}))
     command = ["node", "sharp_peer.mjs", str(settings)]
     environment = {"PATH": os.environ["PATH"], "VIPS_CONCURRENCY": "1"}
     text = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE, env=environment).stdout
@@ -88,19 +92,16 @@ def figures(line: dict[str, float], folder: Path, references: dict[int, Image.Im
     for width, reference in references.items():
         for form in (JPEG, MODERN):
             with Image.open(folder / f"w{width}.{form.suffix}") as made:
-                likeness[f"w{width}.{form.suffix}"] = ssim(made.resize(reference.size), reference)
+                likeness[f"w{width}.{form.suffix}"] = ssim(made, reference)
     size = sum((folder / name).stat().st_size for name in names)
     return Figures(line["cpu"], int(line["rss"]), size, likeness)
 
 
 def references(file: Path) -> dict[int, Image.Image]:
     with Image.open(file) as image:
-        shape = image.size
         plain = image.convert("RGB")
-        return {
-            width: plain.resize((width, round(shape[1] * width / shape[0])), Image.Resampling.LANCZOS)
-            for width in COMPARED
-        }
+        sizes = [size for size in ladder(*image.size) if size[0] in COMPARED]
+        return {size[0]: plain.resize(size, Image.Resampling.LANCZOS) for size in sizes}
 
 
 def least(rounds: list[list[dict[str, float]]]) -> list[dict[str, float]]:

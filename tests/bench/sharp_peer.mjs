@@ -1,8 +1,8 @@
 // The peer of photo.py: the same renditions by sharp. One decode, then each width from the next larger one, all in
 // this process without worker threads beyond libvips' one.
 //
-//   node sharp_peer.mjs SETTINGS.json   {"files": [...], "out": "folder", "widths": [...],
-//                                     "fastShrinkOnLoad": bool, "jpeg": {...}, "modernFormat": "avif", "modern": {...}}
+//   node sharp_peer.mjs SETTINGS.json   {"files": [{"path": "...", "sizes": [[320, 240], ...]}], "out": "folder",
+//                                        "fastShrinkOnLoad": bool, "jpeg": {}, "modernFormat": "avif", "modern": {}}
 //
 // Prints one JSON line a file: CPU seconds of the whole process (user and system), and its peak RSS in bytes so far.
 import fs from "node:fs";
@@ -19,18 +19,18 @@ const raw = async (pipeline) => {
   return { input: data, raw: { width: info.width, height: info.height, channels: info.channels } };
 };
 
-async function renditions(file, folder) {
-  const widths = [...settings.widths].sort((a, b) => b - a);
-  let level = await raw(sharp(file).autoOrient().resize({
-    width: widths[0], withoutEnlargement: true, fastShrinkOnLoad: settings.fastShrinkOnLoad,
-  }));
-  for (const width of widths) {
-    if (width < level.raw.width) {
-      level = await raw(sharp(level.input, { raw: level.raw }).resize({ width }));
+async function renditions({ path: file, sizes }, folder) {
+  const largestFirst = [...sizes].sort(([a], [b]) => b - a);
+  const to = ([width, height]) => ({ width, height, fit: "fill", fastShrinkOnLoad: settings.fastShrinkOnLoad });
+  let level = await raw(sharp(file).autoOrient().resize(to(largestFirst[0])));
+  for (const size of largestFirst) {
+    if (size[0] < level.raw.width) {
+      level = await raw(sharp(level.input, { raw: level.raw }).resize(to(size)));
     }
     const from = () => sharp(level.input, { raw: level.raw });
-    await from().jpeg(settings.jpeg).toFile(path.join(folder, `w${width}.jpg`));
-    await from().toFormat(settings.modernFormat, settings.modern).toFile(path.join(folder, `w${width}.${settings.modernFormat}`));
+    const stem = path.join(folder, `w${size[0]}`);
+    await from().jpeg(settings.jpeg).toFile(`${stem}.jpg`);
+    await from().toFormat(settings.modernFormat, settings.modern).toFile(`${stem}.${settings.modernFormat}`);
   }
 }
 
