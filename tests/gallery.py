@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from sqlalchemy import insert
 
 from processor.steps import photo_placeholder
+from processor.task import Facts, Made
 from tenants.catalog import (
     POSITION_STEP,
     Album,
@@ -131,6 +132,29 @@ def add_photo(
         asset_id = asset.id
         site.session.commit()  # The media store writes on a connection of its own.
         site.media.put(asset_id, media)
+    return asset
+
+
+def add_film(site: Site, album: Album, made: dict[str, tuple[Path, Made]], facts: Facts, *, place: int = 1) -> Asset:
+    """A READY video out of what the video step put and learnt."""
+    asset = add_waiting(site, album, AssetState.READY, place=place)
+    for name, (path, rendition) in made.items():
+        site.blobs.put(rendition_key(site.tenant_id, asset.id, 1, name), path, content_type=rendition.content_type)
+        site.session.add(
+            Rendition(
+                tenant_id=site.tenant_id,
+                asset_id=asset.id,
+                generation=1,
+                name=name,
+                content_type=rendition.content_type,
+                width=rendition.width,
+                height=rendition.height,
+                size=path.stat().st_size,
+            )
+        )
+    asset.kind, asset.generation, asset.filename = Kind.VIDEO, 1, "film.mp4"
+    asset.width, asset.height, asset.duration = facts.width, facts.height, facts.duration
+    site.session.flush()
     return asset
 
 

@@ -59,3 +59,10 @@ def share_link(app: Flask, tenant_id: str, album_id: str, **terms: Any) -> str:
         _, token = create_link(site.session, album, secret(), now=site.now(), **terms)
         site.session.commit()
         return f"/s/{token}"
+
+
+def give(client: FlaskClient, path: str, password: str) -> int:
+    """Fill in a share link's password form; the status of the answer."""
+    form = client.get(path).text
+    token = form.partition('name="csrf_token" value="')[2].partition('"')[0]
+    return client.post(path, data={"csrf_token": token, "password": password}).status_code

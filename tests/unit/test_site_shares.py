@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 from conftest import World
 from flask import Flask
-from flask.testing import FlaskClient
-from visits import ALPHA, BETA, member, visitor
+from visits import ALPHA, BETA, give, member, visitor
 
 from tenants import sharing
 from tenants.catalog import Album, album_by_id
@@ -31,12 +30,6 @@ def visits(web: Flask, world: World, path: str) -> int:
         link = sharing.find_link(site.session, path.removeprefix("/s/"))
         assert link is not None
         return link.visits
-
-
-def give(client: FlaskClient, path: str, password: str) -> int:
-    form = client.get(path).text
-    token = form.partition('name="csrf_token" value="')[2].partition('"')[0]
-    return client.post(path, data={"csrf_token": token, "password": password}).status_code
 
 
 def test_a_link_opens_its_album_and_no_other(web: Flask, shared: str) -> None:

@@ -15,7 +15,7 @@ async function append(grid: HTMLElement): Promise<boolean> {
   if (!link) return false;
   link.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(`${link.href}&part=tiles`, { headers: { Accept: "text/html" } });
     if (!answer.ok) return false;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     const known = new Set(Array.from(grid.children, (tile) => (tile as HTMLElement).dataset["id"]));

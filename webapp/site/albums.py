@@ -52,7 +52,8 @@ def cards(albums: list[Album]) -> list[Card]:
 
 @site.get("/a/<slug>")
 def album(slug: str) -> ResponseReturnValue:
-    """One page of an album. `after` and `before` are places in its order, from the page's own links."""
+    """One page of an album. `after` and `before` are places in its order, from the page's own links; `part=tiles`
+    asks for the tiles alone."""
     album = album_or_404(slug)
     after, before = request.args.get("after"), request.args.get("before")
     try:
@@ -70,18 +71,23 @@ def album(slug: str) -> ResponseReturnValue:
     first_page = page.before is None
     if not page.tiles and not first_page:
         raise Problem("not-found")
+    shown = {
+        "album": album,
+        "page": page,
+        "first_page": first_page,
+        "eager": EAGER_TILES,
+        "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
+    }
+    if request.args.get("part") == "tiles":
+        return render_template("site/tiles.html", hero=None, **shown)
     card = cards([album])[0] if first_page else None
     # A cover that someone chose opens the album; one that merely is its first photo follows right below anyway.
     chosen = card.cover if card and card.cover and card.cover.id == album.cover_id and card.cover.shown else None
     return render_template(
         "site/album.html",
-        album=album,
-        page=page,
-        first_page=first_page,
+        **shown,
         card=card,
         hero=chosen,
         waiting=any(not tile.shown for tile in page.tiles),
-        eager=EAGER_TILES,
-        may_download=may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
         may_edit=may(g.viewer, Action.EDIT, album),
     )
