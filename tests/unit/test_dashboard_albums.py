@@ -10,6 +10,7 @@ from dashboard_client import Browser
 from flask import Flask
 from sqlalchemy import event, select
 
+from infra.sql import reading
 from tenants import catalog, names, ordering, outbox, tickets
 from tenants.catalog import Album, Asset, AssetState, Kind, Ordering, Rendition, Visibility
 from tenants.db import db
@@ -24,16 +25,22 @@ def alice(web: Flask, world: World) -> Browser:
 
 
 @pytest.fixture
-def site(web: Flask, world: World) -> Iterator[Site]:
-    """Alpha's, for looking at what the requests did."""
-    with web.app_context():
-        with open_site(world.alpha) as site:
-            yield site
-        db.session.remove()
+def site(core: Flask, world: World) -> Iterator[Site]:
+    """Alpha's, through an app of its own: requests must not share its context. It reads; `rollback` sees the latest."""
+    with reading(), open_site(world.alpha) as site:
+        yield site
 
 
 def fill(site: Site, album_id: str, count: int, state: AssetState = AssetState.READY, **fields: Any) -> list[str]:
     """Committed assets with renditions, in order of capture."""
+    site.session.rollback()
+    with reading(False):
+        ids = _fill(site, album_id, count, state, **fields)
+        site.session.commit()
+    return ids
+
+
+def _fill(site: Site, album_id: str, count: int, state: AssetState, **fields: Any) -> list[str]:
     album = catalog.album_by_id(site.session, site.tenant_id, album_id)
     assert album is not None
     ids = []
@@ -65,7 +72,6 @@ def fill(site: Site, album_id: str, count: int, state: AssetState = AssetState.R
                 for width in (320, 640)
             )
         ids.append(asset.id)
-    site.session.commit()
     return ids
 
 
@@ -82,15 +88,15 @@ def test_an_album_is_made_and_changed(alice: Browser, site: Site) -> None:
     assert made.status_code == 303
     page = alice.get(made.headers["Location"]).text
     assert "Kitchen &amp; garden" in page
+    site.session.rollback()
     album = site.session.scalars(select(Album).where(Album.slug == "kitchen-garden")).one()
     assert (album.visibility, album.ordering, album.originals) == (Visibility.UNLISTED, Ordering.NAME, False)
-    site.session.rollback()
     changed = alice.submit(
         f"{made.headers['Location']}/settings",
         {"title": "Garden", "description": "", "visibility": "public", "ordering": "captured", "originals": "y"},
     )
     assert changed.status_code == 303
-    site.session.refresh(album)
+    site.session.rollback()
     assert (album.title, album.description, album.visibility) == ("Garden", "", Visibility.PUBLIC)
     assert (album.ordering, album.originals, album.slug) == (Ordering.CAPTURED, True, "kitchen-garden")
 
@@ -145,8 +151,10 @@ def test_the_list_takes_a_constant_number_of_queries(alice: Browser, web: Flask,
     fill(site, world.alpha_album, 2)
     few = cost("/dashboard/"), cost(f"/dashboard/albums/{world.alpha_album}")
     for number in range(12):
-        album = catalog.create_album(site.session, site.tenant_id, f"more {number}", now=site.now())
-        site.session.commit()
+        with reading(False):
+            site.session.rollback()
+            album = catalog.create_album(site.session, site.tenant_id, f"more {number}", now=site.now())
+            site.session.commit()
         fill(site, album.id, 1)
     fill(site, world.alpha_album, 30)
     assert (cost("/dashboard/"), cost(f"/dashboard/albums/{world.alpha_album}")) == few
@@ -207,7 +215,8 @@ def test_captions_and_cover(alice: Browser, site: Site, world: World) -> None:
     assert alice.post(f"{base}/assets/{first}/caption", {"caption": "x" * 2001}).status_code == 422
     assert alice.post(f"{base}/cover", {"id": second}).status_code == 200
     assert alice.post(f"{base}/cover", {"id": waiting}).status_code == 409
-    album = site.session.get_one(Album, (site.tenant_id, world.alpha_album), populate_existing=True)
+    site.session.rollback()
+    album = site.session.get_one(Album, (site.tenant_id, world.alpha_album))
     assert album.cover_id == second
     assert ordering.covers(site.session, [album])[album.id].id == second
 
@@ -260,18 +269,17 @@ def test_progress_tells_what_changed(alice: Browser, site: Site, world: World) -
     watched, deleted = fill(site, world.alpha_album, 2, AssetState.PROCESSING)
     start = alice.get(f"{base}/progress", accept="application/json").get_json()
     assert (start["working"], start["assets"]) == (2, [])
-    reread(site, watched).progress = 40
-    reread(site, watched).stage = "encode"
-    site.session.get_one(Asset, (site.tenant_id, watched)).progress = 40
-    reread_deleted = site.session.get_one(Asset, (site.tenant_id, deleted))
-    reread_deleted.deleted_at = site.now()
-    site.session.commit()
+    with reading(False):
+        asset = reread(site, watched)
+        asset.progress, asset.stage = 40, "encode"
+        site.session.get_one(Asset, (site.tenant_id, deleted)).deleted_at = site.now()
+        site.session.commit()
     told = alice.get(
         f"{base}/progress?since={start['cursor']}&watch={watched}&watch={deleted}", accept="application/json"
     )
     answer = told.get_json()
     assert answer["gone"] == [deleted]
     assert answer["working"] == 1
-    (asset,) = answer["assets"]
-    assert (asset["id"], asset["state"], asset["progress"]) == (watched, "processing", 40)
-    assert 'value="40"' in asset["html"]
+    (told_of,) = answer["assets"]
+    assert (told_of["id"], told_of["state"], told_of["progress"]) == (watched, "processing", 40)
+    assert 'value="40"' in told_of["html"]

@@ -13,10 +13,13 @@ export function onFiles(take: (files: File[], leftOut: number) => void): void {
   };
   for (const id of ["pick-files", "pick-folder"]) {
     const input = document.getElementById(id) as HTMLInputElement;
-    input.addEventListener("change", () => {
-      hand([...(input.files ?? [])]);
+    const picked = (): void => {
+      const files = [...(input.files ?? [])];
       input.value = ""; // So that the same file can be picked again.
-    });
+      hand(files);
+    };
+    input.addEventListener("change", picked);
+    if (input.files?.length) picked(); // Somebody was quicker than this script came.
   }
   dropping(hand);
 }

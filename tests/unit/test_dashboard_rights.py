@@ -1,0 +1,139 @@
+"""Every dashboard route, from the app's own list: who may use it, with what token, on whose things."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from conftest import PASSWORD, World
+from dashboard_client import Browser
+from flask import Flask
+from werkzeug.routing import Rule
+
+from tenants import catalog, names, people, sharing
+from tenants.db import db
+from tenants.people import Role
+from tenants.scope import open_site, secret
+
+OPEN = {"dashboard.sign_in", "dashboard.sign_out"}
+NEEDS = {
+    Role.VIEWER: {"albums", "album", "asset", "progress", "account"},
+    Role.EDITOR: {"new_album", "album_settings", "delete_album", "restore_album", "caption", "cover", "delete_assets"}
+    | {"restore_assets", "retry", "arrange", "move", "ticket", "shares", "revoke", "trash"},
+    Role.ADMIN: {"brand", "members", "change_role", "remove_member"},
+}
+
+
+@pytest.fixture
+def things(web: Flask, world: World) -> Iterator[dict[str, dict[str, str]]]:
+    """Ids by tenant slug that routes of the dashboard take; and members of every role for alpha."""
+    found: dict[str, dict[str, str]] = {}
+    with web.app_context():
+        for slug, tenant, album_id in (
+            ("alpha", world.alpha, world.alpha_album),
+            ("beta", world.beta, world.beta_album),
+        ):
+            with open_site(tenant) as site:
+                album = catalog.album_by_id(site.session, tenant, album_id)
+                assert album is not None
+                asset = names.new_id()
+                catalog.add_asset(
+                    site.session, album, asset_id=asset, filename="a.jpg", sha256="a" * 64, size=1, now=site.now()
+                )
+                link, _ = sharing.create_link(site.session, album, secret(), now=site.now())
+                member = world.bob if slug == "beta" else world.adam
+                found[slug] = {"album_id": album_id, "asset_id": asset, "link_id": link.id, "member_id": member}
+                if slug == "alpha":
+                    for role in (Role.EDITOR, Role.ADMIN):
+                        address = f"{role.value}@example.com"
+                        people.add(site.session, tenant, address, role, PASSWORD, now=site.now())
+                site.session.commit()
+        db.session.remove()
+    yield found
+
+
+def routes(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("dashboard.")]
+
+
+def address(rule: Rule, ids: dict[str, str]) -> str:
+    return re.sub(r"<(\w+)>", lambda name: ids[name[1]], rule.rule)
+
+
+def name(rule: Rule) -> str:
+    return rule.endpoint.removeprefix("dashboard.")
+
+
+def methods(rule: Rule) -> list[str]:
+    return sorted((rule.methods or set()) & {"GET", "POST"})
+
+
+def test_the_table_of_roles_is_complete(web: Flask) -> None:
+    assert {name(rule) for rule in routes(web)} == set.union(*NEEDS.values()) | {"sign_in", "sign_out"}
+
+
+def test_nobody_gets_in_without_signing_in(web: Flask, things: dict[str, dict[str, str]]) -> None:
+    stranger = Browser(web)
+    stranger.get("/dashboard/sign-in")
+    for rule in routes(web):
+        if rule.endpoint in OPEN:
+            continue
+        path = address(rule, things["alpha"])
+        if "GET" in methods(rule):
+            assert stranger.get(path).headers["Location"].startswith("/dashboard/sign-in?next="), path
+            assert stranger.get(path, accept="application/json").status_code == 401, path
+        if "POST" in methods(rule):
+            assert stranger.post(path).status_code == 401, path
+
+
+def test_each_role_gets_as_far_as_it_should(web: Flask, things: dict[str, dict[str, str]]) -> None:
+    for who, role in (("adam", Role.VIEWER), ("editor", Role.EDITOR), ("admin", Role.ADMIN)):
+        member = Browser(web)
+        member.sign_in(who)
+        for rule in routes(web):
+            if rule.endpoint in OPEN:
+                continue
+            allowed = any(name(rule) in endpoints and role.at_least(needed) for needed, endpoints in NEEDS.items())
+            for method in methods(rule):
+                # Ids that do not exist: what is allowed changes nothing, and is not refused for its role.
+                path = address(rule, dict.fromkeys(things["alpha"], names.new_id()))
+                status = (member.get(path) if method == "GET" else member.post(path)).status_code
+                assert (status != 403) == allowed, f"{role.value}: {method} {path} gave {status}"
+
+
+def test_things_of_another_tenant_are_not_there(web: Flask, things: dict[str, dict[str, str]]) -> None:
+    alice = Browser(web)
+    alice.sign_in("alice")
+    own, foreign = things["alpha"], things["beta"]
+    tried = 0
+    for rule in routes(web):
+        for argument in rule.arguments:
+            ids = {**own, argument: foreign[argument]}
+            for method in methods(rule):
+                path = address(rule, ids)
+                fields = {"id": own["asset_id"], "role": "viewer", "after": ""}
+                status = (alice.get(path) if method == "GET" else alice.post(path, fields)).status_code
+                assert status == 404, f"{method} {path} gave {status}"
+                tried += 1
+    assert tried > 20
+    for action in ("assets/delete", "assets/restore", "cover"):
+        path = f"/dashboard/albums/{own['album_id']}/{action}"
+        assert alice.post(path, {"id": foreign["asset_id"]}).status_code == 404, path
+
+
+def test_every_post_needs_its_token(web: Flask, things: dict[str, dict[str, str]]) -> None:
+    alice = Browser(web)
+    alice.sign_in("alice")
+    alice.token = ""
+    for rule in routes(web):
+        if "POST" in methods(rule):
+            assert alice.post(address(rule, things["alpha"])).status_code == 400, rule.rule
+
+
+def test_ids_that_are_none_are_not_found(web: Flask) -> None:
+    alice = Browser(web)
+    alice.sign_in("alice")
+    for rule in routes(web):
+        if rule.arguments:
+            path = address(rule, dict.fromkeys(rule.arguments, "no-id"))
+            for method in methods(rule):
+                assert (alice.get(path) if method == "GET" else alice.post(path)).status_code in (400, 404, 422), path
