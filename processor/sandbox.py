@@ -92,7 +92,7 @@ class Sandbox:
     ) -> Finished:
         """Run to the end. An exception from `on_line` ends the program too and passes through.
 
-        The working folder is `write`. Paths inside are the same as outside. Raises `Expired`.
+        Paths are absolute, and the same inside; the working folder is `write`. Raises `Expired`.
         """
         started = time.monotonic()
         child = subprocess.Popen(

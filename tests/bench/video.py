@@ -8,6 +8,7 @@ moving and zooming over three photographs of Debian's mate-backgrounds with film
 camera footage, but it has a photograph's detail, motion by fractions of pixels and noise.
 """
 
+import logging
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import ffmpeg
+import structlog
 
 from processor.ffmpeg import Tools
 from processor.sandbox import Finished, Sandbox, choose
@@ -82,6 +84,7 @@ def ours(source: Source, tools: Tools, folder: Path) -> None:
 
 
 def main() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory(prefix="vitrine-bench-") as name:
         folder = Path(name)
         clip = Path(sys.argv[1]) if len(sys.argv) > 1 else folder / "clip.mp4"
