@@ -139,7 +139,7 @@ class Bridge:
         if room > 0:
             self._receive(room)
             self._look(fleet, statuses)
-        if self.held or not fleet:
+        if self.held or room <= 0:
             self._wait()
 
     # -- what Redis says --

@@ -4,6 +4,7 @@ A job has a process of its own because it decodes hostile media: what crashes, l
 it, and the kernel's limits (`limits`) hold for it alone. See docs/adr/0020.
 """
 
+import contextlib
 import ctypes
 import importlib
 import os
@@ -54,7 +55,8 @@ class MediaWorker(Worker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         super().execute_job(job, queue)
-        Dispatch(self.connection).wake()
+        with contextlib.suppress(RedisError):  # The bridge looks by itself twice a second.
+            Dispatch(self.connection).wake()
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """In the forked child: its parent's database connections are not its own."""

@@ -1,5 +1,6 @@
 """What the bridge does with a message, from the database and from RQ."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -149,11 +150,14 @@ def test_it_receives_only_what_workers_can_start(stage: Stage) -> None:
     assert stage.queue.depth().waiting == 4
 
 
-def test_it_receives_nothing_without_workers(stage: Stage) -> None:
+def test_it_receives_nothing_without_workers_and_waits_for_some(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.send()
     for each in stage.workers:
         each.register_death()
+    monkeypatch.setattr(bridge, "POLL_SECONDS", 0.3)
+    began = time.monotonic()
     stage.bridge.step()
+    assert time.monotonic() - began >= 0.3  # Not in a busy loop.
     assert stage.bridge.held == []
     assert stage.queue.depth().waiting == 1
 
