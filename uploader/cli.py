@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 from flask import Flask
+from flask.cli import with_appcontext
 
 from infra.errors import Problem
 from tenants import catalog
@@ -30,6 +31,7 @@ def _stop_on_signals() -> threading.Event:
 
 @click.command("relay")
 @click.option("--once", is_flag=True, help="Send what is pending, then end.")
+@with_appcontext
 def relay_command(once: bool) -> None:
     """Send outbox messages to the job queue, and sweep now and then."""
     if once:
@@ -40,6 +42,7 @@ def relay_command(once: bool) -> None:
 
 @click.command("sweep")
 @click.option("--loop", is_flag=True, help="Again every five minutes until stopped.")
+@with_appcontext
 def sweep_command(loop: bool) -> None:
     """Finish, expire and tidy up uploads."""
     stop = _stop_on_signals() if loop else threading.Event()
@@ -57,6 +60,7 @@ def sweep_command(loop: bool) -> None:
 @click.option("--visibility", type=click.Choice([v.value for v in catalog.Visibility]), default="private")
 @click.option("--originals", is_flag=True, help="Let viewers download originals.")
 @click.option("--wait", is_flag=True, help="Until everything is processed.")
+@with_appcontext
 @friendly
 def import_command(tenant_slug: str, source: Path, title: str, visibility: str, originals: bool, wait: bool) -> None:
     """Bring a folder of photos and videos into an album. Running it twice brings in nothing twice."""

@@ -4,7 +4,6 @@ https://tus.io/protocols/resumable-upload, sections in the docstrings.
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -119,7 +118,7 @@ def metadata(header: str) -> dict[str, str]:
             raise Problem("bad-request", "Upload-Metadata has an empty, repeated or non-ASCII key.")
         try:
             found[key] = base64.b64decode(encoded.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise Problem("bad-request", f"The value of {key!r} in Upload-Metadata is not base64 of UTF-8.") from None
     return found
 
@@ -166,7 +165,7 @@ def checksum(header: str | None) -> Checksum | None:
         raise Problem("bad-request", f"Upload-Checksum: the algorithms are {', '.join(ALGORITHMS)}.")
     try:
         digest = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:
         digest = b""
     if len(digest) != hashlib.new(algorithm, usedforsecurity=False).digest_size:
         raise Problem("bad-request", f"Upload-Checksum does not hold the base64 of a {algorithm} digest.")
