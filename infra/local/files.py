@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from infra.ports import BlobInfo
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _COPY_CHUNK = 1024 * 1024
+_SCRATCH_SECONDS = 24 * 3600
 
 
 @contextlib.contextmanager
@@ -79,6 +81,14 @@ class FileBlobs:
         self._scratch = root / "scratch"
         for folder in (self._objects, self._intake, self._scratch):
             folder.mkdir(parents=True, exist_ok=True)
+        self._clear_scratch()
+
+    def _clear_scratch(self) -> None:
+        """Remove what writers left that were killed while they wrote; no write takes a day."""
+        for left in self._scratch.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_mtime < time.time() - _SCRATCH_SECONDS:
+                    left.unlink()
 
     # -- objects --
 
