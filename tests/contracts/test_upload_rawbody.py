@@ -1,5 +1,6 @@
 """The raw reader against the pinned gunicorn: what it leans on is there, and the connection survives it."""
 
+import io
 import re
 import shutil
 import socket
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import World
 from upload_server import BODY, HttpClient, Server, headers, named, ticket
@@ -191,3 +193,35 @@ def test_a_chunked_body_needs_a_length(wire: Wire, client: HttpClient, token: st
     wire.sock.sendall(head + b"5\r\n12345\r\n0\r\n\r\n")
     assert wire.answer()[0] == 411
     assert client("HEAD", path, headers(token)).offset == 0
+
+
+def test_memory_does_not_grow_with_the_file(server: tuple[Server, Settings], client: HttpClient, token: str) -> None:
+    """At most 8 MiB an upload, whatever its size."""
+    assert server[0].process is not None
+    worker = psutil.Process(server[0].process.pid).children()[0]
+    highest = 0
+
+    class Source(io.RawIOBase):
+        """So many zeros, watching the worker while they are sent."""
+
+        def __init__(self, size: int) -> None:
+            self.left = size
+
+        def read(self, size: int = -1) -> bytes:
+            nonlocal highest
+            highest = max(highest, worker.memory_info().rss)
+            count = min(1 << 16, self.left)
+            self.left -= count
+            return bytes(count)
+
+    def upload(size: int) -> None:
+        path = create(client, token, size)
+        sent = {**headers(token, Upload_Offset=0, Content_Length=size), **BODY}
+        client.connection.request("PATCH", path, body=Source(size), headers=sent)
+        with client.connection.getresponse() as response:
+            assert response.status == 204 and response.headers["Vitrine-Asset"]
+
+    upload(4 * MIB)  # Imports, pools and buffers that stay.
+    before = highest = worker.memory_info().rss
+    upload(96 * MIB)
+    assert highest - before < 8 * MIB

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import World
+from flask import Flask
 from upload_server import BODY, Answer, AppClient, HttpClient, Server, headers, named, ticket
 
 import wsgi
@@ -147,8 +148,8 @@ def test_an_upload_in_pieces_becomes_an_asset(host: Host) -> None:
     assert again.offset == 11 and again.headers["Vitrine-Asset"] == last.headers["Vitrine-Asset"]
 
 
-def test_finishing_writes_outbox_and_usage_once(upload: object, settings: Settings, world: World) -> None:
-    host = Host(AppClient(upload), settings, world)  # type: ignore[arg-type]
+def test_finishing_writes_outbox_and_usage_once(upload: Flask, settings: Settings, world: World) -> None:
+    host = Host(AppClient(upload), settings, world)
     path = host.create(5)
     asset = host.patch(path, 0, b"12345").headers["Vitrine-Asset"]
     assert host.patch(path, 5, b"").headers["Vitrine-Asset"] == asset
@@ -377,3 +378,11 @@ def test_health(host: Host) -> None:
 def test_unknown_addresses_are_problems(host: Host) -> None:
     assert code(host.send("GET", "/elsewhere", {})) == (404, "not-found")
     assert code(host.send("GET", host.create(1), headers(host.ticket))) == (405, "wrong-method")
+
+
+def test_guessing_tickets_is_slowed_down(upload: Flask, settings: Settings, world: World) -> None:
+    host = Host(AppClient(upload), settings, world)
+    wrong = [host.send("HEAD", "/files/x", headers(f"guess-{number}")).status for number in range(70)]
+    assert wrong[:60] == [401] * 60 and set(wrong[60:]) == {429}
+    limited = host.send("PATCH", "/files/x", headers("guess"))
+    assert limited.status == 401  # Each verb has its own count.
