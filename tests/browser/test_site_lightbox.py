@@ -114,6 +114,25 @@ def test_little_script_is_loaded_before_anyone_touches_the_page(page: Page, phot
     assert len(scripts) >= 1
 
 
+def test_leafing_past_the_loaded_tiles_brings_the_next_page(
+    page: Page, photos: list[str], served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.site.listing.PAGE_SIZE", 2)
+    # Without observers nothing is loaded by scrolling.
+    page.add_init_script("window.IntersectionObserver = class { observe() {} unobserve() {} }")
+    page.goto(served.origin("alpha") + ALBUM)
+    expect(page.locator(".tile")).to_have_count(2)
+    page.locator("#grid a").nth(1).click()
+    counter = page.locator(".pswp__counter")
+    expect(counter).to_have_text("2 / 5")
+    expect(page.locator(".tile")).to_have_count(5)
+    opened(page)
+    for number in (3, 4, 5):
+        page.keyboard.press("ArrowRight")
+        expect(counter).to_have_text(f"{number} / 5")
+    expect(page).to_have_url(f"{served.origin('alpha')}{ALBUM}/{photos[-1]}")
+
+
 def test_a_photos_page_is_leafed_with_the_arrow_keys(page: Page, photos: list[str], served: Any) -> None:
     page.goto(f"{served.origin('alpha')}{ALBUM}/{photos[1]}")
     page.keyboard.press("ArrowRight")

@@ -1,10 +1,16 @@
 """Which tenant a request is for, and whose session it brings."""
 
+import sqlite3
+import time
+
 import pytest
 from conftest import World
-from flask import Flask
+from flask import Flask, request
 
+import wsgi
+from infra.settings import Settings
 from tenants import domains
+from tenants.db import db
 from tenants.scope import open_site
 
 ALPHA = "http://alpha.localhost"
@@ -60,3 +66,35 @@ def test_only_a_verified_domain_is_served(web: Flask, world: World) -> None:
 def test_the_load_balancer_may_ask_by_address(web: Flask) -> None:
     assert web.test_client().get("/healthz", headers={"Host": "10.0.0.7:8000"}).text == "ok\n"
     assert web.test_client().get("/", headers={"Host": "10.0.0.7:8000"}).status_code == 404
+
+
+def test_page_views_do_not_queue_behind_a_writer(web: Flask, settings: Settings) -> None:
+    writer = sqlite3.connect(settings.data_dir / "vitrine.db", isolation_level=None)
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        for path in ("/", "/a/alpha-shows"):
+            assert web.test_client().get(path, base_url=ALPHA, headers=PAGE).status_code == 200
+        assert time.monotonic() - started < 10  # A writer's turn is waited for 30 seconds.
+    finally:
+        writer.close()
+
+
+def test_trusted_proxies_tell_the_visitors_address_and_never_the_host(settings: Settings, world: World) -> None:
+    app = wsgi.make_web(settings.model_copy(update={"proxies": 1}))
+    app.add_url_rule("/whoami", "whoami", lambda: f"{request.remote_addr} {request.scheme} {request.host}")
+    headers = {
+        "X-Forwarded-For": "203.0.113.9, 198.51.100.7",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "beta.localhost",
+    }
+    answer = app.test_client().get("/whoami", base_url=ALPHA, headers=headers)
+    assert answer.text == "198.51.100.7 https alpha.localhost"
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_without_a_proxy_nobody_speaks_for_the_visitor(web: Flask) -> None:
+    web.add_url_rule("/whoami", "whoami", lambda: f"{request.remote_addr} {request.scheme}")
+    headers = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    assert web.test_client().get("/whoami", base_url=ALPHA, headers=headers).text == "127.0.0.1 http"

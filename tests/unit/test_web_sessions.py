@@ -2,8 +2,10 @@
 
 from conftest import World
 from flask import Flask
-from visits import ALPHA, BETA, member, visitor
+from visits import ALPHA, BETA, member, share_link, visitor
 
+import wsgi
+from infra.settings import Settings
 from tenants import people
 from tenants.db import db
 from tenants.people import Member
@@ -71,3 +73,15 @@ def test_the_cookie_is_host_only_and_out_of_reach_of_scripts(web: Flask, world: 
 def test_a_visitor_who_only_looks_gets_no_cookie(web: Flask) -> None:
     answer = visitor(web).get("/")
     assert "Set-Cookie" not in answer.headers
+
+
+def test_plain_http_on_a_real_name_goes_without_the_prefix(settings: Settings, world: World) -> None:
+    """Browsers refuse `__Host-` cookies there, and a site that nobody can sign in to is no use."""
+    app = wsgi.make_web(settings.model_copy(update={"base_domain": "photos.test"}))
+    origin = "http://alpha.photos.test"
+    path = share_link(app, world.alpha, world.alpha_private)
+    cookie = visitor(app, origin).get(path).headers["Set-Cookie"]
+    assert cookie.startswith("vitrine=")
+    assert "secure" not in cookie.lower()
+    with app.app_context():
+        db.engine.dispose()

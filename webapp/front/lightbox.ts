@@ -147,17 +147,16 @@ function installDownload(box: PhotoSwipe, grid: HTMLElement): void {
 /** Leafing towards the end brings the next page, as scrolling does. */
 function installGrowth(box: PhotoSwipe, grid: HTMLElement, slides: Slide[]): void {
   box.on("change", async () => {
-    if (box.currIndex < slides.length - NEAR_END || !(await loadMore(grid)) || box.isDestroying) return;
-    const known = new Set(slides.map((item) => item.link));
+    if (box.currIndex < slides.length - NEAR_END) return;
+    await loadMore(grid);
+    if (box.isDestroying) return;
+    // Scrolling may have brought tiles as well: whatever follows the last known one is new.
+    const all = links(grid);
     const end = slides.length;
-    slides.push(
-      ...links(grid)
-        .filter((link) => !known.has(link))
-        .map((link) => slide(link, calm.matches)),
-    );
-    if (slides.length > end) {
-      box.refreshSlideContent(end);
-      box.dispatch("change");
-    }
+    const following = all.slice(all.indexOf(slides[end - 1]?.link as HTMLAnchorElement) + 1);
+    if (following.length === 0) return;
+    slides.push(...following.map((link) => slide(link, calm.matches)));
+    box.refreshSlideContent(end);
+    box.dispatch("change");
   });
 }
