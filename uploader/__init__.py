@@ -8,13 +8,14 @@ from infra.settings import Settings
 
 def init_app(app: Flask) -> None:
     """Attach the tus routes."""
-    from uploader import answers, limits
+    from uploader import answers, known, limits
     from uploader.health import HealthCheck
     from uploader.protocol import MethodOverride
     from uploader.routes import routes
 
     settings: Settings = app.extensions["vitrine.settings"]
     app.register_blueprint(routes)
+    app.register_blueprint(known.routes)
     answers.init_app(app)
     limits.init_app(app)
     app.wsgi_app = MethodOverride(app.wsgi_app)  # type: ignore[method-assign]

@@ -9,9 +9,8 @@ import hashlib
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import select
 
-from infra.errors import BlobExists, Problem
+from infra.errors import Problem
 from tenants import catalog, outbox
 from tenants.catalog import Album, Asset
 from tenants.names import original_key
@@ -109,33 +108,6 @@ def add(site: Site, album: Album, asset_id: str, filename: str, sha256: str, siz
     site.enqueue(outbox.media_job(site.tenant_id, asset.id))
     site.use(f"stored:{asset.id}", Meter.STORED, size, album_id=album.id, asset_id=asset.id)
     return asset
-
-
-def reuse(site: Site, album: Album, asset_id: str, filename: str, sha256: str) -> Finished | None:
-    """A new asset from an original that the tenant has already; None if it has none. Commits."""
-    twin = known(site, [sha256]).get(sha256)
-    if twin is None:
-        return None
-    size, album_id, source = twin.size, album.id, original_key(site.tenant_id, twin.id, sha256)
-    site.session.rollback()  # Copying takes its time: no transaction meanwhile.
-    try:
-        site.blobs.copy(source, original_key(site.tenant_id, asset_id, sha256))
-    except BlobExists:
-        log.info("original was copied before", asset=asset_id)
-    target = catalog.album_by_id(site.session, site.tenant_id, album_id)
-    if target is None:
-        site.blobs.delete(original_key(site.tenant_id, asset_id, sha256))
-        raise Problem("gone", "The album was removed meanwhile.")
-    asset = add(site, target, asset_id, filename, sha256, size)
-    finished = Finished(asset.id, asset.duplicate_of)
-    site.session.commit()
-    return finished
-
-
-def known(site: Site, hashes: list[str]) -> dict[str, Asset]:
-    """The oldest living asset of the tenant for each SHA-256 that it has."""
-    statement = select(Asset).where(Asset.sha256.in_(hashes), Asset.deleted_at.is_(None)).order_by(Asset.id.desc())
-    return {asset.sha256: asset for asset in site.session.scalars(statement)}
 
 
 def _give_up(site: Site, lease: Lease) -> None:

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from uploader import routes
+from uploader import known, routes
 
 CREATIONS = "1200/minute"  # By ticket: a folder of small photos over a fast line is about 20 a second.
 QUESTIONS = "120/minute"
@@ -20,8 +20,8 @@ def init_app(app: Flask) -> None:
     limiter.init_app(app)
     views = app.view_functions
     views["tus.create"] = limiter.limit(CREATIONS)(routes.create)
-    views["tus.which_are_known"] = limiter.limit(QUESTIONS)(routes.which_are_known)
-    views["tus.reuse_known"] = limiter.limit(CREATIONS)(routes.reuse_known)
+    views["known.which_are_known"] = limiter.limit(QUESTIONS)(known.which_are_known)
+    views["known.reuse_known"] = limiter.limit(CREATIONS)(known.reuse_known)
     for name in ("patch", "head", "terminate"):
         guarded = limiter.limit(REFUSALS, key_func=get_remote_address, deduct_when=_is_refused)
         views[f"tus.{name}"] = guarded(getattr(routes, name))

@@ -4,25 +4,21 @@ What uses the session is a function of its own and runs in the DATABASE lane (`o
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeGuard
 
 import structlog
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants.names import new_id
 from tenants.scope import Site, settings
 from tenants.tickets import Ticket
 from uploader import access, locks, offload, protocol, rawbody, session
 from uploader.append import Standing, append, join, resume_finish
-from uploader.finish import Finished, is_unfinished, known, reuse
+from uploader.finish import Finished, is_unfinished
 from uploader.locks import Lease
 from uploader.session import Part, Upload, UploadState
 
 routes = Blueprint("tus", __name__)
-
-MAX_KNOWN = 500
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +56,6 @@ def _view(upload: Upload) -> View:
 
 @routes.route("/files/", methods=["OPTIONS"])
 @routes.route("/files/<upload_id>", methods=["OPTIONS"])
-@routes.route("/files/known", methods=["OPTIONS"])
-@routes.route("/files/reuse", methods=["OPTIONS"])
 def options(upload_id: str = "") -> Response:
     """Discovery and CORS preflight in one; needs neither ticket nor Tus-Resumable."""
     return _empty(204, protocol.discovery(settings().max_upload_bytes))
@@ -221,61 +215,6 @@ def _terminate(site: Site, ticket: Ticket, upload_id: str) -> str:
     return key
 
 
-# --- Files that the tenant has already -------------------------------------------------------------------------------
-
-
-@routes.post("/files/known")
-def which_are_known() -> Response:
-    """`{"sha256": [...]}` to `{"known": {sha256: {asset, album, filename}}}`, for a client that offers to reuse."""
-    ticket = access.ticket()
-    hashes = _json().get("sha256")
-    if not isinstance(hashes, list) or len(hashes) > MAX_KNOWN or not all(_is_sha256(h) for h in hashes):
-        raise Problem("bad-request", f"`sha256` must be a list of at most {MAX_KNOWN} SHA-256 in lower-case hex.")
-    site = offload.database(access.site, ticket)
-    return jsonify(known=offload.database(_known, site, hashes))
-
-
-def _known(site: Site, hashes: list[str]) -> dict[str, dict[str, str]]:
-    with reading():
-        return {
-            sha256: {"asset": asset.id, "album": asset.album_id, "filename": asset.filename}
-            for sha256, asset in known(site, hashes).items()
-        }
-
-
-@routes.post("/files/reuse")
-def reuse_known() -> Response:
-    """`{"sha256", "filename"}`: an asset in the ticket's album from an original that is stored, without sending it."""
-    ticket = access.ticket()
-    given = _json()
-    sha256, filename = given.get("sha256"), given.get("filename")
-    if not _is_sha256(sha256) or not isinstance(filename, str) or not filename.strip():
-        raise Problem("bad-request", "Send `sha256` (64 hex digits, lower case) and `filename`.")
-    site = offload.database(access.site, ticket)
-    finished = offload.database(_reuse, site, ticket, filename, sha256)
-    if finished is None:
-        raise Problem("not-found", "No file with this SHA-256 is stored. Upload it.")
-    response = jsonify(asset=finished.asset_id, duplicate_of=finished.duplicate_of)
-    response.status_code = 201
-    response.headers.update(_asset_headers(finished))
-    return response
-
-
-def _reuse(site: Site, ticket: Ticket, filename: str, sha256: str) -> Finished | None:
-    return reuse(site, session.album_of(site, ticket), new_id(), filename, sha256)
-
-
-def _json() -> dict[str, Any]:
-    given = request.get_json(silent=True)
-    if not isinstance(given, dict):
-        raise Problem("bad-request", "Send a JSON object.")
-    return given
-
-
-def _is_sha256(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and protocol.is_sha256(value)
-
-
 # --- Answers ---------------------------------------------------------------------------------------------------------
 
 
@@ -288,11 +227,11 @@ def _answer(status: int, standing: Standing | None, headers: dict[str, str]) -> 
             raise standing.trouble
         if standing.finished is not None:
             log.info("upload finished", asset=standing.finished.asset_id, size=standing.offset)
-            headers.update(_asset_headers(standing.finished))
+            headers.update(asset_headers(standing.finished))
     return _empty(status, headers)
 
 
-def _asset_headers(finished: Finished) -> dict[str, str]:
+def asset_headers(finished: Finished) -> dict[str, str]:
     headers = {"Vitrine-Asset": finished.asset_id}
     if finished.duplicate_of is not None:
         headers["Vitrine-Duplicate-Of"] = finished.duplicate_of

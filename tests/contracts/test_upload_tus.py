@@ -386,3 +386,10 @@ def test_guessing_tickets_is_slowed_down(upload: Flask, settings: Settings, worl
     assert wrong[:60] == [401] * 60 and set(wrong[60:]) == {429}
     limited = host.send("PATCH", "/files/x", headers("guess"))
     assert limited.status == 401  # Each verb has its own count.
+
+
+def test_large_questions_are_refused(host: Host) -> None:
+    ask = {"Authorization": f"Bearer {host.ticket}", "Content-Type": "application/json"}
+    many = json.dumps({"sha256": ["0" * 64] * 501}).encode()
+    assert host.send("POST", "/files/known", ask, many).status == 400
+    assert code(host.send("POST", "/files/known", ask, b'{"sha256": [' + b" " * 70_000 + b"]}")) == (413, "too-large")
