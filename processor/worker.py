@@ -7,6 +7,7 @@ it, and the kernel's limits (`limits`) hold for it alone. See docs/adr/0020.
 import contextlib
 import ctypes
 import importlib
+import logging
 import os
 import signal
 import time
@@ -88,7 +89,7 @@ class MediaPool(WorkerPool):
         return get_context("fork").Process(
             target=work,
             args=(name, self._queue_names, connect, self.job_class, burst),
-            kwargs={"parent": os.getpid(), "logging_level": logging_level},
+            kwargs={"parent": os.getpid()},
             name=f"media worker {name}",
         )
 
@@ -116,7 +117,6 @@ def work(
     burst: bool,
     *,
     parent: int,
-    logging_level: str = "INFO",
 ) -> None:
     """One worker, in the process that the pool forked for it."""
     _end_with(parent)
@@ -136,7 +136,8 @@ def work(
         log_job_description=False,
     )
     try:
-        worker.work(burst=burst, with_scheduler=False, logging_level=logging_level)
+        # A job says for itself how it ended; RQ adds only what went wrong.
+        worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
     except RedisError as error:
         log.warning("Redis went away, a new worker waits for it", error=str(error))
 
@@ -173,5 +174,6 @@ def preload() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
+    logging.getLogger("pyvips").setLevel(logging.WARNING)  # It reports every operation.
     for name in _PRELOADED:
         importlib.import_module(name)

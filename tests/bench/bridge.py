@@ -71,7 +71,7 @@ def pool(url: str) -> Iterator[None]:
     """Workers in a process of their own, until the body ends."""
 
     def serve() -> None:
-        MediaPool(connect(url), settings().workers, grace=5, job_class=BenchJob).start(logging_level="WARNING")
+        MediaPool(connect(url), settings().workers, grace=5, job_class=BenchJob).start()
 
     process = multiprocessing.get_context("fork").Process(target=serve)
     process.start()

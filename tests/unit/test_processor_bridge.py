@@ -291,6 +291,24 @@ def test_another_bridges_message_is_let_go(stage: Stage) -> None:
     assert stage.bridge.held == []
 
 
+def test_two_bridges_share_the_work_and_inherit_it(stage: Stage) -> None:
+    sent = {stage.send() for _ in range(2)}
+    stage.workers[1].set_state(WorkerStatus.BUSY)
+    other = replace(stage.bridge, held=[])
+    stage.bridge.step()
+    stage.workers[1].set_state(WorkerStatus.IDLE)
+    other.step()
+    assert {held.message.id for held in (*stage.bridge.held, *other.held)} == sent
+    assert (len(stage.bridge.held), len(other.held)) == (1, 1)
+    stage.bridge.held.clear()  # As if it had been killed; its job is done all the same.
+    stage.dispatch.queue.empty()
+    stage.set_state(AssetState.READY)
+    other.step()
+    ports().clock.sleep(0.5)
+    other.step()
+    assert stage.queue.depth() == Depth(0, 0, 0)
+
+
 def test_without_redis_it_holds_on_and_still_deletes(stage: Stage) -> None:
     stage.send()
     stage.bridge.step()
