@@ -42,10 +42,9 @@ decode a large JPEG at half scale (its default), which costs it SSIM. The third 
 
 @dataclass(frozen=True)
 class Figures:
-    """One photo on one side: CPU seconds, peak RSS and sum of the renditions in bytes, SSIM by rendition name."""
+    """One photo on one side: CPU seconds, sum of the renditions in bytes, SSIM by rendition name."""
 
     cpu: float
-    rss: int
     size: int
     likeness: dict[str, float]
 
@@ -94,7 +93,7 @@ def figures(line: dict[str, float], folder: Path, references: dict[int, Image.Im
             with Image.open(folder / f"w{width}.{form.suffix}") as made:
                 likeness[f"w{width}.{form.suffix}"] = ssim(made, reference)
     size = sum((folder / name).stat().st_size for name in names)
-    return Figures(line["cpu"], int(line["rss"]), size, likeness)
+    return Figures(line["cpu"], size, likeness)
 
 
 def references(file: Path) -> dict[int, Image.Image]:

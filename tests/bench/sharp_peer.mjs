@@ -4,7 +4,7 @@
 //   node sharp_peer.mjs SETTINGS.json   {"files": [{"path": "...", "sizes": [[320, 240], ...]}], "out": "folder",
 //                                        "fastShrinkOnLoad": bool, "jpeg": {}, "modernFormat": "avif", "modern": {}}
 //
-// Prints one JSON line a file: CPU seconds of the whole process (user and system), and its peak RSS in bytes so far.
+// Prints one JSON line a file: CPU seconds of the whole process (user and system).
 import fs from "node:fs";
 import path from "node:path";
 import sharp from "sharp";
@@ -40,6 +40,6 @@ for (const [index, file] of [settings.files[0], ...settings.files].entries()) {
   const before = cpu();
   await renditions(file, folder);
   if (index > 0) { // The first one only warms up.
-    console.log(JSON.stringify({ cpu: cpu() - before, rss: process.resourceUsage().maxRSS * 1024 }));
+    console.log(JSON.stringify({ cpu: cpu() - before }));
   }
 }
