@@ -63,9 +63,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Finished:
-    """`returncode` is not 0 after a failure. `peak` is resident bytes, `cpu` seconds of the whole tree.
+    """`returncode` is not 0 after a failure. `cpu` are seconds of the whole tree.
 
-    stdout is empty if lines were handed out as they came; stderr holds the last 64 KiB.
+    `peak` is resident bytes, but never less than this process had itself: Linux counts those as the child's until it
+    has become another program. stdout is empty if lines were handed out as they came; stderr holds the last 64 KiB.
     """
 
     returncode: int

@@ -9,7 +9,7 @@ from typing import Any
 
 import ffmpeg
 
-from processor.ffmpeg import AUDIO_DECODERS, DEMUXERS, MAX_FRAME_PIXELS, Tools
+from processor.ffmpeg import AUDIO_DECODERS, DEMUXERS, MAX_FRAME_PIXELS, SILENCE, Tools
 from processor.sandbox import Limits
 from processor.task import Rejected, Task
 
@@ -153,7 +153,7 @@ def _walk(task: Task, tools: Tools, demuxer: str, index: int) -> tuple[float, in
     """Seconds and frames of the picture stream, by reading every packet and decoding none."""
     packets = ffmpeg.output(tools.source(task.original, demuxer)[str(index)], "-", format="null", codec="copy")
     size = task.original.stat().st_size
-    limits = Limits(wall=120 + size / 5e6, cpu=60 + int(size / 100e6), silence=None)
+    limits = Limits(wall=120 + size / 5e6, cpu=60 + int(size / 100e6), silence=SILENCE)
     reached = tools.run(packets, read=task.original, write=task.scratch, limits=limits)
     if reached.frames < 1:
         raise Rejected("There are no pictures in this video: it is damaged or was cut off at its start.")
