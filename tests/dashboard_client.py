@@ -24,11 +24,15 @@ class Browser:
 
     def get(self, path: str, *, accept: str = "text/html") -> TestResponse:
         response = self.cookies.get(
-            path, base_url=self._base, environ_base={"REMOTE_ADDR": self.place}, headers={"Accept": accept}
+            path,
+            base_url=self._base,
+            environ_base={"REMOTE_ADDR": self.place},
+            headers={"Accept": accept},
+            buffered=True,
         )
-        found = re.search(r'name="csrf[-_]token"[^>]*(?:content|value)="([^"]+)"', response.text)
-        if found:
-            self.token = found[1]
+        if response.mimetype == "text/html":
+            found = re.search(r'name="csrf[-_]token"[^>]*(?:content|value)="([^"]+)"', response.text)
+            self.token = found[1] if found else self.token
         return response
 
     def post(self, path: str, data: dict[str, Any] | None = None, *, accept: str = "application/json") -> TestResponse:
@@ -38,6 +42,7 @@ class Browser:
             environ_base={"REMOTE_ADDR": self.place},
             data=data or {},
             headers={"Accept": accept, "X-CSRFToken": self.token, "Referer": self._base + "/dashboard/"},
+            buffered=True,
         )
 
     def submit(self, path: str, data: dict[str, Any] | None = None) -> TestResponse:
