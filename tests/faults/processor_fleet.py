@@ -122,7 +122,7 @@ class Fleet:
 
     # -- looking --
 
-    def until(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             self.tend()
@@ -137,7 +137,7 @@ class Fleet:
             site.session.expunge_all()
         return found
 
-    def until_settled(self, tenant: str, ids: list[str], seconds: float = 60) -> None:
+    def until_settled(self, tenant: str, ids: list[str], seconds: float = 120) -> None:
         """Every asset is READY and no message is left."""
 
         def settled() -> bool:

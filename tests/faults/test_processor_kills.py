@@ -34,7 +34,7 @@ def test_a_worker_killed_at_each_point(fleet: Fleet, fleet_upload: Upload, world
     for point in points:
         fleet.arm(point)
     ids = fleet_upload(len(points))
-    fleet.until_settled(world.alpha, ids, seconds=120)
+    fleet.until_settled(world.alpha, ids, seconds=240)
     assert fleet.armed() == set()
     fleet.assert_ready_exactly_once(world.alpha, ids)
     # Each kill but the one after the commit cost an attempt: the photos were not spared.
@@ -45,7 +45,7 @@ def test_a_bridge_killed_at_each_point(fleet: Fleet, fleet_upload: Upload, world
     for point in ("receive", "enqueue", "before-delete"):
         fleet.arm(point)
     ids = fleet_upload(3)
-    fleet.until_settled(world.alpha, ids, seconds=120)
+    fleet.until_settled(world.alpha, ids, seconds=240)
     assert fleet.armed() == set()
     fleet.assert_ready_exactly_once(world.alpha, ids)
 
@@ -56,7 +56,7 @@ def test_a_worker_killed_while_a_video_is_watched(fleet: Fleet, fleet_upload: Up
     ids = fleet_upload(1, film)
     fleet.until(lambda: fleet.armed() == set(), "the worker dies")
     assert fleet.assets(world.alpha, ids)[0].state is AssetState.VIEWABLE
-    fleet.until_settled(world.alpha, ids, seconds=90)
+    fleet.until_settled(world.alpha, ids, seconds=240)
     (asset,) = fleet.assets(world.alpha, ids)
     assert (asset.kind, asset.generation) == (Kind.VIDEO, 2)
     with open_site(world.alpha) as site:
