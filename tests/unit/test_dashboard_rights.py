@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 from tenants import catalog, names, people, sharing
 from tenants.db import db
 from tenants.people import Role
+from tenants.registry import TenantState
 from tenants.scope import open_site, secret
 
 OPEN = {"dashboard.sign_in", "dashboard.sign_out"}
@@ -137,3 +138,19 @@ def test_ids_that_are_none_are_not_found(web: Flask) -> None:
             path = address(rule, dict.fromkeys(rule.arguments, "no-id"))
             for method in methods(rule):
                 assert (alice.get(path) if method == "GET" else alice.post(path)).status_code in (400, 404, 422), path
+
+
+def test_a_read_only_tenant_changes_nothing(web: Flask, things: dict[str, dict[str, str]], world: World) -> None:
+    alice = Browser(web)
+    alice.sign_in("alice")
+    with web.app_context():
+        with open_site(world.alpha) as site:
+            site.tenant.state = TenantState.READ_ONLY
+            site.session.commit()
+        db.session.remove()
+    for rule in routes(web):
+        path = address(rule, things["alpha"])
+        if "POST" in methods(rule) and name(rule) not in ("sign_in", "sign_out", "account"):
+            assert alice.post(path).status_code == 403, path
+        if "GET" in methods(rule) and name(rule) != "sign_in":
+            assert alice.get(path).status_code == 200, path
