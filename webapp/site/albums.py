@@ -14,7 +14,7 @@ from tenants.scope import secret
 from tenants.sharing import Action, may
 from webapp.site import listing
 from webapp.site.blueprint import album_or_404, site
-from webapp.site.listing import Counts, Tile
+from webapp.site.listing import Counts, Page, Tile
 
 ALBUMS_A_PAGE = 48
 EAGER_TILES = 4
@@ -55,18 +55,8 @@ def album(slug: str) -> ResponseReturnValue:
     """One page of an album. `after` and `before` are places in its order, from the page's own links; `part=tiles`
     asks for the tiles alone."""
     album = album_or_404(slug)
-    after, before = request.args.get("after"), request.args.get("before")
-    try:
-        page = listing.page(
-            g.site.session,
-            album,
-            listing.Cursors(secret(), album),
-            after=after,
-            before=None if after else before,
-            size=listing.PAGE_SIZE,
-        )
-    except ValueError:
-        # The album was put in another order since, or someone played with the address: begin at the start.
+    page = _asked_page(album)
+    if page is None:
         return redirect(f"/a/{album.slug}", 303)
     first_page = page.before is None
     if not page.tiles and not first_page:
@@ -91,3 +81,20 @@ def album(slug: str) -> ResponseReturnValue:
         waiting=any(not tile.shown for tile in page.tiles),
         may_edit=may(g.viewer, Action.EDIT, album),
     )
+
+
+def _asked_page(album: Album) -> Page | None:
+    """None for a place that is none: the album was put in another order since, or someone played with the address."""
+    after, before = request.args.get("after"), request.args.get("before")
+    cursors = listing.Cursors(secret(), album)
+    try:
+        return listing.page(
+            g.site.session,
+            album,
+            cursors,
+            after=after,
+            before=None if after else before,
+            size=listing.PAGE_SIZE,
+        )
+    except ValueError:
+        return None

@@ -198,14 +198,12 @@ def some(session: Session, album: Album, ids: Sequence[str]) -> list[Tile]:
 
 
 def tile_of(session: Session, asset: Asset) -> Tile:
-    values = {column.key: getattr(asset, column.key) for column in _TILE}
-    return with_pictures(session, [Tile(**values)])[0]
+    return tiles_of(session, [asset])[0]
 
 
 def tiles_of(session: Session, assets: Iterable[Asset]) -> list[Tile]:
     """Tiles of loaded assets, their pictures in one statement."""
-    bare = [Tile(**{column.key: getattr(asset, column.key) for column in _TILE}) for asset in assets]
-    return with_pictures(session, bare)
+    return with_pictures(session, [_tile(asset) for asset in assets])
 
 
 def counts(session: Session, album_ids: Sequence[str]) -> dict[str, Counts]:
@@ -271,7 +269,7 @@ def _tiles(album: Album) -> Select[*tuple[Any, ...]]:
     return columns.where(Asset.tenant_id == album.tenant_id, Asset.album_id == album.id, visible())
 
 
-def _tile(row: Row[Any]) -> Tile:
+def _tile(row: Row[Any] | Asset) -> Tile:
     return Tile(**{column.key: getattr(row, column.key) for column in _TILE})
 
 
