@@ -39,7 +39,7 @@ ROUNDS = int(os.environ.get("VITRINE_BENCH_ROUNDS", 5))
 SLOW = int(os.environ.get("VITRINE_BENCH_SLOW", 300))
 FOLDER = os.environ.get("VITRINE_BENCH_DIR")
 SLOW_SECONDS = 12.0
-SLOW_PIECE = 16 * 1024
+SLOW_PIECE = 64 * 1024  # Every half second: an uplink of 1 Mbit/s.
 SLOW_PAUSE = 0.5
 
 

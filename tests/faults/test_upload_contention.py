@@ -171,20 +171,27 @@ def test_a_dead_holder_is_followed_at_once(pair: tuple[Server, Server], token: s
     assert stored(app, world)[1] == b"A" * MIB + b"B" * MIB
 
 
-def test_a_full_disk_is_507_and_loses_nothing(settings: Settings, token: str, app: Flask, world: World) -> None:
-    """RLIMIT_FSIZE of the running worker plays the full disk: the write fails half-way, as with ENOSPC."""
-    data = os.urandom(6 * MIB)
+@pytest.mark.parametrize("first", [MIB, 3 * MIB - 20_000])
+def test_a_full_disk_is_507_and_loses_nothing(
+    settings: Settings, token: str, app: Flask, world: World, first: int
+) -> None:
+    """RLIMIT_FSIZE of the running worker plays the full disk: the write fails half-way, as with ENOSPC.
+
+    Once among large buffers, once in the one small piece that a request brings.
+    """
+    room = 3 * MIB + 17
+    data = os.urandom(first + (5 * MIB if first == MIB else 50_000))
     with Server(settings.data_dir) as server:
         path = create(server, token, len(data))
-        assert patch(server, token, path, 0, data[:MIB]).offset == MIB
+        assert patch(server, token, path, 0, data[:first]).offset == first
         assert server.process is not None
         worker = psutil.Process(server.process.pid).children()[0].pid
         before = resource.prlimit(worker, resource.RLIMIT_FSIZE)
-        resource.prlimit(worker, resource.RLIMIT_FSIZE, (3 * MIB + 17, before[1]))
-        refused = patch(server, token, path, MIB, data[MIB:])
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, (room, before[1]))
+        refused = patch(server, token, path, first, data[first:])
         assert refused.status == 507
         at = offset(server, token, path)
-        assert MIB <= at <= 3 * MIB + 17 and refused.offset == at
+        assert first <= at <= room and refused.offset == at
         resource.prlimit(worker, resource.RLIMIT_FSIZE, before)
         assert patch(server, token, path, at, data[at:]).headers["Vitrine-Asset"]
     sha256, found = stored(app, world)
