@@ -21,7 +21,10 @@ const token = (): string => document.querySelector<HTMLMetaElement>('meta[name="
 
 /** POST form fields. Throws `Refused`, also when the network is away (status 0). */
 export async function post<T = Done>(url: string, fields: [string, string][] = []): Promise<T> {
-  return json<T>(url, { method: "POST", body: new URLSearchParams(fields), headers: { "X-CSRFToken": token() } });
+  const body = new URLSearchParams(fields);
+  // It arrives even if the page is left at once; browsers allow that up to 64 KiB.
+  const keepalive = body.toString().length < 60_000;
+  return json<T>(url, { method: "POST", body, keepalive, headers: { "X-CSRFToken": token() } });
 }
 
 export async function json<T>(url: string, init: RequestInit = {}): Promise<T> {
