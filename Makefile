@@ -23,6 +23,7 @@ check: ## ruff, mypy and the layers, without tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	npm run --silent check
 
 unit: ## Fast tests only: no killed processes, no browser
 	$(BIN)/python -m pytest -m "not faults and not browser"

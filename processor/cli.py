@@ -33,8 +33,10 @@ def bridge() -> None:
 @with_appcontext
 def worker(count: int | None, grace: float) -> None:
     """Run RQ workers for photos and videos, one process a core."""
+    from processor import sandbox
     from processor.worker import MediaPool, preload
 
+    sandbox.choose(settings().sandbox)  # One that was asked for by name and does not work is told now, not by a job.
     preload()
     MediaPool(dispatch.connect(settings().redis_url), count or settings().workers, grace=grace).start()
 

@@ -31,5 +31,4 @@ def init_app(app: Flask) -> None:
     assets.init_app(app)
     brand.init_app(app)
     site.init_app(app)
-    if hasattr(dashboard, "init_app"):
-        dashboard.init_app(app)
+    dashboard.init_app(app)

@@ -16,7 +16,7 @@ CAPTURE_FIELDS = (
     ("focal_length", "Focal length"),
     ("aperture", "Aperture"),
     ("exposure", "Exposure"),
-    ("iso", "ISO"),
+    ("iso", "Sensitivity"),
 )
 """The media attributes that pages show. What is not named here, `private.` ones above all, never reaches one."""
 
