@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _COLD_SECONDS = 5
 _REDIS_PAUSE_MAX = 10.0
-_PRELOADED = ("numpy", "PIL.Image", "simplejpeg", "pillow_heif", "processor.steps.sniff")
+_PRELOADED = ("numpy", "PIL.Image", "simplejpeg", "pillow_heif", "av", "processor.steps.sniff")
 
 
 class MediaWorker(Worker):

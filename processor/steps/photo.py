@@ -10,7 +10,7 @@ from dataclasses import replace
 from processor.steps.photo_animation import animate
 from processor.steps.photo_colour import to_srgb, upright
 from processor.steps.photo_decode import Picture, decode
-from processor.steps.photo_encode import JPEG, MODERN, Format, encode
+from processor.steps.photo_encode import JPEG, MODERN, Format
 from processor.steps.photo_header import Header, blaming_the_file, read_header
 from processor.steps.photo_metadata import details_of
 from processor.steps.photo_placeholder import placeholder
@@ -70,7 +70,7 @@ def write(task: Task, rungs: Iterable[Picture], form: Format) -> None:
         pixels = picture.pixels
         name = f"w{pixels.width}.{form.suffix}"
         path = task.scratch / name
-        encode(pixels, form, path)
+        form.save(pixels, path)
         task.put(Made(name, path, form.content_type, pixels.width, pixels.height))
 
 

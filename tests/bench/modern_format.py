@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from processor.steps.photo_decode import from_array
-from processor.steps.photo_encode import JPEG
+from processor.steps.photo_encode import JPEG_SETTINGS
 from processor.steps.photo_vips import pyvips
 from tests.bench.photographs import photographs
 from tests.bench.ssim import ssim
@@ -80,7 +80,7 @@ def measure(path: Path, width: int) -> dict[str, Point] | None:
         height = round(original.height * width / original.width)
         image = original.convert("RGB").resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3)
     pixels = from_array(np.asarray(image))
-    settings = dict(JPEG.settings)
+    settings = dict(JPEG_SETTINGS)
     target = encoding(pixels, "jpegsave_buffer", settings.pop("Q"), settings).likeness
     points = {
         name: at_likeness(lambda q, saver=saver, more=more: encoding(pixels, saver, q, more), target)  # type: ignore[misc]
