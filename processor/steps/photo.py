@@ -5,12 +5,11 @@ so it is published first; the modern format and an animation follow.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from processor.steps.photo_animation import animate
 from processor.steps.photo_colour import to_srgb, upright
-from processor.steps.photo_decode import Picture, decode
-from processor.steps.photo_encode import JPEG, MODERN, Format
+from processor.steps.photo_decode import Picture, decode, from_array
+from processor.steps.photo_encode import JPEG, MODERN, Format, Rows
 from processor.steps.photo_header import Header, blaming_the_file, read_header
 from processor.steps.photo_metadata import details_of
 from processor.steps.photo_placeholder import placeholder
@@ -49,29 +48,28 @@ def process(task: Task) -> None:
     task.publish(facts)
 
 
-def develop(header: Header) -> list[Picture]:
-    """The picture at each width of its ladder, smallest first, upright and in sRGB.
+def develop(header: Header) -> list[Rows]:
+    """The picture at each width of its ladder, smallest first, upright and in sRGB: rows of RGB or RGBA.
 
     One decode; each width is made from the next larger one.
     """
     picture = decode(header)
     for step in PIPELINE:
         picture = step(picture)
-    rungs = [picture]
+    rungs = [picture.pixels.numpy()]
     for width, height in reversed(ladder(*header.shown)[:-1]):
-        picture = replace(picture, pixels=resized(picture.pixels, width, height).copy_memory())
-        rungs.insert(0, picture)
+        rungs.insert(0, resized(from_array(rungs[0]), width, height).numpy())
     return rungs
 
 
-def write(task: Task, rungs: Iterable[Picture], form: Format) -> None:
+def write(task: Task, rungs: Iterable[Rows], form: Format) -> None:
     """Encode and put every rung in one format."""
-    for picture in rungs:
-        pixels = picture.pixels
-        name = f"w{pixels.width}.{form.suffix}"
+    for rows in rungs:
+        height, width = rows.shape[:2]
+        name = f"w{width}.{form.suffix}"
         path = task.scratch / name
-        form.save(pixels, path)
-        task.put(Made(name, path, form.content_type, pixels.width, pixels.height))
+        form.save(rows, path)
+        task.put(Made(name, path, form.content_type, width, height))
 
 
 def _write_animation(task: Task, header: Header) -> None:
@@ -81,9 +79,9 @@ def _write_animation(task: Task, header: Header) -> None:
     task.put(Made(path.name, path, "image/webp", width, height))
 
 
-def _facts(header: Header, smallest: Picture) -> Facts:
+def _facts(header: Header, smallest: Rows) -> Facts:
     details = details_of(header)
-    sketch = placeholder(smallest.pixels)
+    sketch = placeholder(smallest)
     width, height = header.shown
     return Facts(
         kind=Kind.PHOTO,

@@ -17,19 +17,20 @@ from numpy.typing import NDArray
 MIN_SIDE = 4
 """SVT-AV1 takes nothing smaller."""
 
-_CRF = 18
-"""The SSIM of libaom at the quality that equals our JPEG's (0030)."""
-_OPTIONS = {"preset": "10", "crf": str(_CRF), "svtav1-params": "avif=1:lp=1"}
+CRF = 18
+"""Quality, 63 to 0. The SSIM of libaom at the quality that equals our JPEG's (0030)."""
 _EXACT = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 """Chroma is the mean of all four pixels that it stands for, and nothing is rounded down."""
 
 
-def write_avif(rows: NDArray[np.uint8], into: Path) -> None:
+def write_avif(rows: NDArray[np.uint8], into: Path, crf: int = CRF) -> None:
     """`rows` is height x width x 3 of 8-bit sRGB, both sides at least `MIN_SIDE`."""
     height, width = rows.shape[:2]
     frame = _planes(rows)
+    # In still-picture mode presets above 10 do as 10 does. `lp` is the level of parallelism.
+    options = {"preset": "10", "crf": str(crf), "svtav1-params": "avif=1:lp=1"}
     with av.open(str(into), "w", format="avif") as file:
-        stream = file.add_stream("libsvtav1", rate=1, options=_OPTIONS)
+        stream = file.add_stream("libsvtav1", rate=1, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         # What a decoder is told (ITU-T H.273): sRGB as full-range YCbCr by the matrix of BT.601, as in JPEG.
         stream.codec_context.color_primaries = ColorPrimaries.BT709

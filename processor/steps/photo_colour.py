@@ -29,14 +29,14 @@ def to_srgb(picture: Picture) -> Picture:
         pixels = pixels[0:4]
     if pixels.format != "uchar":
         pixels = pixels.cast("uchar")
-    return replace(picture, pixels=_without_idle_alpha(pixels.copy_memory()))
+    return replace(picture, pixels=_without_idle_alpha(pixels))
 
 
 def upright(picture: Picture) -> Picture:
     """Apply the EXIF orientation (Exif 3.0, tag 0x0112)."""
     if picture.header.orientation == 1:
         return picture
-    pixels = picture.pixels
+    pixels = picture.pixels.copy_memory()  # Turning reads out of order, which a sequential source cannot do.
     turns = {3: "rot180", 5: "rot90", 6: "rot90", 7: "rot270", 8: "rot270"}
     if turn := turns.get(picture.header.orientation):
         pixels = getattr(pixels, turn)()
@@ -44,7 +44,7 @@ def upright(picture: Picture) -> Picture:
         pixels = pixels.fliphor()
     elif picture.header.orientation == 4:
         pixels = pixels.flipver()
-    return replace(picture, pixels=pixels.copy_memory())
+    return replace(picture, pixels=pixels)
 
 
 def over_white(pixels: pyvips.Image) -> pyvips.Image:
@@ -95,6 +95,7 @@ def _known(pixels: pyvips.Image) -> pyvips.Image:
 
 
 def _without_idle_alpha(pixels: pyvips.Image) -> pyvips.Image:
-    if pixels.hasalpha() and pixels[3].min() == 255:
-        return pixels[0:3].copy_memory()
-    return pixels
+    if not pixels.hasalpha():
+        return pixels
+    pixels = pixels.copy_memory()  # The minimum takes a pass of its own, and the source may be good for one only.
+    return pixels[0:3] if pixels[3].min() == 255 else pixels

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from processor.steps.photo_decode import from_array
 from processor.steps.photo_resize import resized
-from processor.steps.photo_vips import pyvips
 
 SIDE = 100
 """ThumbHash takes pictures of at most 100 x 100."""
@@ -28,10 +28,11 @@ class Placeholder:
     dominant: str
 
 
-def placeholder(pixels: pyvips.Image) -> Placeholder:
-    """From 8-bit sRGB with or without alpha."""
-    scale = min(1.0, SIDE / max(pixels.width, pixels.height))
-    small = resized(pixels, max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale)))
+def placeholder(rows: NDArray[np.uint8]) -> Placeholder:
+    """From height x width of 8-bit RGB or RGBA."""
+    height, width = rows.shape[:2]
+    scale = min(1.0, SIDE / max(width, height))
+    small = resized(from_array(rows), max(1, round(width * scale)), max(1, round(height * scale)))
     rgba = small.numpy()
     if small.bands == 3:
         rgba = np.concatenate([rgba, np.full((*rgba.shape[:2], 1), 255, np.uint8)], axis=2)

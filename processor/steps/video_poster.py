@@ -30,7 +30,7 @@ def make_posters(task: Task, source: Source, tools: Tools) -> Placeholder:
     pictures = develop(header)
     write(task, pictures, JPEG)
     write(task, pictures, MODERN)
-    return placeholder(pictures[0].pixels)
+    return placeholder(pictures[0])
 
 
 def choose_frame(scratch: Path, source: Source, tools: Tools) -> Path:

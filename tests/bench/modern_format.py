@@ -11,15 +11,18 @@ import argparse
 import io
 import math
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from processor.steps.photo_avif import write_avif
 from processor.steps.photo_decode import from_array
 from processor.steps.photo_encode import JPEG_SETTINGS
 from processor.steps.photo_vips import pyvips
@@ -28,12 +31,30 @@ from tests.bench.ssim import ssim
 
 WIDTHS = (640, 1280)
 PEER = "webp method 4"
-_AVIF: dict[str, Any] = {"compression": "av1", "effort": 0, "subsample_mode": "on"}
-CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
-    PEER: ("webpsave_buffer", {"effort": 4}),
-    "avif tune iq": ("heifsave_buffer", _AVIF),
-    "avif tune ssim": ("heifsave_buffer", {**_AVIF, "tune": "ssim"}),
-    "avif tune psnr": ("heifsave_buffer", {**_AVIF, "tune": "psnr"}),
+Encoder = Callable[[pyvips.Image, int], bytes]
+"""At a quality from 0 to 100."""
+
+
+def vips(saver: str, **settings: Any) -> Encoder:
+    def encode(pixels: pyvips.Image, quality: int) -> bytes:
+        return bytes(pyvips.Operation.call(f"{saver}_buffer", pixels, Q=quality, keep="none", **settings))
+
+    return encode
+
+
+def svt(pixels: pyvips.Image, quality: int) -> bytes:
+    with tempfile.NamedTemporaryFile(suffix=".avif") as file:
+        write_avif(pixels.numpy(), Path(file.name), crf=round(63 * (1 - quality / 100)))
+        return Path(file.name).read_bytes()
+
+
+AOM: dict[str, Any] = {"compression": "av1", "effort": 0, "subsample_mode": "on"}
+JPEG = vips("jpegsave", optimize_coding=True, subsample_mode="on")
+CANDIDATES: dict[str, Encoder] = {
+    PEER: vips("webpsave", effort=4),
+    "avif tune iq": vips("heifsave", **AOM),
+    "avif tune psnr": vips("heifsave", **AOM, tune="psnr"),
+    "avif svt": svt,
 }
 
 
@@ -47,9 +68,9 @@ class Point:
     cpu: float
 
 
-def encoding(pixels: pyvips.Image, saver: str, quality: int, settings: dict[str, Any]) -> Point:
+def encoding(pixels: pyvips.Image, encoder: Encoder, quality: int) -> Point:
     before = time.process_time()
-    data = pyvips.Operation.call(saver, pixels, Q=quality, keep="none", **settings)
+    data = encoder(pixels, quality)
     cpu = time.process_time() - before
     with Image.open(io.BytesIO(data)) as back:
         return Point(quality, ssim(Image.fromarray(pixels.numpy()), back), len(data), cpu)
@@ -80,12 +101,8 @@ def measure(path: Path, width: int) -> dict[str, Point] | None:
         height = round(original.height * width / original.width)
         image = original.convert("RGB").resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3)
     pixels = from_array(np.asarray(image))
-    settings = dict(JPEG_SETTINGS)
-    target = encoding(pixels, "jpegsave_buffer", settings.pop("Q"), settings).likeness
-    points = {
-        name: at_likeness(lambda q, saver=saver, more=more: encoding(pixels, saver, q, more), target)  # type: ignore[misc]
-        for name, (saver, more) in CANDIDATES.items()
-    }
+    target = encoding(pixels, JPEG, JPEG_SETTINGS["quality"]).likeness
+    points = {name: at_likeness(partial(encoding, pixels, encoder), target) for name, encoder in CANDIDATES.items()}
     found = {name: point for name, point in points.items() if point is not None}
     return found if len(found) == len(points) else None
 
@@ -105,7 +122,7 @@ def main() -> None:
         for width in WIDTHS:
             if points := measure(path, width):
                 rows.append((path.stem, width, points))
-                peer, fast = points[PEER], points["avif tune psnr"]
+                peer, fast = points[PEER], points["avif svt"]
                 print(
                     f"{path.stem[:32]:32} {width:5}  webp {peer.size / 1000:6.1f} kB {peer.cpu:.3f} s"
                     f"   avif bytes x {fast.size / peer.size:.2f}  CPU x {fast.cpu / peer.cpu:.2f}",

@@ -4,8 +4,8 @@
     python -m tests.bench.photo [--limit N] [FOLDER ...]
 
 Real photographs (see photographs.py) as 12 and 24 megapixel JPEG. Ours is the whole of `photo.process`, with
-metadata and placeholder; sharp makes just the renditions. Both use their encoders' fastest effort, and qualities are set for equal SSIM, that
-of the 2048 and 640 pixel renditions to the original scaled by Pillow in one step.
+metadata and placeholder; sharp makes just the renditions. Both use their encoders' fastest effort, and qualities are
+set for equal SSIM, that of the 2048 and 640 pixel renditions to the original scaled by Pillow in one step.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def sharp_settings(*, full_decode: bool, tuned_for_psnr: bool) -> dict[str, Any]
     sampling = {"chromaSubsampling": "4:2:0"}
     return {
         "fastShrinkOnLoad": not full_decode,
-        "jpeg": {"quality": JPEG_SETTINGS["Q"], "optimiseCoding": JPEG_SETTINGS["optimize_coding"], **sampling},
+        "jpeg": {"quality": JPEG_SETTINGS["quality"], "optimiseCoding": JPEG_SETTINGS["optimize"], **sampling},
         "modernFormat": MODERN.suffix,
         "modern": {"effort": AOM_SETTINGS["effort"], **tuned, **sampling},
     }

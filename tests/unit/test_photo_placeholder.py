@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from processor.steps.photo_decode import from_array
 from processor.steps.photo_placeholder import dominant, placeholder, thumbhash
 
 
@@ -62,6 +61,6 @@ def test_transparent_pixels_do_not_dominate() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 500), (500, 1), (320, 213)])
 def test_any_shape_has_a_placeholder(width: int, height: int) -> None:
-    made = placeholder(from_array(np.full((height, width, 3), 90, np.uint8)))
+    made = placeholder(np.full((height, width, 3), 90, np.uint8))
     assert made.dominant == "#5a5a5a"
     assert 5 <= len(b64decode(made.thumbhash)) <= 25
