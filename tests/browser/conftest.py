@@ -6,6 +6,7 @@ script error, refused resource or content-security-policy violation, and that re
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,31 @@ def chromium() -> Iterator[Browser]:
 
 
 class _Quiet(WSGIRequestHandler):
+    """Says nothing, and closes the response of a browser that hung up, which werkzeug forgets and gunicorn does not."""
+
     def log(self, *_anything: Any) -> None:
         """Requests are not news."""
+
+    def make_environ(self) -> dict[str, Any]:
+        self.environ = super().make_environ()
+        return self.environ
+
+    def run_wsgi(self) -> None:
+        try:
+            super().run_wsgi()
+        finally:
+            with suppress(KeyError):
+                self.environ["test.response"].close()
+
+
+def _kept(app: Any) -> Any:
+    """The app, with each response kept where the handler finds it."""
+
+    def keep(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["test.response"] = response = app(environ, start_response)
+        return response
+
+    return keep
 
 
 @dataclass(frozen=True)
@@ -44,7 +68,7 @@ class Served:
 
 @pytest.fixture
 def served(web: Flask) -> Iterator[Served]:
-    server = make_server("127.0.0.1", 0, web, threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", 0, _kept(web), threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
