@@ -91,3 +91,7 @@ class ReceiptExpired(Exception):
 
 class ConditionFailed(Exception):
     """A conditional write found another value."""
+
+
+class Unavailable(ConnectionError):
+    """The service behind a port does not answer, or not now; trying again later may help."""

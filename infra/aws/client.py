@@ -1,0 +1,78 @@
+"""boto3 clients: one a service and process, with bounded timeouts, retries and pools.
+
+Credentials, region and endpoints come the way that every AWS tool takes them (environment, profile, instance role;
+`AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`, …).
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from infra.errors import Unavailable
+
+# A retried request may take `attempts` x (connect + read) seconds: callers hold leases of a minute.
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=25,  # Longer than SQS's longest poll, 20 s.
+    max_pool_connections=32,
+    tcp_keepalive=True,
+    user_agent_appid="vitrine",
+)
+
+
+class Clients:
+    """Makes clients when they are first asked for. Safe between threads, and after a fork.
+
+    `region` and `endpoint_url` are the environment's unless they are given. A client's connections belong to the
+    process that opened them, so a forked child makes its own.
+    """
+
+    def __init__(self, *, region: str | None = None, endpoint_url: str | None = None) -> None:
+        self._region, self._endpoint_url = region, endpoint_url
+        self._lock = threading.Lock()
+        self._made: dict[tuple[int, str], Any] = {}
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()  # Another thread of the parent may have held it.
+        self._made = {}
+
+    def get(self, service: str, **config: Any) -> Any:
+        """The client of `service` ("s3", "sqs", …); `config` overrides botocore's Config on first use."""
+        key = os.getpid(), service
+        with self._lock:
+            if key not in self._made:
+                # A session is not safe between threads, its clients are: one session a client.
+                self._made[key] = boto3.session.Session(region_name=self._region).client(
+                    service, endpoint_url=self._endpoint_url, config=_CONFIG.merge(Config(**config))
+                )
+            return self._made[key]
+
+
+@contextmanager
+def mapped(errors: Mapping[str, Exception] | None = None) -> Iterator[None]:
+    """Raise `errors[code]` for an AWS error code named there, and `Unavailable` for what may pass.
+
+    That is: no answer, a 5xx, being throttled. A request that AWS refuses as wrong or forbidden is raised as it is.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if errors and code in errors:
+            raise errors[code] from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+        if status >= 500 or code in {"Throttling", "ThrottlingException", "SlowDown", "RequestThrottled"}:
+            raise Unavailable(str(error)) from error
+        raise
+    except ParamValidationError:
+        raise
+    except BotoCoreError as error:
+        raise Unavailable(str(error)) from error
