@@ -16,6 +16,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
+# (setting, choice): the settings without which that adapter cannot work.
+_NEEDS = {
+    ("queue", "sqs"): ("aws_region", "sqs_queue"),
+    ("media_metadata", "simpledb"): ("aws_region", "simpledb_domain"),
+    ("metrics", "cloudwatch"): ("aws_region",),
+}
+
+
+# What an adapter cannot do without: (setting that chooses it, its value there, settings it needs).
+NEEDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (("blobs", "s3", ("s3_bucket",)),)
+
 
 class SettingsError(SystemExit):
     """Raised with one line per mistake; as a SystemExit it ends a command without a traceback."""
@@ -30,13 +41,33 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr("")
 
     # Which adapter stands behind each port; `infra/wiring.py` reads these and nothing else does.
-    blobs: Literal["files"] = "files"
-    queue: Literal["sql"] = "sql"
-    media_metadata: Literal["sql"] = "sql"
-    metrics: Literal["sql"] = "sql"
+    blobs: Literal["files", "s3"] = "files"
+    queue: Literal["sql", "sqs"] = "sql"
+    media_metadata: Literal["sql", "simpledb"] = "sql"
+    metrics: Literal["sql", "cloudwatch"] = "sql"
     edge: Literal["app"] = "app"
+    notices: Literal["none", "ec2"] = "none"
+
+    # What the adapters for AWS need; `_NEEDS` says which of them needs what.
+    aws_region: str = ""
+    aws_endpoint_url: str = Field(default="", description="Another server that speaks AWS's protocols, for all of it.")
+    sqs_queue: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,75}$")
+    simpledb_domain: str = Field(default="", pattern=r"^([A-Za-z0-9_.-]{3,250})?$")
+    simpledb_shards: int = Field(default=4, ge=1, le=100, description="Never changed once items are stored.")
+    cloudwatch_namespace: str = Field(default="Vitrine", pattern=r"^[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}$")
+
+    # S3: with `blobs` s3. Region and credentials come from AWS's own chain where they are not given.
+    s3_bucket: str = ""
+    s3_region: str = ""
+    s3_endpoint_url: str = Field(default="", description="A server that speaks S3; AWS itself if empty.")
+    s3_rendition_class: Literal["STANDARD", "REDUCED_REDUNDANCY", "ONEZONE_IA", "INTELLIGENT_TIERING"] = "STANDARD"
 
     database_url: str = ""
+    database_owner_url: str = Field(default="", description="For migrations: the role that owns the tables.")
+    database_pool_size: int = Field(default=8, ge=1, le=100, description="Connections a process keeps (PostgreSQL).")
+    database_pool_overflow: int = Field(default=8, ge=0, le=100, description="Connections it may open on top.")
+    database_recycle: int = Field(default=1800, ge=1, description="Seconds after which a connection is replaced.")
+    database_timeout: int = Field(default=5, ge=1, le=60, description="Seconds to wait for a connection.")
     redis_url: str = "redis://127.0.0.1:8009/0"
 
     # Where the outside reaches the fleets.
@@ -69,12 +100,23 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
+    @field_validator("database_url", "database_owner_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql:// or sqlite:///")
+        return value
+
     @model_validator(mode="after")
     def _derive(self) -> "Settings":
         # Frozen for everyone else: defaults that depend on other fields are filled in here, once.
         fill = object.__setattr__
         if not self.database_url:
             fill(self, "database_url", f"sqlite:///{self.data_dir / 'vitrine.db'}")
+        if not self.database_owner_url:
+            fill(self, "database_owner_url", self.database_url)
+        if self.database_owner_url.partition(":")[0] != self.database_url.partition(":")[0]:
+            raise ValueError("database_owner_url: must be on the same kind of database as database_url")
         if not self.upload_host:
             fill(self, "upload_host", f"upload.{self.base_domain}")
         if len(self.secret_key.get_secret_value()) < 32 and self.secret_key.get_secret_value():
@@ -114,10 +156,38 @@ def load(**overrides: object) -> Settings:
         for mistake in error.errors():
             name = "VITRINE_" + "_".join(str(part) for part in mistake["loc"]).upper()
             lines.append(f"{name.rstrip('_')}: {mistake['msg']}")
-        raise SettingsError("Wrong settings, nothing was started.\n" + "\n".join(lines)) from None
+        raise _wrong(lines) from None
+    if lines := _missing(settings):
+        raise _wrong(lines)
     if not settings.secret_key.get_secret_value():
         object.__setattr__(settings, "secret_key", SecretStr(_kept_key(settings.data_dir)))
     return settings
+
+
+def _wrong(lines: list[str]) -> SettingsError:
+    return SettingsError("Wrong settings, nothing was started.\n" + "\n".join(lines))
+
+
+def _missing(settings: Settings) -> list[str]:
+    """A line for each setting that a chosen adapter cannot do without."""
+    wanted: dict[str, list[str]] = {}
+    for (port, choice), needed in _NEEDS.items():
+        if getattr(settings, port) == choice:
+            for name in needed:
+                if not getattr(settings, name):
+                    wanted.setdefault(name, []).append(f"VITRINE_{port.upper()}={choice}")
+    return [f"VITRINE_{name.upper()}: is needed by {' and '.join(by)}" for name, by in wanted.items()]
+
+
+def _unmet(settings: Settings) -> list[str]:
+    """A line for each setting that a chosen adapter needs and that is empty."""
+    return [
+        f"VITRINE_{needed.upper()}: is needed with VITRINE_{chooser.upper()}={value}"
+        for chooser, value, needs in NEEDS
+        if getattr(settings, chooser) == value
+        for needed in needs
+        if not getattr(settings, needed)
+    ]
 
 
 def _kept_key(data_dir: Path) -> str:
