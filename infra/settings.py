@@ -18,14 +18,11 @@ GIB = 1024 * MIB
 
 # (setting, choice): the settings without which that adapter cannot work.
 _NEEDS = {
+    ("blobs", "s3"): ("aws_region", "s3_bucket"),
     ("queue", "sqs"): ("aws_region", "sqs_queue"),
     ("media_metadata", "simpledb"): ("aws_region", "simpledb_domain"),
     ("metrics", "cloudwatch"): ("aws_region",),
 }
-
-
-# What an adapter cannot do without: (setting that chooses it, its value there, settings it needs).
-NEEDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (("blobs", "s3", ("s3_bucket",)),)
 
 
 class SettingsError(SystemExit):
@@ -51,16 +48,12 @@ class Settings(BaseSettings):
     # What the adapters for AWS need; `_NEEDS` says which of them needs what.
     aws_region: str = ""
     aws_endpoint_url: str = Field(default="", description="Another server that speaks AWS's protocols, for all of it.")
+    s3_bucket: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
+    s3_rendition_class: Literal["STANDARD", "REDUCED_REDUNDANCY", "ONEZONE_IA", "INTELLIGENT_TIERING"] = "STANDARD"
     sqs_queue: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,75}$")
     simpledb_domain: str = Field(default="", pattern=r"^([A-Za-z0-9_.-]{3,250})?$")
     simpledb_shards: int = Field(default=4, ge=1, le=100, description="Never changed once items are stored.")
     cloudwatch_namespace: str = Field(default="Vitrine", pattern=r"^[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}$")
-
-    # S3: with `blobs` s3. Region and credentials come from AWS's own chain where they are not given.
-    s3_bucket: str = ""
-    s3_region: str = ""
-    s3_endpoint_url: str = Field(default="", description="A server that speaks S3; AWS itself if empty.")
-    s3_rendition_class: Literal["STANDARD", "REDUCED_REDUNDANCY", "ONEZONE_IA", "INTELLIGENT_TIERING"] = "STANDARD"
 
     database_url: str = ""
     database_owner_url: str = Field(default="", description="For migrations: the role that owns the tables.")
@@ -115,7 +108,7 @@ class Settings(BaseSettings):
             fill(self, "database_url", f"sqlite:///{self.data_dir / 'vitrine.db'}")
         if not self.database_owner_url:
             fill(self, "database_owner_url", self.database_url)
-        if self.database_owner_url.partition(":")[0] != self.database_url.partition(":")[0]:
+        if self.database_owner_url.startswith("sqlite") != self.database_url.startswith("sqlite"):
             raise ValueError("database_owner_url: must be on the same kind of database as database_url")
         if not self.upload_host:
             fill(self, "upload_host", f"upload.{self.base_domain}")
@@ -177,17 +170,6 @@ def _missing(settings: Settings) -> list[str]:
                 if not getattr(settings, name):
                     wanted.setdefault(name, []).append(f"VITRINE_{port.upper()}={choice}")
     return [f"VITRINE_{name.upper()}: is needed by {' and '.join(by)}" for name, by in wanted.items()]
-
-
-def _unmet(settings: Settings) -> list[str]:
-    """A line for each setting that a chosen adapter needs and that is empty."""
-    return [
-        f"VITRINE_{needed.upper()}: is needed with VITRINE_{chooser.upper()}={value}"
-        for chooser, value, needs in NEEDS
-        if getattr(settings, chooser) == value
-        for needed in needs
-        if not getattr(settings, needed)
-    ]
 
 
 def _kept_key(data_dir: Path) -> str:

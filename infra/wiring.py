@@ -1,27 +1,51 @@
-"""The only file that names an adapter. Each port is chosen by its own setting."""
+"""The only file that names an adapter. Each port is chosen by its own setting.
+
+One function a port; each imports the adapter that it was asked for and no other, so one machine never loads boto3.
+"""
 
 from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
 from infra.local.edge import AppEdge
-from infra.local.files import FileBlobs
 from infra.local.keyvalue import SqlKeyValue
 from infra.local.metrics import SqlMetrics
 from infra.local.queue import SqlQueue
-from infra.ports import Clock, Ports
+from infra.ports import BlobStore, Clock, Intake, JobQueue, KeyValue, Metrics, Ports
 from infra.settings import Settings
+
+# Renditions, by the layout of their keys (tenants/names.py makes them; a test holds the two together).
+RENDITIONS = r"t/[^/]+/r/"
 
 
 def build(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> Ports:
     """One adapter a port. `engine` serves the adapters that keep their state in SQL."""
     clock = clock or SystemClock()
-    files = FileBlobs(settings.data_dir / "blobs")
+    blobs, intake = _blobs(settings)
     return Ports(
-        blobs=files,
-        intake=files,
-        queue=SqlQueue(engine, clock, max_receives=settings.max_receives),
-        media=SqlKeyValue(engine),
-        metrics=SqlMetrics(engine, clock),
+        blobs=blobs,
+        intake=intake,
+        queue=_queue(settings, engine, clock),
+        media=_media(settings, engine),
+        metrics=_metrics(settings, engine, clock),
         edge=AppEdge(settings.secret_key.get_secret_value(), clock),
         clock=clock,
     )
+
+
+def _blobs(settings: Settings) -> tuple[BlobStore, Intake]:
+    from infra.local.files import FileBlobs
+
+    files = FileBlobs(settings.data_dir / "blobs")
+    return files, files
+
+
+def _queue(settings: Settings, engine: Engine, clock: Clock) -> JobQueue:
+    return SqlQueue(engine, clock, max_receives=settings.max_receives)
+
+
+def _media(settings: Settings, engine: Engine) -> KeyValue:
+    return SqlKeyValue(engine)
+
+
+def _metrics(settings: Settings, engine: Engine, clock: Clock) -> Metrics:
+    return SqlMetrics(engine, clock)

@@ -35,19 +35,13 @@ def test_every_mistake_gets_a_line_that_names_it(tmp_path: Path, monkeypatch: py
 
 def test_an_adapter_without_what_it_needs_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(data_dir=tmp_path, queue="sqs", media_metadata="simpledb", simpledb_domain="media")
+        load(data_dir=tmp_path, blobs="s3", queue="sqs", media_metadata="simpledb", simpledb_domain="media")
     assert str(caught.value).splitlines()[1:] == [
-        "VITRINE_AWS_REGION: is needed by VITRINE_QUEUE=sqs and VITRINE_MEDIA_METADATA=simpledb",
+        "VITRINE_AWS_REGION: is needed by VITRINE_BLOBS=s3 and VITRINE_QUEUE=sqs and VITRINE_MEDIA_METADATA=simpledb",
+        "VITRINE_S3_BUCKET: is needed by VITRINE_BLOBS=s3",
         "VITRINE_SQS_QUEUE: is needed by VITRINE_QUEUE=sqs",
     ]
     assert load(data_dir=tmp_path, queue="sqs", aws_region="eu-central-1", sqs_queue="jobs").sqs_queue == "jobs"
-
-
-def test_an_adapter_without_what_it_needs_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError) as caught:
-        load(data_dir=tmp_path, blobs="s3")
-    assert str(caught.value).splitlines()[1:] == ["VITRINE_S3_BUCKET: is needed with VITRINE_BLOBS=s3"]
-    assert load(data_dir=tmp_path, blobs="s3", s3_bucket="photos").s3_bucket == "photos"
 
 
 def test_a_short_secret_is_refused(tmp_path: Path) -> None:
