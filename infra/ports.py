@@ -104,6 +104,9 @@ class Intake(Protocol):
 # --- Jobs -----------------------------------------------------------------------------------------------------------
 
 
+MAX_DELAY = timedelta(minutes=15)
+
+
 @dataclass(frozen=True)
 class Message:
     """A received message. `receipt` is valid until the visibility timeout passes and the message is received again."""
@@ -129,7 +132,10 @@ class JobQueue(Protocol):
     """At-least-once delivery with visibility timeouts and dead letters: the SQS standard-queue contract."""
 
     def send(self, body: Mapping[str, Any], *, group: str, delay: timedelta = timedelta()) -> str:
-        """Store a JSON-able body durably; the message id. `group` names the tenant, for fairness."""
+        """Store a JSON-able body durably; the message id. `group` names the tenant, for fairness.
+
+        Raises `ValueError` for a delay beyond `MAX_DELAY`.
+        """
 
     def receive(self, limit: int, *, visibility: timedelta, wait: timedelta = timedelta()) -> list[Message]:
         """Up to `limit` (1 to 10) messages, each invisible to others for `visibility`.

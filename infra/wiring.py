@@ -3,15 +3,19 @@
 One function a port; each imports the adapter that it was asked for and no other, so one machine never loads boto3.
 """
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
 from infra.local.edge import AppEdge
 from infra.local.keyvalue import SqlKeyValue
 from infra.local.metrics import SqlMetrics
-from infra.local.queue import SqlQueue
 from infra.ports import BlobStore, Clock, Intake, JobQueue, KeyValue, Metrics, Ports
 from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.aws.client import Clients
 
 # Renditions, by the layout of their keys (tenants/names.py makes them; a test holds the two together).
 RENDITIONS = r"t/[^/]+/r/"
@@ -40,6 +44,12 @@ def _blobs(settings: Settings) -> tuple[BlobStore, Intake]:
 
 
 def _queue(settings: Settings, engine: Engine, clock: Clock) -> JobQueue:
+    if settings.queue == "sqs":
+        from infra.aws.sqs import SqsQueue
+
+        return SqsQueue(_clients(settings), clock, name=settings.sqs_queue, max_receives=settings.max_receives)
+    from infra.local.queue import SqlQueue
+
     return SqlQueue(engine, clock, max_receives=settings.max_receives)
 
 
@@ -49,3 +59,9 @@ def _media(settings: Settings, engine: Engine) -> KeyValue:
 
 def _metrics(settings: Settings, engine: Engine, clock: Clock) -> Metrics:
     return SqlMetrics(engine, clock)
+
+
+def _clients(settings: Settings) -> "Clients":
+    from infra.aws.client import Clients
+
+    return Clients(region=settings.aws_region, endpoint_url=settings.aws_endpoint_url or None)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from doubles import keys, moto_clock, unique
 from flask import Flask
 from flask_migrate import upgrade
 
@@ -22,6 +23,8 @@ from infra.settings import Settings, load
 from tenants import catalog, people, registry
 from tenants.db import db
 from tenants.scope import enter, ports
+
+__all__ = ["keys", "moto_clock", "unique"]  # A fixture is found by being here.
 
 PASSWORD = "correct horse battery"
 

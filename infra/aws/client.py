@@ -1,7 +1,7 @@
 """boto3 clients: one a service and process, with bounded timeouts, retries and pools.
 
-Credentials, region and endpoints come the way that every AWS tool takes them (environment, profile, instance role;
-`AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`, …).
+Credentials come the way that every AWS tool takes them (environment, profile, instance role), and so do a service's
+own endpoint (`AWS_ENDPOINT_URL_SQS`, …) and whatever else botocore reads.
 """
 
 import os
@@ -54,6 +54,13 @@ class Clients:
                     service, endpoint_url=self._endpoint_url, config=_CONFIG.merge(Config(**config))
                 )
             return self._made[key]
+
+    def close(self) -> None:
+        """Give up this process's connections. What was made is of no more use."""
+        with self._lock:
+            for client in self._made.values():
+                client.close()
+            self._made = {}
 
 
 @contextmanager

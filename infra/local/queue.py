@@ -10,7 +10,7 @@ from ulid import ULID
 
 from infra.errors import ReceiptExpired
 from infra.local.tables import queue_messages as table
-from infra.ports import Clock, Depth, Message
+from infra.ports import MAX_DELAY, Clock, Depth, Message
 from infra.sql import reading
 
 _POLL_SECONDS = 0.2
@@ -29,6 +29,8 @@ class SqlQueue:
         self._max_receives = max_receives
 
     def send(self, body: Mapping[str, Any], *, group: str, delay: timedelta = timedelta()) -> str:
+        if not timedelta() <= delay <= MAX_DELAY:
+            raise ValueError("a delay is at most 15 minutes, as on SQS")
         now = self._clock.now()
         message_id = str(ULID()).lower()
         with self._engine.begin() as connection:

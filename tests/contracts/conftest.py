@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ManualClock
+from behind import SQL, sql_engine
 from sqlalchemy import Engine
 
 from infra.local.files import FileBlobs
-from infra.local.tables import metadata
-from infra.sql import connect
 
 
 @pytest.fixture(params=["files: a real folder"])
@@ -18,9 +16,7 @@ def store(tmp_path: Path) -> FileBlobs:
     return FileBlobs(tmp_path / "blobs")
 
 
-@pytest.fixture(params=["sql: SQLite on disk"])
-def engine(tmp_path: Path, clock: ManualClock) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'contract.db'}")
-    metadata.create_all(engine)
-    yield engine
-    engine.dispose()
+@pytest.fixture(params=SQL)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    with sql_engine(request.param, tmp_path) as engine:
+        yield engine

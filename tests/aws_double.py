@@ -1,0 +1,131 @@
+"""AWS as the tests see it: moto's server in a process of its own, corrected where it is known to differ from AWS.
+
+The corrections, each from AWS's documentation:
+
+- **Time moves when told** (`POST /double/clock`, seconds in the body), for what asks `moto.core` for it, as SQS does.
+- **SQS, DeleteMessage and ChangeMessageVisibility**: only a message's latest receipt handle is good. moto takes any.
+- **CloudWatch, GetMetricData**: a query without dimensions means the metric without dimensions, and namespaces are
+  apart. moto adds up whatever has the name.
+
+Run as `python aws_double.py PORT`; it listens on loopback only.
+"""
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+
+class DoubleClock:
+    """The Clock port over the double's time: it runs, and `sleep` moves it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        self._ahead += timedelta(seconds=seconds)
+        body = str(seconds).encode()
+        urllib.request.urlopen(f"{self.url}/double/clock", body, timeout=10).close()
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """The double's address, while it runs."""
+    from conftest import free_port, wait_for_port
+
+    port = free_port()
+    server = subprocess.Popen([sys.executable, __file__, str(port)], stderr=subprocess.DEVNULL)
+    try:
+        wait_for_port(port, seconds=60)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def serve(port: int) -> None:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import run_simple
+
+    move = _movable_time()
+    _only_the_latest_receipt()
+    _exact_metrics()
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/double/clock":
+            move(float(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
+            start_response("204 No Content", [])
+            return []
+        return moto(environ, start_response)  # type: ignore[no-any-return]
+
+    run_simple("127.0.0.1", port, application, threaded=True)
+
+
+def _movable_time() -> Callable[[float], None]:
+    from moto.core import utils
+
+    ahead = timedelta()
+    real = utils.utcnow
+
+    def utcnow() -> datetime:
+        return real() + ahead
+
+    def move(seconds: float) -> None:
+        nonlocal ahead
+        ahead += timedelta(seconds=seconds)
+
+    utils.utcnow = utcnow
+    return move
+
+
+def _only_the_latest_receipt() -> None:
+    from moto.sqs.models import Message
+
+    def had_receipt_handle(self: Message, receipt_handle: str) -> bool:
+        return receipt_handle == self.receipt_handle
+
+    Message.had_receipt_handle = had_receipt_handle
+
+
+def _exact_metrics() -> None:
+    from moto.cloudwatch.models import CloudWatchBackend
+
+    inexact = CloudWatchBackend.get_metric_data
+
+    def get_metric_data(
+        self: CloudWatchBackend, queries: list[dict[str, Any]], *rest: Any, **more: Any
+    ) -> list[dict[str, Any]]:
+        found = []
+        everything = self.metric_data
+        for query in queries:
+            metric = query["MetricStat"]["Metric"]
+            wanted = sorted((each["Name"], each["Value"]) for each in metric.get("Dimensions", []))
+            self.metric_data = [
+                datum
+                for datum in everything
+                if datum.namespace == metric["Namespace"]
+                and sorted((each.name, each.value) for each in datum.dimensions) == wanted
+            ]
+            try:
+                found += inexact(self, [query], *rest, **more)
+            finally:
+                self.metric_data = everything
+        return found
+
+    CloudWatchBackend.get_metric_data = get_metric_data
+
+
+if __name__ == "__main__":
+    sys.path.remove(str(Path(__file__).parent))  # Its neighbours are not meant to be importable from here.
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    serve(int(sys.argv[1]))
