@@ -16,7 +16,7 @@ def core(settings: Settings | None = None) -> Flask:
     app = Flask("vitrine", static_folder=None, template_folder=None, root_path=str(settings.data_dir))
     app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
     app.extensions["vitrine.settings"] = settings
-    init_app(app, settings.database_url)
+    init_app(app, settings)
     with app.app_context():
         app.extensions["vitrine.ports"] = wiring.build(settings, db.engine)
     return app

@@ -7,7 +7,12 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, DateTime, Dialect, Engine, TypeDecorator, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from infra.errors import Problem
 
 # SQLite has one writer. A transaction that starts by reading and then writes fails at once when another has written in
 # between, whatever the busy timeout; one that starts as a writer waits its turn. So writing is the default, and code
@@ -19,7 +24,10 @@ BUSY_MS = 30_000
 
 @contextmanager
 def reading(on: bool = True) -> Iterator[None]:
-    """Transactions begun inside do not take SQLite's write lock. Nest `reading(False)` to write from a reader."""
+    """Transactions begun inside only read: on SQLite they do not take the write lock, on PostgreSQL they are READ ONLY.
+
+    Nest `reading(False)` to write from a reader.
+    """
     token = _reading.set(on)
     try:
         yield
@@ -47,17 +55,51 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def is_postgres(url: str) -> bool:
+    return url.startswith("postgresql")
+
+
+def engine_options(
+    url: str, *, pool_size: int = 5, overflow: int = 10, recycle: int = 1800, timeout: int = 5
+) -> dict[str, Any]:
+    """What `create_engine` gets for `url`; `recycle` and `timeout` are seconds.
+
+    A connection is asked whether it still lives before it is handed out, and one that goes silent in the middle of a
+    statement (a host that failed over) is given up after 15 s instead of TCP's quarter of an hour.
+    """
+    if not is_postgres(url):
+        return {}
+    return {
+        "pool_pre_ping": True,
+        "pool_size": pool_size,
+        "max_overflow": overflow,
+        "pool_recycle": recycle,
+        "pool_timeout": timeout,
+        "pool_use_lifo": True,  # Connections that a burst needed fall idle and are closed by the server in time.
+        "connect_args": {
+            "connect_timeout": timeout,
+            "application_name": "vitrine",
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+        },
+    }
+
+
 def connect(url: str, **options: Any) -> Engine:
     """An engine for `url`, prepared by `prepare`."""
-    return prepare(create_engine(url, pool_pre_ping=not url.startswith("sqlite"), **options))
+    return prepare(create_engine(url, **{**engine_options(url), **options}))
 
 
 def prepare(engine: Engine) -> Engine:
     """Attach the connection and transaction hooks; idempotent."""
-    if engine.dialect.name != "sqlite" or event.contains(engine, "connect", _sqlite_connect):
-        return engine
-    event.listen(engine, "connect", _sqlite_connect)
-    event.listen(engine, "begin", _sqlite_begin)
+    if engine.dialect.name == "sqlite":
+        if not event.contains(engine, "connect", _sqlite_connect):
+            event.listen(engine, "connect", _sqlite_connect)
+            event.listen(engine, "begin", _sqlite_begin)
+    elif not event.contains(engine, "begin", _postgres_begin):
+        event.listen(engine, "begin", _postgres_begin)
     return engine
 
 
@@ -76,3 +118,72 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")
+
+
+def _postgres_begin(connection: Connection) -> None:
+    # The driver adds READ ONLY to the BEGIN that it sends with the first statement: no round trip of its own.
+    driver: psycopg.Connection[Any] = connection.connection.dbapi_connection  # type: ignore[assignment]
+    driver.read_only = True if _reading.get() else None
+
+
+class UnsafeRole(RuntimeError):
+    """The role that a fleet serves as is exempt from row-level security."""
+
+
+def refuse_exempt_role(connection: psycopg.Connection[Any], _record: object) -> None:
+    """A `connect` hook for engines that serve: row-level security must hold for their role.
+
+    FORCE binds a table's owner, but nothing binds a superuser or a role with BYPASSRLS.
+    """
+    found = connection.execute(
+        "SELECT current_user, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    ).fetchone()
+    connection.rollback()
+    if found is None or found[1]:
+        role = found[0] if found else "?"
+        raise UnsafeRole(
+            f"VITRINE_DATABASE_URL: the role {role} bypasses row-level security. Serve as a role that is neither "
+            "superuser nor BYPASSRLS (docs/postgres.md)."
+        )
+
+
+# --- What went wrong, for the one who asked ---------------------------------------------------------------------------
+
+RETRY_SECONDS = 5
+
+# SQLSTATE classes (PostgreSQL, appendix A) after which the same request may succeed: connection exceptions, rollbacks
+# for serialisation or deadlock, insufficient resources, operator intervention (a shutdown, a timeout).
+_PASSING_CLASSES = ("08", "40", "53", "57")
+_LOCK_NOT_AVAILABLE = "55P03"
+_UNIQUE_VIOLATION = "23505"
+_DISK_FULL = "53100"
+_SQLITE_FULL = ("SQLITE_FULL", "SQLITE_IOERR")
+_SQLITE_PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_PROTOCOL")
+
+
+def problem_of(error: SQLAlchemyError) -> Problem | None:
+    """How a failed statement or connection is answered; None if it is a mistake of ours, which is a 500."""
+    if isinstance(error, PoolTimeout):
+        return _unavailable()
+    if not isinstance(error, DBAPIError):
+        return None
+    if isinstance(error.orig, sqlite3.Error):
+        name = getattr(error.orig, "sqlite_errorname", "")
+        if name.startswith(_SQLITE_FULL):
+            return Problem("disk-full")
+        return _unavailable() if name.startswith(_SQLITE_PASSING) else None
+    if not isinstance(error.orig, psycopg.Error):
+        return None
+    state = error.orig.sqlstate
+    if state is None:  # It did not come from the server: no connection, or a lost one.
+        gone = error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError)
+        return _unavailable() if gone else None
+    if state == _DISK_FULL:
+        return Problem("disk-full")
+    if state == _UNIQUE_VIOLATION:  # On SQLite writers take turns, and the check before the insert sees it.
+        return Problem("conflict", "Someone else did the same at this moment. Look again, then retry.")
+    return _unavailable() if state.startswith(_PASSING_CLASSES) or state == _LOCK_NOT_AVAILABLE else None
+
+
+def _unavailable() -> Problem:
+    return Problem("unavailable", headers={"Retry-After": str(RETRY_SECONDS)})

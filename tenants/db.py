@@ -3,23 +3,29 @@
 A session works for one tenant (`tenants.scope` sets it) or says aloud that it works across tenants. Three guards stand
 behind every handler's own care: reads of tenant-owned classes get the tenant's criterion or are refused without a
 scope; a flush refuses rows of another tenant; composite keys on `(tenant_id, id)` refuse references across tenants.
-On PostgreSQL row-level security is the fourth.
+
+On PostgreSQL row-level security is the fourth, and the only one that also holds for Core statements and `text()`: each
+transaction is told whom it serves (`_announce`), and the policies of `infra/migrations/row_security.py` show it nothing
+else. A transaction that was told nothing sees no tenant's rows at all.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, MetaData, String, event
+from sqlalchemy import Connection, ForeignKey, ForeignKeyConstraint, MetaData, String, event, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     ORMExecuteState,
     Session,
+    SessionTransaction,
     UOWTransaction,
     mapped_column,
     registry,
@@ -27,6 +33,7 @@ from sqlalchemy.orm import (
 )
 
 from infra import sql
+from infra.settings import Settings
 from infra.sql import UtcDateTime
 from tenants.names import ID_LENGTH
 
@@ -72,40 +79,103 @@ class ForeignTenant(RuntimeError):
     """A row of one tenant was about to be written by a session that serves another."""
 
 
-_TENANT = "tenant_id"
-_ACROSS = "across_tenants"
+@dataclass(frozen=True)
+class _Scope:
+    """Whom a session serves: one tenant, or everyone for a reason."""
+
+    tenant_id: str = ""
+    across: str = ""
+
+
+# Keys of `Session.info`.
+_SCOPE = "scope"
+_CONNECTION = "connection"
 
 
 def bind_tenant(session: Session, tenant_id: str) -> None:
     """Make the session serve one tenant. Objects loaded for another are dropped from its identity map."""
-    if session.info.get(_TENANT) != tenant_id:
+    if bound_tenant(session) != tenant_id:
         session.expunge_all()
-    session.info.pop(_ACROSS, None)
-    session.info[_TENANT] = tenant_id
+    _serve(session, _Scope(tenant_id=tenant_id))
 
 
 @contextmanager
 def across_tenants(session: Session, reason: str) -> Iterator[Session]:
     """Code of the operator, the relay and the sweep. `reason` is for the reader and the logs."""
-    before = dict(session.info)
-    session.info.pop(_TENANT, None)
-    session.info[_ACROSS] = reason
-    try:
+    with scope_kept(session):
+        _serve(session, _Scope(across=reason))
         yield session
+
+
+@contextmanager
+def scope_kept(session: Session) -> Iterator[None]:
+    """Afterwards the session serves whom it served before, and holds no object that it loaded inside."""
+    before = session.info.get(_SCOPE)
+    try:
+        yield
     finally:
         session.expunge_all()
-        session.info.clear()
-        session.info.update(before)
+        _serve(session, before)
 
 
 def bound_tenant(session: Session) -> str | None:
-    tenant_id: str | None = session.info.get(_TENANT)
-    return tenant_id
+    scope = _scope(session)
+    return scope.tenant_id or None if scope else None
+
+
+def _scope(session: Session) -> _Scope | None:
+    scope: _Scope | None = session.info.get(_SCOPE)
+    return scope
+
+
+def _works_across(session: Session) -> bool:
+    scope = _scope(session)
+    return scope is not None and bool(scope.across)
+
+
+def _serve(session: Session, scope: _Scope | None) -> None:
+    changed = session.info.get(_SCOPE) != scope
+    session.info[_SCOPE] = scope
+    connection: Connection | None = session.info.get(_CONNECTION)
+    if changed and connection is not None:
+        # It fails only in a transaction that PostgreSQL has aborted or lost: nothing can run in that one any more, and
+        # the next is told anew.
+        with suppress(SQLAlchemyError):
+            _announce(connection, scope or _Scope())
+
+
+# --- What PostgreSQL is told -------------------------------------------------------------------------------------------
+
+_ANNOUNCE = text("SELECT set_config('vitrine.tenant', :tenant, true), set_config('vitrine.across', :across, true)")
+
+
+def _announce(connection: Connection, scope: _Scope) -> None:
+    """SET LOCAL: it ends with the transaction, so a pooled connection carries no tenant to its next user."""
+    connection.execute(_ANNOUNCE, {"tenant": scope.tenant_id, "across": "on" if scope.across else ""})
+
+
+@event.listens_for(Session, "after_begin")
+def _begin(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    session.info[_CONNECTION] = connection
+    scope = _scope(session)
+    if scope is not None:
+        _announce(connection, scope)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _end(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.info.pop(_CONNECTION, None)
+
+
+# --- What the ORM is told ---------------------------------------------------------------------------------------------
 
 
 @event.listens_for(Session, "do_orm_execute")
 def _scope_statements(state: ORMExecuteState) -> None:
-    if _ACROSS in state.session.info or state.is_column_load:
+    if _works_across(state.session) or state.is_column_load:
         return
     owned = [mapper.class_ for mapper in state.all_mappers if issubclass(mapper.class_, TenantOwned)]
     if not owned:
@@ -120,7 +190,7 @@ def _scope_statements(state: ORMExecuteState) -> None:
 
 @event.listens_for(Session, "before_flush")
 def _guard_flush(session: Session, _context: UOWTransaction, _instances: Any) -> None:
-    if _ACROSS in session.info:
+    if _works_across(session):
         return
     tenant_id = bound_tenant(session)
     for row in (*session.new, *session.dirty, *session.deleted):
@@ -128,11 +198,20 @@ def _guard_flush(session: Session, _context: UOWTransaction, _instances: Any) ->
             raise ForeignTenant(f"{type(row).__name__} of {row.tenant_id} in a session of {tenant_id}")
 
 
-def init_app(app: Flask, database_url: str) -> None:
+def init_app(app: Flask, settings: Settings) -> None:
     """Give the app its engine, session and migrations."""
-    app.config["SQLALCHEMY_DATABASE_URI"] = database_url
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", {"pool_pre_ping": not database_url.startswith("sqlite")})
+    url = settings.database_url
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = sql.engine_options(
+        url,
+        pool_size=settings.database_pool_size,
+        overflow=settings.database_pool_overflow,
+        recycle=settings.database_recycle,
+        timeout=settings.database_timeout,
+    )
     db.init_app(app)
     migrate.init_app(app, db)
     with app.app_context():
         sql.prepare(db.engine)
+        if sql.is_postgres(url):
+            event.listen(db.engine, "connect", sql.refuse_exempt_role)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
 from infra.errors import Problem
-from tenants.db import Base
+from tenants.db import Base, bind_tenant
 from tenants.names import ID_LENGTH, TenantId, is_slug, new_id
 
 # Labels under the base domain that are the host's own or would mislead visitors.
@@ -68,14 +68,19 @@ class Brand(Base):
 
 
 def create(session: Session, slug: str, name: str, *, now: datetime) -> Tenant:
-    """A tenant with the default brand. Raises `Problem` for a slug that is malformed, reserved or taken."""
+    """A tenant with the default brand, which the session serves from then on.
+
+    Raises `Problem` for a slug that is malformed, reserved or taken.
+    """
     if not is_slug(slug):
         raise Problem("invalid", f"{slug!r} is no usable slug: take 1 to 63 of a-z, 0-9 and inner hyphens.")
     if slug in RESERVED_SLUGS:
         raise Problem("invalid", f"The slug {slug!r} is reserved. Please choose another.")
     if by_slug(session, slug) is not None:
         raise Problem("conflict", f"The slug {slug!r} is taken. Please choose another.")
-    tenant = Tenant(id=new_id(), slug=slug, name=name.strip() or slug, state=TenantState.ACTIVE, created_at=now)
+    tenant_id = new_id()
+    bind_tenant(session, tenant_id)
+    tenant = Tenant(id=tenant_id, slug=slug, name=name.strip() or slug, state=TenantState.ACTIVE, created_at=now)
     tenant.brand = Brand()
     session.add(tenant)
     session.flush()

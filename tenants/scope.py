@@ -14,7 +14,7 @@ from infra.ports import BlobInfo, Edge, IntakeWriter, Metrics, Ports
 from infra.settings import Settings
 from infra.sql import reading
 from tenants import outbox, registry, usage
-from tenants.db import ForeignTenant, across_tenants, bind_tenant, db
+from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
 from tenants.names import generation_prefix, original_prefix, tenant_prefix
 from tenants.registry import Tenant, TenantState
 
@@ -203,16 +203,13 @@ def open_site(tenant_id: str) -> Iterator[Site]:
     Raises `LookupError` if there is no such tenant.
     """
     session = db.session()
-    before = dict(session.info)
-    try:
-        with reading(), across_tenants(session, "look up the tenant"):
-            tenant = registry.by_id(session, tenant_id)
-            if tenant is None:
-                raise LookupError(f"no tenant {tenant_id}")
-        session.rollback()
-        yield enter(tenant)
-    finally:
-        session.rollback()
-        session.expunge_all()
-        session.info.clear()
-        session.info.update(before)
+    with scope_kept(session):
+        try:
+            with reading(), across_tenants(session, "look up the tenant"):
+                tenant = registry.by_id(session, tenant_id)
+                if tenant is None:
+                    raise LookupError(f"no tenant {tenant_id}")
+            session.rollback()
+            yield enter(tenant)
+        finally:
+            session.rollback()
