@@ -59,8 +59,7 @@ def record(
         asset_id=asset_id,
         at=at,
     )
-    result = session.execute(statement.on_conflict_do_nothing())
-    return bool(result.rowcount)  # type: ignore[attr-defined]  # an INSERT's result is a CursorResult
+    return session.scalar(statement.on_conflict_do_nothing().returning(UsageEvent.id)) is not None
 
 
 def total(session: Session, meter: Meter, start: datetime, end: datetime) -> float:
