@@ -4,10 +4,11 @@ import json
 
 import structlog
 from flask import Flask, Response, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from infra.errors import Problem, StorageFull, from_status
+from infra.sql import problem_of
 from uploader import protocol, rawbody
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(StorageFull, lambda _: _problem(Problem("disk-full")))
-    app.register_error_handler(OperationalError, _database_error)
+    app.register_error_handler(SQLAlchemyError, _database_error)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -60,10 +61,12 @@ def _http_error(error: HTTPException) -> Response:
     return _problem(Problem(from_status(error.code or 500), error.description or ""))
 
 
-def _database_error(error: OperationalError) -> Response:
-    if "disk is full" in str(error.orig) or "disk I/O error" in str(error.orig):
-        return _problem(Problem("disk-full", "What was acknowledged is kept. Resume later."))
-    return _unexpected(error)
+def _database_error(error: SQLAlchemyError) -> Response:
+    problem = problem_of(error)
+    if problem is None:
+        return _unexpected(error)
+    log.warning("the database refused", path=request.path, method=request.method, error=str(error))
+    return _problem(Problem(problem.code, "What was acknowledged is kept. Resume later.", headers=problem.headers))
 
 
 def _unexpected(error: Exception) -> Response:

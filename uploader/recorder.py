@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import gevent
 from flask import Flask, current_app
 from gevent.event import Event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from infra.errors import StorageFull
 from infra.ports import IntakeWriter
+from infra.sql import problem_of
 from tenants.db import across_tenants, db
 from tenants.scope import ports
 from uploader import locks, offload
@@ -67,8 +68,10 @@ def _write(batch: list[Note]) -> None:
     try:
         offload.call(offload.BYTES, _sync, batch)
         offload.database(_record, [note for note in batch if note.error is None])
-    except OperationalError as error:
-        _fail(batch, StorageFull(errno.ENOSPC, "the database has no room") if "full" in str(error.orig) else error)
+    except SQLAlchemyError as error:
+        problem = problem_of(error)
+        full = problem is not None and problem.code == "disk-full"
+        _fail(batch, StorageFull(errno.ENOSPC, "the database has no room") if full else error)
     except Exception as error:
         _fail(batch, error)
     finally:

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from infra.errors import Problem, from_status
-from infra.sql import reading
+from infra.sql import problem_of, reading
 from tenants.db import db
+
+log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -17,6 +21,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Problem, _answer)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(SQLAlchemyError, _database)
 
 
 def prefers_page() -> bool:
@@ -37,6 +42,17 @@ def _http(error: HTTPException) -> Response:
     kept = ("Allow", "Retry-After", "Content-Range", "WWW-Authenticate")
     headers = {name: response.headers[name] for name in kept if name in response.headers}
     return _answer(Problem(from_status(error.code), headers=headers), status=error.code)
+
+
+def _database(error: SQLAlchemyError) -> Response:
+    """503 while the database is away. The page is the neutral one, since the tenant's look would have to be read."""
+    problem = problem_of(error)
+    if problem is None:
+        raise error
+    log.warning("the database refused", path=request.path, method=request.method, error=str(error))
+    if problem.code == "unavailable":
+        g.pop("site", None)
+    return _answer(problem)
 
 
 def _answer(problem: Problem, *, status: int | None = None) -> Response:
