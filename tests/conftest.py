@@ -2,8 +2,11 @@
 
 Alice and Adam belong to tenant `alpha` (owner and viewer), Bob to tenant `beta`. Nothing here is a mock: SQLite on
 disk, blobs in files; a test that needs Redis asks for `redis_url` and gets a real server of its own.
+
+A module marked `every_database` runs on PostgreSQL as well. `VITRINE_TEST_DATABASE=postgres` runs everything there.
 """
 
+import os
 import shutil
 import socket
 import subprocess
@@ -17,6 +20,7 @@ import pytest
 from doubles import keys, moto_clock, unique
 from flask import Flask
 from flask_migrate import upgrade
+from postgres import Server, postgres
 
 import wsgi
 from infra.settings import Settings, load
@@ -24,9 +28,11 @@ from tenants import catalog, people, registry
 from tenants.db import db
 from tenants.scope import enter, ports
 
-__all__ = ["keys", "moto_clock", "unique"]  # A fixture is found by being here.
+__all__ = ["keys", "moto_clock", "postgres", "unique"]  # A fixture is found by being here.
 
 PASSWORD = "correct horse battery"
+MIGRATIONS = str(Path(wsgi.__file__).parent / "infra/migrations")
+DATABASES = ("sqlite", "postgres")
 
 
 def free_port() -> int:
@@ -41,17 +47,37 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("migrated")
     app = wsgi.create_app(load(data_dir=folder))
     with app.app_context():
-        upgrade(directory=str(Path(wsgi.__file__).parent / "infra/migrations"))
+        upgrade(directory=MIGRATIONS)
         db.session.remove()
         db.engine.dispose()  # The last connection to close writes the log back into the file.
     return folder / "vitrine.db"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database" in metafunc.fixturenames and metafunc.definition.get_closest_marker("every_database"):
+        both = [DATABASES[0], pytest.param(DATABASES[1], marks=pytest.mark.postgres)]
+        metafunc.parametrize("database", both, indirect=True)
+
+
 @pytest.fixture
-def settings(tmp_path: Path, populated: tuple[Path, "World"]) -> Settings:
+def database(request: pytest.FixtureRequest) -> str:
+    """What `settings` are for."""
+    kind = getattr(request, "param", os.environ.get("VITRINE_TEST_DATABASE", "sqlite"))
+    assert kind in DATABASES
+    return str(kind)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database: str, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A data folder of the test's own; its database has `world` in it."""
-    shutil.copyfile(populated[0], tmp_path / "vitrine.db")
-    return load(data_dir=tmp_path, visibility=5)
+    if database == "sqlite":
+        shutil.copyfile(request.getfixturevalue("populated")[0], tmp_path / "vitrine.db")
+        yield load(data_dir=tmp_path, visibility=5)
+        return
+    server: Server = request.getfixturevalue("postgres")
+    name = server.copy(request.getfixturevalue("populated_postgres")[0])
+    yield load(data_dir=tmp_path, visibility=5, **server.urls(name))
+    server.drop(name)
 
 
 @pytest.fixture
@@ -97,9 +123,10 @@ class World:
 
 
 @pytest.fixture
-def world(populated: tuple[Path, World]) -> World:
+def world(database: str, request: pytest.FixtureRequest) -> World:
     """Two tenants, a public and a private album for alpha, a public one for beta."""
-    return populated[1]
+    made: tuple[object, World] = request.getfixturevalue("populated" if database == "sqlite" else "populated_postgres")
+    return made[1]
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +134,22 @@ def populated(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """A database file with `world` in it. Made once, since hashing passwords is slow on purpose."""
     folder = tmp_path_factory.mktemp("populated")
     shutil.copyfile(migrated, folder / "vitrine.db")
-    app = wsgi.core(load(data_dir=folder))
+    return folder / "vitrine.db", populate(load(data_dir=folder))
+
+
+@pytest.fixture(scope="session")
+def populated_postgres(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, World]:
+    """The name of a migrated database with `world` in it, to be copied."""
+    settings = load(data_dir=tmp_path_factory.mktemp("populated-postgres"), **postgres.urls("vitrine"))
+    app = wsgi.create_app(settings)
+    with app.app_context():
+        upgrade(directory=MIGRATIONS)
+    return "vitrine", populate(settings)
+
+
+def populate(settings: Settings) -> World:
+    """Make `world` in the database of `settings`."""
+    app = wsgi.core(settings)
     ids: dict[str, str] = {}
     with app.app_context():
         now = ports().clock.now()
@@ -131,7 +173,7 @@ def populated(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
             session.commit()
             db.session.remove()
         db.engine.dispose()
-    return folder / "vitrine.db", World(**ids)
+    return World(**ids)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from tenants.names import new_id
 from tenants.scope import Site, open_site
 from tenants.usage import Meter
 
+pytestmark = pytest.mark.every_database
+
 
 def received(site: Site, album_id: str, filename: str, sha256: str = "a" * 64) -> catalog.Asset:
     album = catalog.album_by_id(site.session, site.tenant_id, album_id)

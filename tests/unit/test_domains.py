@@ -8,7 +8,9 @@ from infra.errors import Problem
 from tenants import domains, registry
 from tenants.db import db
 from tenants.registry import Tenant, TenantState
-from tenants.scope import ports
+from tenants.scope import enter, ports
+
+pytestmark = pytest.mark.every_database
 
 
 def tenant(slug: str) -> Tenant:
@@ -49,7 +51,8 @@ def test_other_hosts_are_nobodys(core: Flask, world: World, host: str) -> None:
 
 
 def test_a_custom_domain_is_served_once_verified(core: Flask, world: World) -> None:
-    session, now = db.session(), ports().clock.now()
+    now = ports().clock.now()
+    session = enter(tenant("beta")).session
     claim = domains.add(session, tenant("beta"), "Photos.Example.com.", "localhost", now=now, verified=False)
     assert domains.resolve(session, "photos.example.com", "localhost") is None
     claim.verified_at = now
@@ -70,7 +73,7 @@ def test_hosts_that_cannot_be_claimed(core: Flask, world: World, host: str) -> N
 
 
 def test_a_suspended_tenant_is_not_served(core: Flask, world: World) -> None:
-    tenant("alpha").state = TenantState.SUSPENDED
+    enter(tenant("alpha")).tenant.state = TenantState.SUSPENDED
     db.session.flush()
     assert domains.resolve(db.session(), "alpha.localhost", "localhost") is None
 

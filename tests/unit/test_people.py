@@ -9,6 +9,8 @@ from tenants import people
 from tenants.people import Role
 from tenants.scope import open_site
 
+pytestmark = pytest.mark.every_database
+
 
 def test_the_right_password_signs_in_and_is_noted(core: Flask, world: World) -> None:
     with open_site(world.alpha) as site:

@@ -11,6 +11,8 @@ from tenants.catalog import Album
 from tenants.db import ForeignTenant, ScopeMissing, across_tenants, db
 from tenants.scope import enter, open_site
 
+pytestmark = pytest.mark.every_database
+
 
 def test_an_unscoped_read_is_refused(core: Flask, world: World) -> None:
     with pytest.raises(ScopeMissing):

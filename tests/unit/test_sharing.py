@@ -12,6 +12,8 @@ from tenants.people import Role
 from tenants.scope import open_site, secret
 from tenants.sharing import Action, Rights, Viewer, may
 
+pytestmark = pytest.mark.every_database
+
 
 def album(visibility: Visibility, *, originals: bool = False, tenant: str = "a") -> Album:
     return Album(tenant_id=tenant, id="1", visibility=visibility, originals=originals, deleted_at=None)
