@@ -144,7 +144,7 @@ def _serve(session: Session, scope: _Scope | None) -> None:
             _announce(connection, scope or _Scope())
 
 
-# --- What PostgreSQL is told -------------------------------------------------------------------------------------------
+# --- What PostgreSQL is told ------------------------------------------------------------------------------------------
 
 _ANNOUNCE = text("SELECT set_config('vitrine.tenant', :tenant, true), set_config('vitrine.across', :across, true)")
 
