@@ -37,6 +37,13 @@ def build(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> 
 
 
 def _blobs(settings: Settings) -> tuple[BlobStore, Intake]:
+    if settings.blobs == "s3":
+        from infra.aws.s3 import S3Store
+        from infra.aws.s3_bucket import Bucket
+
+        classes = [(RENDITIONS, settings.s3_rendition_class)]
+        store = S3Store(Bucket(_clients(settings), settings.s3_bucket, classes))
+        return store, store
     from infra.local.files import FileBlobs
 
     files = FileBlobs(settings.data_dir / "blobs")

@@ -4,12 +4,14 @@ With `VITRINE_TEST_AWS=1` and credentials in the environment the suites run agai
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from infra.aws.client import Clients
+from infra.aws.s3_bucket import Bucket
 from infra.local.tables import metadata
 from infra.sql import connect
 
@@ -17,7 +19,27 @@ TEST_AWS = os.environ.get("VITRINE_TEST_AWS") == "1"
 REGION = os.environ.get("AWS_DEFAULT_REGION", "eu-central-1") if TEST_AWS else "us-east-1"
 
 SQL = ["sql: SQLite on disk"]
+S3 = ["s3: moto server, corrected", "s3: moto server, versioned bucket", *(["s3: AWS"] if TEST_AWS else [])]
 SQS = ["sqs: moto server, corrected", *(["sqs: AWS"] if TEST_AWS else [])]
+
+
+@contextmanager
+def s3_bucket(
+    endpoint: str | None, name: str, *, versioned: bool = False, classes: Sequence[tuple[str, str]] = ()
+) -> Iterator[Bucket]:
+    """An empty bucket, which goes with all it holds."""
+    clients = Clients(region=REGION, endpoint_url=endpoint)
+    bucket = Bucket(clients, name, classes)
+    where = {} if REGION == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+    bucket.client.create_bucket(Bucket=name, **where)
+    if versioned:
+        bucket.client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    try:
+        yield bucket
+    finally:
+        bucket.erase("")
+        bucket.client.delete_bucket(Bucket=name)
+        clients.close()
 
 
 @contextmanager

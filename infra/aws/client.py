@@ -5,6 +5,7 @@ own endpoint (`AWS_ENDPOINT_URL_SQS`, …) and whatever else botocore reads.
 """
 
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,13 +32,14 @@ class Clients:
     """Makes clients when they are first asked for. Safe between threads, and after a fork.
 
     `region` and `endpoint_url` are the environment's unless they are given. A client's connections belong to the
-    process that opened them, so a forked child makes its own.
+    process that opened them, so a forked child makes its own. Where gevent has replaced the sockets, a connection
+    belongs to the native thread whose event loop it was made for as well.
     """
 
     def __init__(self, *, region: str | None = None, endpoint_url: str | None = None) -> None:
         self._region, self._endpoint_url = region, endpoint_url
         self._lock = threading.Lock()
-        self._made: dict[tuple[int, str], Any] = {}
+        self._made: dict[tuple[int, int, str], Any] = {}
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
@@ -46,7 +48,7 @@ class Clients:
 
     def get(self, service: str, **config: Any) -> Any:
         """The client of `service` ("s3", "sqs", …); `config` overrides botocore's Config on first use."""
-        key = os.getpid(), service
+        key = os.getpid(), _loop(), service
         with self._lock:
             if key not in self._made:
                 # A session is not safe between threads, its clients are: one session a client.
@@ -61,6 +63,14 @@ class Clients:
             for client in self._made.values():
                 client.close()
             self._made = {}
+
+
+def _loop() -> int:
+    """Which event loop the caller's sockets would belong to: the native thread's under gevent, else none."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("socket"):
+        return 0
+    return int(monkey.get_original("_thread", "get_ident")())
 
 
 @contextmanager

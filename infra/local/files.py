@@ -8,7 +8,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import re
 import secrets
 import shutil
 import time
@@ -17,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from infra import keys
 from infra.errors import BlobExists, BlobMissing, StorageFull
 from infra.local.bounded import BoundedReader
 from infra.ports import BlobInfo
 
-_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _COPY_CHUNK = 1024 * 1024
 _SCRATCH_SECONDS = 24 * 3600
 
@@ -158,12 +157,10 @@ class FileBlobs:
                 yield _info(key, path.stat())
 
     def delete_prefix(self, prefix: str) -> int:
-        if not prefix.endswith("/"):
-            raise ValueError("a prefix to delete ends in a slash")
-        keys = [key for key, _ in _walk(self._objects, prefix)]
-        for key in keys:
+        found = [key for key, _ in _walk(self._objects, keys.checked_folder(prefix))]
+        for key in found:
             self.delete(key)
-        return len(keys)
+        return len(found)
 
     # -- arriving uploads --
 
@@ -256,9 +253,7 @@ class FileBlobs:
         return _info(key, target.stat())
 
     def _path(self, root: Path, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"not an object key: {key!r}")
-        return root / key
+        return root / keys.checked(key)
 
     def _prune(self, folder: Path, root: Path) -> None:
         while folder != root:
