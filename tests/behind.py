@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from postgres import empty_engine
 from sqlalchemy import Engine
 
 from infra.aws.client import Clients
@@ -18,8 +19,9 @@ from infra.sql import connect
 TEST_AWS = os.environ.get("VITRINE_TEST_AWS") == "1"
 REGION = os.environ.get("AWS_DEFAULT_REGION", "eu-central-1") if TEST_AWS else "us-east-1"
 
-SQL = ["sql: SQLite on disk"]
+SQL = ["sql: SQLite on disk", "sql: PostgreSQL"]
 S3 = ["s3: moto server, corrected", "s3: moto server, versioned bucket", *(["s3: AWS"] if TEST_AWS else [])]
+SIMPLEDB = ["simpledb: our fake server", *(["simpledb: AWS"] if TEST_AWS else [])]
 SQS = ["sqs: moto server, corrected", *(["sqs: AWS"] if TEST_AWS else [])]
 
 
@@ -45,6 +47,10 @@ def s3_bucket(
 @contextmanager
 def sql_engine(stand: str, folder: Path) -> Iterator[Engine]:
     """An engine with the embedded adapters' tables, empty."""
+    if stand == "sql: PostgreSQL":
+        with empty_engine(metadata) as engine:
+            yield engine
+        return
     engine = connect(f"sqlite:///{folder / 'contract.db'}")
     metadata.create_all(engine)
     yield engine

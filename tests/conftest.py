@@ -59,6 +59,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database", both, indirect=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "PostgreSQL" in item.name:  # What stands behind a contract test is in its id.
+            item.add_marker(pytest.mark.postgres)
+
+
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> str:
     """What `settings` are for."""

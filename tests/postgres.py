@@ -5,6 +5,7 @@ removed afterwards. Commits do not wait for the disk (fsync is off) but are hand
 survives the server's sudden death as it does in production; only the machine's would lose it.
 """
 
+import atexit
 import os
 import shutil
 import signal
@@ -13,12 +14,17 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Engine, MetaData
+
+from infra.sql import connect
 
 OWNER, SERVING = "vitrine_owner", "vitrine_serving"
 _PASSWORD = "only-for-tests"
@@ -119,8 +125,9 @@ def _programs() -> Path:
     return found[-1].parent
 
 
+@contextmanager
 def running() -> Iterator[Server]:
-    """A server for as long as the generator lives."""
+    """A server for as long as the block runs."""
     with tempfile.TemporaryDirectory(prefix="vitrine-postgres-") as folder:
         server = Server(Path(folder))
         try:
@@ -132,7 +139,29 @@ def running() -> Iterator[Server]:
                 shutil.chown(folder, "root", "root")
 
 
+@cache
+def shared() -> Server:
+    """The server of the whole run, started when first asked for; each test makes a database of its own on it."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(running())
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """The server that all tests share; each makes a database of its own."""
-    yield from running()
+def postgres() -> Server:
+    return shared()
+
+
+@contextmanager
+def empty_engine(tables: MetaData) -> Iterator[Engine]:
+    """The owner's engine on a database that has these tables and no rows."""
+    engine = connect(shared().dsn(OWNER, _scratch()))
+    tables.drop_all(engine)
+    tables.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@cache
+def _scratch() -> str:
+    return shared().copy("template1")
