@@ -102,7 +102,8 @@ def test_mistakes_are_one_line(settings: Settings, world: World, tenant: str, so
 
 
 def test_relay_ends_cleanly_on_sigterm(settings: Settings, world: World) -> None:
-    environment = {**os.environ, "VITRINE_DATA_DIR": str(settings.data_dir)}
+    data_dir, url = str(settings.data_dir), settings.database_url
+    environment = {**os.environ, "VITRINE_DATA_DIR": data_dir, "VITRINE_DATABASE_URL": url}
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "relay"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
