@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
 from infra.local.edge import AppEdge
-from infra.local.keyvalue import SqlKeyValue
 from infra.local.metrics import SqlMetrics
 from infra.ports import BlobStore, Clock, Intake, JobQueue, KeyValue, Metrics, Ports
 from infra.settings import Settings
@@ -61,6 +60,12 @@ def _queue(settings: Settings, engine: Engine, clock: Clock) -> JobQueue:
 
 
 def _media(settings: Settings, engine: Engine) -> KeyValue:
+    if settings.media_metadata == "simpledb":
+        from infra.aws.simpledb import SimpleDbKeyValue
+
+        return SimpleDbKeyValue(_clients(settings), domain=settings.simpledb_domain, shards=settings.simpledb_shards)
+    from infra.local.keyvalue import SqlKeyValue
+
     return SqlKeyValue(engine)
 
 

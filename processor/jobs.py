@@ -15,6 +15,7 @@ import structlog
 from flask import Flask, current_app
 from structlog.contextvars import bound_contextvars
 
+from infra.attributes import fitted
 from processor import commit, faults, lease, limits
 from processor.lease import Claim, Keeper, LostLease
 from processor.task import Facts, Made, Rejected, Task
@@ -25,7 +26,6 @@ from tenants.scope import Site, open_site, settings
 log = structlog.get_logger(__name__)
 
 PROGRESS_SECONDS = 1.0
-_ATTRIBUTE_BYTES = 1024
 
 
 def run(tenant_id: str, asset_id: str, message_id: str, attempt: int) -> None:
@@ -138,7 +138,7 @@ class _Run:
         commit.publish(self._site, self._held, facts, self.stored[since:])
         faults.point("after-publish")
         if facts.media and (before is None or before[0].media != facts.media):
-            self._site.media.put(self._held.asset_id, {name: _fitted(value) for name, value in facts.media.items()})
+            self._site.media.put(self._held.asset_id, {name: fitted(value) for name, value in facts.media.items()})
         self._published = (facts, len(self.stored))
 
     def progress(self, percent: int, stage: str) -> None:
@@ -159,11 +159,6 @@ def _steps_of(kind: Kind) -> Callable[[Task], None]:
     from processor.steps import photo
 
     return photo.process
-
-
-def _fitted(value: str) -> str:
-    """At most what the media store takes: an original's metadata can say anything."""
-    return value.encode()[:_ATTRIBUTE_BYTES].decode(errors="ignore")
 
 
 @contextmanager

@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import ColumnElement, Engine, delete, func, select
 
+from infra.attributes import MAX_ATTRIBUTES, check
 from infra.errors import ConditionFailed
 from infra.local.tables import kv_attributes as table
 from infra.sql import reading
-
-MAX_ATTRIBUTES = 256
-MAX_BYTES = 1024
 
 
 class SqlKeyValue:
@@ -20,9 +18,7 @@ class SqlKeyValue:
         self._engine = engine
 
     def put(self, item: str, attributes: Mapping[str, str], *, expect: tuple[str, str | None] | None = None) -> None:
-        for name, value in attributes.items():
-            if len(name.encode()) > MAX_BYTES or len(value.encode()) > MAX_BYTES:
-                raise ValueError(f"{name}: names and values hold at most {MAX_BYTES} bytes")
+        check(item, attributes)
         with self._engine.begin() as connection:
             rows = connection.execute(select(table.c.name, table.c.value).where(table.c.item == item).with_for_update())
             stored = {row.name: row.value for row in rows}
@@ -36,6 +32,12 @@ class SqlKeyValue:
                     table.insert(), [{"item": item, "name": name, "value": text} for name, text in attributes.items()]
                 )
 
+    def put_many(self, items: Mapping[str, Mapping[str, str]]) -> None:
+        for item, attributes in items.items():
+            check(item, attributes)
+        for item, attributes in items.items():
+            self.put(item, attributes)
+
     def get(self, item: str) -> dict[str, str]:
         with reading(), self._engine.connect() as connection:
             rows = connection.execute(select(table.c.name, table.c.value).where(table.c.item == item))
@@ -45,11 +47,23 @@ class SqlKeyValue:
         with self._engine.begin() as connection:
             connection.execute(delete(table).where(table.c.item == item))
 
+    def delete_prefix(self, prefix: str) -> int:
+        if not prefix:
+            raise ValueError("an empty prefix would remove everything")
+        named = _starts_with(prefix)
+        with self._engine.begin() as connection:
+            count = connection.scalar(select(func.count(table.c.item.distinct())).where(named))
+            connection.execute(delete(table).where(named))
+        return int(count or 0)
+
     def items(self, prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
-        statement = (
-            select(table).where(table.c.item.startswith(prefix, autoescape=True)).order_by(table.c.item, table.c.name)
-        )
+        statement = select(table).where(_starts_with(prefix)).order_by(table.c.item)
         with reading(), self._engine.connect() as connection:
             found = connection.execute(statement).all()
-        for item, rows in groupby(found, key=lambda row: row.item):
-            yield item, {row.name: row.value for row in rows}
+        grouped = {item: {row.name: row.value for row in rows} for item, rows in groupby(found, lambda row: row.item)}
+        yield from sorted(grouped.items())  # By code points, whatever the database's collation.
+
+
+def _starts_with(prefix: str) -> ColumnElement[bool]:
+    # LIKE can use an index, but takes "A" for "a" on SQLite.
+    return table.c.item.startswith(prefix, autoescape=True) & (func.substr(table.c.item, 1, len(prefix)) == prefix)
