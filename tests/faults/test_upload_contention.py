@@ -38,7 +38,11 @@ def token(settings: Settings, world: World) -> str:
 @pytest.fixture
 def pair(settings: Settings) -> Iterator[tuple[Server, Server]]:
     """Two servers that share nothing but the database and the blob store."""
-    with Server(settings.data_dir) as first, Server(settings.data_dir) as second:
+    url = settings.database_url
+    with (
+        Server(settings.data_dir, VITRINE_DATABASE_URL=url) as first,
+        Server(settings.data_dir, VITRINE_DATABASE_URL=url) as second,
+    ):
         yield first, second
 
 
@@ -79,6 +83,7 @@ def stored(app: Flask, world: World) -> tuple[str, bytes]:
             return asset.sha256, stream.read()
 
 
+@pytest.mark.every_database
 def test_of_two_patches_at_once_one_wins(pair: tuple[Server, Server], token: str, app: Flask, world: World) -> None:
     size = 6 * MIB
     path = create(pair[0], token, size)
@@ -101,6 +106,7 @@ def test_of_two_patches_at_once_one_wins(pair: tuple[Server, Server], token: str
     assert data == bodies[winner] and sha256 == hashlib.sha256(data).hexdigest()
 
 
+@pytest.mark.every_database
 def test_any_server_continues_any_upload(pair: tuple[Server, Server], token: str, app: Flask, world: World) -> None:
     pieces = [os.urandom(300_000) for _ in range(4)]
     path = create(pair[0], token, sum(map(len, pieces)))
@@ -113,6 +119,7 @@ def test_any_server_continues_any_upload(pair: tuple[Server, Server], token: str
     assert data == b"".join(pieces) and sha256 == hashlib.sha256(data).hexdigest()
 
 
+@pytest.mark.every_database
 def test_a_sleeper_that_wakes_up_writes_to_nothing(
     pair: tuple[Server, Server], token: str, app: Flask, world: World
 ) -> None:
@@ -159,6 +166,7 @@ def run_out(app: Flask) -> None:
         session.commit()
 
 
+@pytest.mark.every_database
 def test_a_dead_holder_is_followed_at_once(pair: tuple[Server, Server], token: str, app: Flask, world: World) -> None:
     path = create(pair[0], token, 2 * MIB)
     with socket.create_connection(("127.0.0.1", pair[0].port), timeout=20) as sock:
