@@ -190,14 +190,33 @@ class KeyValue(Protocol):
 # --- Metrics --------------------------------------------------------------------------------------------------------
 
 
+MAX_DIMENSIONS = 3
+
+
+def check_dimensions(dimensions: Mapping[str, str]) -> None:
+    """Raises `ValueError` for more than `MAX_DIMENSIONS`, and for a value that is empty or not ASCII (CloudWatch)."""
+    if len(dimensions) > MAX_DIMENSIONS:
+        raise ValueError(f"at most {MAX_DIMENSIONS} dimensions: {', '.join(dimensions)}")
+    for name, value in dimensions.items():
+        if not (value.isascii() and value.strip() and len(value) <= 1024):
+            raise ValueError(f"a dimension's value is 1 to 1,024 ASCII characters: {name}={value!r}")
+
+
 class Metrics(Protocol):
     """Numbers over time with a few dimensions, as CloudWatch keeps them."""
 
     def put(self, name: str, value: float, *, unit: str = "Count", **dimensions: str) -> None:
-        """Record one value now. Never raises for a metrics outage: work must not stop because nobody is counting."""
+        """Record one value now; `unit` is one of CloudWatch's.
+
+        Never waits or raises for a metrics outage: work must not stop because nobody is counting. Raises `ValueError`
+        for dimensions that no adapter takes (`check_dimensions`).
+        """
 
     def total(self, name: str, start: datetime, end: datetime, **dimensions: str) -> float:
-        """Sum of the values recorded in [start, end) whose dimensions include these."""
+        """Sum of the values recorded in [start, end) whose dimensions include these.
+
+        CloudWatch keeps minutes: there, a window means the whole minutes that it touches.
+        """
 
 
 # --- Delivery -------------------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     simpledb_domain: str = Field(default="", pattern=r"^([A-Za-z0-9_.-]{3,250})?$")
     simpledb_shards: int = Field(default=4, ge=1, le=100, description="Never changed once items are stored.")
     cloudwatch_namespace: str = Field(default="Vitrine", pattern=r"^[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}$")
+    metrics_spool_bytes: int = Field(default=64 * MIB, ge=MIB, description="On disk while CloudWatch is away.")
 
     database_url: str = ""
     database_owner_url: str = Field(default="", description="For migrations: the role that owns the tables.")

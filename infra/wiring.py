@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
 from infra.local.edge import AppEdge
-from infra.local.metrics import SqlMetrics
 from infra.ports import BlobStore, Clock, Intake, JobQueue, KeyValue, Metrics, Ports
 from infra.settings import Settings
 
@@ -70,6 +69,14 @@ def _media(settings: Settings, engine: Engine) -> KeyValue:
 
 
 def _metrics(settings: Settings, engine: Engine, clock: Clock) -> Metrics:
+    if settings.metrics == "cloudwatch":
+        from infra.aws.cloudwatch import CloudWatchMetrics
+        from infra.aws.spool import Spool
+
+        spool = Spool(settings.data_dir / "metrics", max_bytes=settings.metrics_spool_bytes)
+        return CloudWatchMetrics(_clients(settings), clock, spool, namespace=settings.cloudwatch_namespace)
+    from infra.local.metrics import SqlMetrics
+
     return SqlMetrics(engine, clock)
 
 

@@ -21,6 +21,7 @@ REGION = os.environ.get("AWS_DEFAULT_REGION", "eu-central-1") if TEST_AWS else "
 
 SQL = ["sql: SQLite on disk", "sql: PostgreSQL"]
 S3 = ["s3: moto server, corrected", "s3: moto server, versioned bucket", *(["s3: AWS"] if TEST_AWS else [])]
+CLOUDWATCH = ["cloudwatch: moto server, corrected", *(["cloudwatch: AWS"] if TEST_AWS else [])]
 SIMPLEDB = ["simpledb: our fake server", *(["simpledb: AWS"] if TEST_AWS else [])]
 SQS = ["sqs: moto server, corrected", *(["sqs: AWS"] if TEST_AWS else [])]
 

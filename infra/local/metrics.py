@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.local.tables import metric_points as table
-from infra.ports import Clock
+from infra.ports import Clock, check_dimensions
 from infra.sql import reading
 
 log = structlog.get_logger(__name__)
@@ -21,6 +21,7 @@ class SqlMetrics:
         self._clock = clock
 
     def put(self, name: str, value: float, *, unit: str = "Count", **dimensions: str) -> None:
+        check_dimensions(dimensions)
         try:
             with self._engine.begin() as connection:
                 connection.execute(
@@ -32,6 +33,7 @@ class SqlMetrics:
             log.warning("metric lost", metric=name, error=str(error))
 
     def total(self, name: str, start: datetime, end: datetime, **dimensions: str) -> float:
+        check_dimensions(dimensions)
         statement = select(table.c.value, table.c.dimensions).where(
             table.c.name == name, table.c.at >= start, table.c.at < end
         )
