@@ -4,6 +4,7 @@ The corrections, each from AWS's documentation:
 
 - **Time moves when told** (`POST /double/clock`, seconds in the body), for what asks `moto.core` for it, as SQS does.
 - **SQS, DeleteMessage and ChangeMessageVisibility**: only a message's latest receipt handle is good. moto takes any.
+- **S3, If-None-Match**: a conditional write is atomic. moto looks and then writes, between which another may write.
 - **CloudWatch, GetMetricData**: a query without dimensions means the metric without dimensions, and namespaces are
   apart. moto adds up whatever has the name.
 
@@ -13,9 +14,10 @@ Run as `python aws_double.py PORT`; it listens on loopback only.
 import os
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,13 +62,15 @@ def serve(port: int) -> None:
     _only_the_latest_receipt()
     _exact_metrics()
     moto = DomainDispatcherApplication(create_backend_app)
+    conditional = threading.Lock()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/double/clock":
             move(float(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
             start_response("204 No Content", [])
             return []
-        return moto(environ, start_response)  # type: ignore[no-any-return]
+        with conditional if "HTTP_IF_NONE_MATCH" in environ else nullcontext():
+            return moto(environ, start_response)  # type: ignore[no-any-return]
 
     run_simple("127.0.0.1", port, application, threaded=True)
 

@@ -22,7 +22,6 @@ from infra.ports import BlobInfo
 
 WRITE = "vitrine-write"
 _TRIES = 5
-_BATCH = 1000
 # A completion may take minutes: S3 sends spaces meanwhile, which count as an answer for `read_timeout`.
 _CONFIG: dict[str, Any] = {
     "retries": {"mode": "standard", "total_max_attempts": 8},
@@ -129,23 +128,24 @@ class Bucket:
 
         ListObjectVersions, DeleteObjects by a thousand, ListMultipartUploads. `exact` means the key `prefix` alone.
         """
-        objects = 0
-        batch: list[dict[str, str]] = []
+        objects, last = 0, ""
         self.abort(prefix, exact=exact)
-        with self.answers(prefix):
-            for page in self.client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix):
-                stored, markers = page.get("Versions", []), page.get("DeleteMarkers", [])
-                ours = [version for version in (*stored, *markers) if not exact or version["Key"] == prefix]
-                objects += sum(version["IsLatest"] for version in stored if not exact or version["Key"] == prefix)
-                batch += [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in ours]
-                while len(batch) >= _BATCH:
-                    self.remove(batch[:_BATCH])
-                    del batch[:_BATCH]
-                if exact and page.get("NextKeyMarker", prefix) > prefix:
-                    break
-            if batch:
-                self.remove(batch)
-        return objects
+        while True:
+            with self.answers(prefix):
+                page = self.client.list_object_versions(Bucket=self.name, Prefix=prefix)
+            stored, markers = (
+                [each for each in page.get(kind, []) if not exact or each["Key"] == prefix]
+                for kind in ("Versions", "DeleteMarkers")
+            )
+            found = [*stored, *markers]
+            if not found:
+                return objects
+            # A key's versions may be on two pages; once the newest is gone, the next is "latest".
+            objects += sum(each["IsLatest"] and each["Key"] != last for each in stored)
+            last = max(each["Key"] for each in found)
+            self.remove([{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found])
+            if not page["IsTruncated"]:
+                return objects
 
     def remove(self, versions: Sequence[Mapping[str, str]]) -> None:
         """DeleteObjects of up to a thousand; what S3 reports as not removed is sent again."""
@@ -163,10 +163,11 @@ class Bucket:
     def abort(self, prefix: str, *, exact: bool = False) -> None:
         """AbortMultipartUpload for every unfinished one below the prefix."""
         with self.answers(prefix):
-            for page in self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name, Prefix=prefix):
-                for upload in page.get("Uploads", []):
-                    if not exact or upload["Key"] == prefix:
-                        self.abort_one(upload["Key"], upload["UploadId"])
+            pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name, Prefix=prefix)
+            uploads = [each for page in pages for each in page.get("Uploads", [])]
+        for upload in uploads:
+            if not exact or upload["Key"] == prefix:
+                self.abort_one(upload["Key"], upload["UploadId"])
 
     def abort_one(self, key: str, upload_id: str) -> None:
         try:
