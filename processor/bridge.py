@@ -23,6 +23,7 @@ from infra.sql import reading
 from processor import faults
 from processor.dispatch import Dispatch, Fleet
 from processor.giving_up import give_up
+from processor.outage import waited_out
 from tenants.catalog import TERMINAL, Asset, AssetState
 from tenants.db import across_tenants, db
 from tenants.names import is_id
@@ -124,7 +125,7 @@ class Bridge:
     def run(self) -> None:
         """Until `stop`."""
         while not self.stopping:
-            self.step()
+            waited_out(self.step)
         self.close()
 
     def stop(self, *_signal: object) -> None:

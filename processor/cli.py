@@ -9,6 +9,7 @@ from flask.cli import with_appcontext
 from processor import bridge as bridging
 from processor import dispatch
 from processor import reconcile as reconciling
+from processor.outage import waited_out
 from tenants.scope import ports, settings
 
 
@@ -47,10 +48,11 @@ def worker(count: int | None, grace: float) -> None:
 @with_appcontext
 def reconcile(loop: bool, every: int) -> None:
     """Requeue what was forgotten, fail what is dead, remove what is left over, purge what was deleted."""
-    while True:
+    if not loop:
         click.echo(reconciling.run())
-        if not loop:
-            return
+        return
+    while True:
+        waited_out(lambda: click.echo(reconciling.run()))
         ports().clock.sleep(every)
 
 
