@@ -225,6 +225,8 @@ def add_asset(
 ) -> Asset:
     """A received asset at the end of its album, marked if the tenant has the same bytes already."""
     name = clean_filename(filename)
+    # On PostgreSQL arrivals in one album take turns here, or two would get the same place; on SQLite all writers do.
+    session.execute(select(Album.id).where(Album.id == album.id).with_for_update(key_share=True))
     last = session.scalar(select(func.max(Asset.position)).where(Asset.album_id == album.id)) or 0
     twin = session.scalar(
         select(Asset.id)
