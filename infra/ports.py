@@ -239,6 +239,19 @@ class Edge(Protocol):
         """Make cached copies under these key prefixes unreachable."""
 
 
+# --- The machine's end ----------------------------------------------------------------------------------------------
+
+
+class Notices(Protocol):
+    """What is announced about the end of this machine. Never raises: what cannot be asked was not announced."""
+
+    def interruption(self) -> datetime | None:
+        """When this machine will be taken away; None while nothing is announced."""
+
+    def rebalance(self) -> bool:
+        """Whether it is likelier than usual to be taken away soon."""
+
+
 # --- Time -----------------------------------------------------------------------------------------------------------
 
 
@@ -261,4 +274,5 @@ class Ports:
     media: KeyValue
     metrics: Metrics
     edge: Edge
+    notices: Notices
     clock: Clock

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
 from infra.local.edge import AppEdge
-from infra.ports import BlobStore, Clock, Intake, JobQueue, KeyValue, Metrics, Ports
+from infra.ports import BlobStore, Clock, Intake, JobQueue, KeyValue, Metrics, Notices, Ports
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def build(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> 
         media=_media(settings, engine),
         metrics=_metrics(settings, engine, clock),
         edge=AppEdge(settings.secret_key.get_secret_value(), clock),
+        notices=_notices(settings),
         clock=clock,
     )
 
@@ -78,6 +79,16 @@ def _metrics(settings: Settings, engine: Engine, clock: Clock) -> Metrics:
     from infra.local.metrics import SqlMetrics
 
     return SqlMetrics(engine, clock)
+
+
+def _notices(settings: Settings) -> Notices:
+    if settings.notices == "ec2":
+        from infra.aws.imds import Ec2Notices
+
+        return Ec2Notices()
+    from infra.local.notices import NoNotices
+
+    return NoNotices()
 
 
 def _clients(settings: Settings) -> "Clients":
