@@ -1,7 +1,7 @@
 """A fast client's bytes, off the event loop: one native thread receives and writes them, a second hashes them.
 
-The hash takes longer than the rest together can take on another core (docs/adr/0010), so it has a thread to itself. A
-few pieces go round between the two, full ones to be hashed and free ones to be filled: memory is bounded, the slower
+The hash takes about as long as the rest together (docs/adr/0010), so it has a thread, and a core, to itself. A few
+pieces go round between the two, full ones to be hashed and free ones to be filled: memory is bounded, the slower
 thread sets the pace, and a piece is written while it is still in the cache of the core that received it.
 """
 
