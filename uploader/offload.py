@@ -1,9 +1,10 @@
 """Where blocking work runs, so that gevent's event loop never waits for a disk, a hash or a database lock.
 
-Under gevent there are two lanes of native threads: BYTES for hashing and file writes, which release the interpreter
-lock, and DATABASE. Everything that a request does with its session runs in the DATABASE lane: with SQLite it is one
-thread, so that two transactions of one process can never wait for each other while one of them holds the write lock.
-Without gevent (tests, the command line, other servers) work simply runs where it is asked for.
+Under gevent there are three lanes of native threads. BYTES hashes and writes, which release the interpreter lock; FAST
+does so for whole runs of bytes that it also receives (`burst`). Everything that a request does with its session runs in
+the DATABASE lane: with SQLite it is one thread, so that two transactions of one process can never wait for each other
+while one of them holds the write lock. Without gevent (tests, the command line, other servers) work simply runs where
+it is asked for.
 """
 
 import contextvars
@@ -20,8 +21,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 BYTES = "bytes"
+FAST = "fast"
 DATABASE = "database"
 
+_FAST_THREADS = 10  # Two for each burst, and two to spare: one that ends may still hold its threads for a moment.
 _BYTES_THREADS = 8
 _POSTGRES_THREADS = 8
 
@@ -36,6 +39,13 @@ class Pending(Generic[R]):
 
     def __init__(self, outcome: Any) -> None:
         self._outcome = outcome
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is done, after waiting up to `seconds`."""
+        if isinstance(self._outcome, tuple):
+            return True
+        self._outcome.wait(seconds)
+        return bool(self._outcome.ready())
 
     def get(self) -> R:
         outcome = self._outcome if isinstance(self._outcome, tuple) else self._outcome.get()
@@ -84,7 +94,7 @@ def _outcome(call: Callable[[], R]) -> tuple[R | None, BaseException | None]:
 def _pool(lane: str) -> ThreadPool:
     if lane == DATABASE:
         return _lane(lane, 1 if db.engine.dialect.name == "sqlite" else _POSTGRES_THREADS)
-    return _lane(lane, _BYTES_THREADS)
+    return _lane(lane, _FAST_THREADS if lane == FAST else _BYTES_THREADS)
 
 
 @cache

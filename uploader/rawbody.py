@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import gevent
 import gevent.socket
+from gevent import monkey
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import SocketUnreader
 
@@ -27,6 +28,9 @@ IDLE_SECONDS = 30.0
 
 _SPLASH = 256 * 1024
 _FAST_SECONDS = 0.03
+
+# gevent replaces it by one that runs the event loop; this one waits in a native thread.
+_poll = monkey.get_original("select", "poll")
 
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 32 * 1024 * 1024
@@ -126,6 +130,15 @@ class SocketBody:
         if count == 0:
             raise Disconnected
         return count
+
+    def read_soon(self, view: memoryview) -> int:
+        """From a native thread: fill the view, or take what came within a moment; 0 if nothing did."""
+        if not self._ahead:
+            self._set_low_water(len(view))
+            waiter = _poll()
+            waiter.register(self._sock.fileno(), select.POLLIN)
+            waiter.poll(_FAST_SECONDS * 1000)
+        return self.read_into(view)
 
     def wait(self, seconds: float) -> bool:
         if self._ahead:

@@ -1,8 +1,8 @@
-"""Bytes of one request into the intake: received here, hashed and written in a native thread at the same time.
+"""Bytes of one request into the intake: from a slow client by way of the event loop, from a fast one in bursts.
 
-Two buffers take turns, and only while there are bytes in hand. From a slow client, small pieces are gathered first: a
-thread for each would cost more than the piece, and a write on the event loop may have to wait for the disk. So a fast
-upload takes 2 MiB, a slow one a quarter of one.
+Small pieces are gathered before a native thread hashes and writes them: a thread for each would cost more than the
+piece, and a write on the event loop may have to wait for the disk. A client that fills the scratch buffer at once is
+worth two native threads until it pauses (`burst`). A slow upload takes up to 512 KiB of memory, a burst 3 MiB more.
 """
 
 import contextlib
@@ -13,23 +13,22 @@ import structlog
 
 from infra.errors import Problem, StorageFull
 from infra.ports import IntakeWriter
-from uploader import hashes, offload, recorder
+from uploader import burst, hashes, offload, recorder
 from uploader.locks import Lease
 from uploader.protocol import Checksum
-from uploader.rawbody import IDLE_SECONDS, Body, Disconnected, Stalled
+from uploader.rawbody import IDLE_SECONDS, Body, Disconnected, SocketBody, Stalled
 from uploader.recorder import Note
 
 log = structlog.get_logger(__name__)
 
-BUFFER = 1024 * 1024
-SMALL = 64 * 1024
 GATHERED = 256 * 1024
 RECORD_BYTES = 16 * 1024 * 1024
 RECORD_SECONDS = 2.0
 _TICK_SECONDS = 1.0
-_SPARE_BUFFERS = 16
+_BURST_TICK_SECONDS = 0.1
 
-_spare: list[bytearray] = []
+# What any upload receives on the event loop lands here first; no greenlet switch happens before it is copied.
+_scratch = memoryview(bytearray(GATHERED))
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,6 @@ class Receiver:
         self._running = hashes.take(lease.key, lease.offset)
         self._before = self._running.copy() if checksum and self._running else None
         self._job: offload.Pending[None] | None = None
-        self._lent: bytearray | None = None
         self._gathered = bytearray()
         self._note: Note | None = None
         self._noted_at = time.monotonic()
@@ -88,9 +86,8 @@ class Receiver:
     def _pump(self, body: Body) -> None:
         while body.left:
             self._await_bytes(body)
-            buffer = _spare.pop() if _spare else bytearray(BUFFER)
-            count = _fill(body, memoryview(buffer))
-            self._hand_over(buffer, count)
+            if self._gather(body) and isinstance(body, SocketBody):
+                self._burst(body)
             self._record_if_due()
 
     def _await_bytes(self, body: Body) -> None:
@@ -102,18 +99,33 @@ class Receiver:
                 raise Stalled
             self._record_if_due()
 
-    def _hand_over(self, buffer: bytearray, count: int) -> None:
+    def _gather(self, body: Body) -> bool:
+        """Take what there is now; whether there was plenty."""
+        count = _fill(body, _scratch)
         self._offset += count
-        view = memoryview(buffer)[:count]
-        if count <= SMALL:
-            self._gathered += view
-            _give_back(buffer)
-            if len(self._gathered) >= GATHERED:
-                self._flush()
-        else:
+        self._gathered += _scratch[:count]
+        if len(self._gathered) >= GATHERED:
             self._flush()
-            self._settle()
-            self._job, self._lent = offload.start(offload.BYTES, self._take_in, view), buffer
+        return count == len(_scratch)
+
+    def _burst(self, body: SocketBody) -> None:
+        """Have native threads take all they can get, if any are free. Raises what they, or a note, met."""
+        with burst.slot() as granted:
+            if granted:
+                self._flush()
+                self._settle()
+                began, run = self._offset, burst.Burst(body, self._writer, self._update)
+                receiving = offload.start(offload.FAST, run.receive)
+                hashing = offload.start(offload.FAST, run.hash)
+                try:
+                    while not receiving.wait(_BURST_TICK_SECONDS):
+                        self._offset = began + run.received
+                        self._record_if_due()
+                finally:
+                    run.stopped = True
+                    hashing.get()
+                    self._offset = began + run.received
+                receiving.get()
 
     def _flush(self) -> None:
         """Give the thread what was gathered."""
@@ -124,6 +136,9 @@ class Receiver:
 
     def _take_in(self, view: memoryview) -> None:
         self._writer.write(view)
+        self._update(view)
+
+    def _update(self, view: memoryview) -> None:
         if self._running is not None:
             self._running.update(view)
         if self._check is not None:
@@ -133,12 +148,7 @@ class Receiver:
         """Wait for the thread to be done with the buffer that it has."""
         job, self._job = self._job, None
         if job is not None:
-            try:
-                job.get()
-            finally:
-                if self._lent is not None:
-                    _give_back(self._lent)
-                self._lent = None
+            job.get()
 
     def _record_if_due(self) -> None:
         """Have what was written made durable and noted now and then, without waiting. Raises what the last note met."""
@@ -206,8 +216,3 @@ def _fill(body: Body, view: memoryview) -> int:
         if got < room:
             break  # A short read: nothing more is there, so another would be in vain.
     return count
-
-
-def _give_back(buffer: bytearray) -> None:
-    if len(_spare) < _SPARE_BUFFERS:
-        _spare.append(buffer)

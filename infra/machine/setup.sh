@@ -55,13 +55,19 @@ install_python_packages() {
     .tools/bin/uv sync --quiet --frozen --python "$python" --no-python-downloads "${groups[@]}"
 }
 
+npm_packages() {
+    local folder=$1 what=$2
+    if [ ! -e "$folder/node_modules/.package-lock.json" ] ||
+        [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
+        say "$what"
+        npm ci --silent --no-audit --no-fund --prefix "$folder"
+        touch "$folder/node_modules/.package-lock.json"
+    fi
+}
+
 install_front_end() {
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then apt_install nodejs npm; fi
-    if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-        say "Front-end packages (package-lock.json)"
-        npm ci --silent --no-audit --no-fund
-        touch node_modules/.package-lock.json
-    fi
+    npm_packages . "Front-end packages (package-lock.json)"
     say "Building the front end"
     npm run --silent build
 }
@@ -78,3 +84,6 @@ else
     install_python_packages "$python" --inexact --no-default-groups
 fi
 install_front_end
+if [ "$kind" = test ]; then
+    npm_packages tests/bench "npm's tus client and the peers of the benchmarks (tests/bench/package-lock.json)"
+fi

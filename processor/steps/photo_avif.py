@@ -1,7 +1,7 @@
 """AVIF by SVT-AV1 in its still-picture mode, through PyAV.
 
-It needs about half the CPU seconds of libaom's fastest effort, which libvips has, and fewer bytes for the same SSIM
-(docs/adr/0030). PyAV's FFmpeg only ever sees our own pixels here, never a stranger's file.
+It needs about three quarters of the CPU seconds of libaom at its fastest, which libvips has, and fewer bytes for the
+same SSIM (docs/adr/0030). PyAV's FFmpeg only ever sees our own pixels here, never a stranger's file.
 """
 
 import os

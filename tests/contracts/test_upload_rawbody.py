@@ -1,9 +1,12 @@
 """The raw reader against the pinned gunicorn: what it leans on is there, and the connection survives it."""
 
+import hashlib
 import io
+import os
 import re
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,8 +89,9 @@ def client(server: tuple[Server, Settings]) -> Iterator[HttpClient]:
     client.connection.close()
 
 
-def create(client: HttpClient, token: str, length: int) -> str:
-    made = client("POST", "/files/", headers(token, Upload_Length=length, Upload_Metadata=named("raw.jpg")))
+def create(client: HttpClient, token: str, length: int, **more: str) -> str:
+    metadata = named("raw.jpg", **more)
+    made = client("POST", "/files/", headers(token, Upload_Length=length, Upload_Metadata=metadata))
     return made.headers["Location"]
 
 
@@ -148,6 +152,41 @@ def test_a_client_that_goes_away_leaves_what_it_sent(wire: Wire, client: HttpCli
     assert at == 2 * MIB + 7
     rest = client("PATCH", path, {**headers(token, Upload_Offset=at), **BODY}, b"z" * (4 * MIB - at))
     assert rest.offset == 4 * MIB and rest.headers["Vitrine-Asset"]
+
+
+def test_a_fast_client_that_pauses_loses_nothing(wire: Wire, client: HttpClient, token: str) -> None:
+    """In and out of a burst: what came before the pause is recorded, and the hash is of all."""
+    data = os.urandom(12 * MIB + 77_777)
+    pause = 7 * MIB + 4321
+    path = create(client, token, len(data), sha256=hashlib.sha256(data).hexdigest())
+    wire.sock.sendall(patch(wire, path, 0, len(data)) + data[:pause])
+    deadline = time.monotonic() + 10
+    while client("HEAD", path, headers(token)).offset < pause:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    wire.sock.sendall(data[pause:])
+    status, head = wire.answer()
+    assert status == 204 and "vitrine-asset" in head
+
+
+def test_more_fast_clients_than_bursts(client: HttpClient, token: str) -> None:
+    """Those that find no thread go through the event loop; each declares its SHA-256, which the server compares."""
+    from uploader.burst import LIMIT
+
+    bodies = [os.urandom(8 * MIB) for _ in range(LIMIT + 2)]
+    paths = [create(client, token, len(body), sha256=hashlib.sha256(body).hexdigest()) for body in bodies]
+    wires = [Wire(client.port, token) for _ in bodies]
+    senders = [
+        threading.Thread(target=wire.sock.sendall, args=(patch(wire, path, 0, len(body)) + body,))
+        for wire, path, body in zip(wires, paths, bodies, strict=True)
+    ]
+    for sender in senders:
+        sender.start()
+    for wire, sender in zip(wires, senders, strict=True):
+        status, head = wire.answer()
+        sender.join()
+        wire.sock.close()
+        assert status == 204 and "vitrine-asset" in head
 
 
 def test_what_a_slow_client_sent_is_recorded_while_it_sends(wire: Wire, client: HttpClient, token: str) -> None:

@@ -86,7 +86,7 @@ def test_avif_has_no_cast_and_no_shift(tmp_path: Path) -> None:
     rows, path = scene(641, 427), tmp_path / "made.avif"
     AVIF.save(rows, path)
     signed = pyvips.Image.heifload(str(path)).numpy().astype(int) - rows
-    assert np.abs(signed.mean(axis=(0, 1))).max() < 0.4
+    assert np.abs(signed.mean(axis=(0, 1))).max() < 0.6  # Half a level of chroma is 0.9 of blue.
     assert np.abs(signed).mean() < 1.5
 
 
