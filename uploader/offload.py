@@ -1,9 +1,11 @@
 """Where blocking work runs, so that gevent's event loop never waits for a disk, a hash or a database lock.
 
-Under gevent there are two lanes of native threads: BYTES for hashing and file writes, which release the interpreter
-lock, and DATABASE. Everything that a request does with its session runs in the DATABASE lane: with SQLite it is one
-thread, so that two transactions of one process can never wait for each other while one of them holds the write lock.
-Without gevent (tests, the command line, other servers) work simply runs where it is asked for.
+Under gevent there are two lanes: BYTES for hashing and file writes, which release the interpreter lock, is a few native
+threads. DATABASE is everything that a request does with its session. With SQLite it is one native thread, so that two
+transactions of one process can never wait for each other while one of them holds the write lock. With PostgreSQL it is
+the greenlet itself, since psycopg waits cooperatively; several native threads would share the pool's locks, which
+gevent has replaced, and one could wait for ever for a lock that is free. Without gevent (tests, the command line, other
+servers) work simply runs where it is asked for.
 """
 
 import contextvars
@@ -23,7 +25,6 @@ BYTES = "bytes"
 DATABASE = "database"
 
 _BYTES_THREADS = 8
-_POSTGRES_THREADS = 8
 
 
 def is_cooperative() -> bool:
@@ -51,7 +52,7 @@ def start(lane: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     def call() -> R:
         return function(*args, **kwargs)
 
-    if not is_cooperative():
+    if not is_cooperative() or (lane == DATABASE and db.engine.dialect.name == "postgresql"):
         return Pending(_outcome(call))
     return Pending(_pool(lane).spawn(contextvars.copy_context().run, _outcome, call))
 
@@ -81,12 +82,6 @@ def _outcome(call: Callable[[], R]) -> tuple[R | None, BaseException | None]:
         return None, error
 
 
-def _pool(lane: str) -> ThreadPool:
-    if lane == DATABASE:
-        return _lane(lane, 1 if db.engine.dialect.name == "sqlite" else _POSTGRES_THREADS)
-    return _lane(lane, _BYTES_THREADS)
-
-
 @cache
-def _lane(lane: str, threads: int) -> ThreadPool:
-    return ThreadPool(threads, hub=get_hub())
+def _pool(lane: str) -> ThreadPool:
+    return ThreadPool(1 if lane == DATABASE else _BYTES_THREADS, hub=get_hub())
