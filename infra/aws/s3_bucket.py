@@ -141,7 +141,7 @@ class Bucket:
             if not found:
                 return objects
             # A key's versions may be on two pages; once the newest is gone, the next is "latest".
-            objects += sum(each["IsLatest"] and each["Key"] != last for each in stored)
+            objects += len([each for each in stored if each["IsLatest"] and each["Key"] != last])
             last = max(each["Key"] for each in found)
             self.remove([{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found])
             if not page["IsTruncated"]:
