@@ -81,6 +81,9 @@ def test_of_conditional_puts_at_once_one_wins(core: Flask) -> None:
         return True
 
     with ThreadPoolExecutor(4) as threads:
+        list(
+            threads.map(lambda number: media.put(f"t/{number}", {"v": ""}), range(4))
+        )  # Four connections are open now.
         won = [number for number, first in enumerate(threads.map(put, range(4))) if first]
     assert len(won) == 1
     assert media.get("t/a") == {"owner": str(won[0]), f"n{won[0]}": ""}
