@@ -37,9 +37,10 @@ class Clients:
 
     def __init__(self, *, region: str | None = None, endpoint_url: str | None = None) -> None:
         self._endpoint_url = endpoint_url
-        self._session = boto3.session.Session(region_name=region)
+        self._region = region
         self._lock = native.lock()
         self._made: dict[tuple[int, int, str], Any] = {}
+        self._sessions: dict[int, boto3.session.Session] = {}
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
@@ -48,11 +49,15 @@ class Clients:
 
     def get(self, service: str, **config: Any) -> Any:
         """The client of `service` ("s3", "sqs", …); `config` overrides botocore's Config on first use."""
-        key = os.getpid(), native.event_loop(), service
+        loop = native.event_loop()
+        key = os.getpid(), loop, service
         with self._lock:
             if key not in self._made:
-                # Within the lock: a session is not safe between threads, its clients are.
-                self._made[key] = self._session.client(
+                # Within the lock: a session is not safe between threads, its clients are. One an event loop, since
+                # credentials that are renewed have a lock of their own.
+                session = self._sessions.get(loop) or boto3.session.Session(region_name=self._region)
+                self._sessions[loop] = session
+                self._made[key] = session.client(
                     service, endpoint_url=self._endpoint_url, config=_CONFIG.merge(Config(**config))
                 )
             return self._made[key]
