@@ -11,8 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from infra.errors import ConditionFailed
 from infra.sql import problem_of
 from tenants import catalog
+from tenants.db import db
 from tenants.names import new_id
+from tenants.outbox import media_job
 from tenants.scope import Site, open_site, ports
+from uploader.relay import relay_once
 
 pytestmark = pytest.mark.postgres
 
@@ -87,3 +90,26 @@ def test_of_conditional_puts_at_once_one_wins(core: Flask) -> None:
         won = [number for number, first in enumerate(threads.map(put, range(4))) if first]
     assert len(won) == 1
     assert media.get("t/a") == {"owner": str(won[0]), f"n{won[0]}": ""}
+
+
+def test_relays_of_two_hosts_send_each_message_once(core: Flask, world: World) -> None:
+    with open_site(world.alpha) as site:
+        for number in range(150):
+            site.enqueue(media_job(world.alpha, str(number)))
+        site.session.commit()
+    ready = threading.Barrier(2)
+
+    def relay() -> int:
+        with core.app_context():
+            ready.wait()
+            sent = 0
+            while count := relay_once():
+                sent += count
+            db.session.remove()
+            return sent
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.submit(relay), threads.submit(relay)
+        shares = first.result(60), second.result(60)
+    assert sum(shares) == 150 and all(shares)
+    assert ports().queue.depth().waiting == 150
