@@ -24,7 +24,7 @@ WRITE = "vitrine-write"
 _TRIES = 5
 # A completion may take minutes: S3 sends spaces meanwhile, which count as an answer for `read_timeout`.
 _CONFIG: dict[str, Any] = {
-    "retries": {"mode": "standard", "total_max_attempts": 8},
+    "retries": {"mode": "standard", "total_max_attempts": 6},
     "read_timeout": 60,
     # Checksums of what is sent are ours (`checksum`); those of what is read are asked for where they can be checked.
     "request_checksum_calculation": "when_required",
