@@ -35,3 +35,4 @@ def configure(style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # It tells where each client's credentials come from.

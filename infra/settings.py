@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+S3_MOST = 10_000 * 5 * MIB
 
 # (setting, choice): the settings without which that adapter cannot work.
 _NEEDS = {
@@ -111,6 +112,8 @@ class Settings(BaseSettings):
             fill(self, "database_owner_url", self.database_url)
         if self.database_owner_url.startswith("sqlite") != self.database_url.startswith("sqlite"):
             raise ValueError("database_owner_url: must be on the same kind of database as database_url")
+        if self.blobs == "s3" and self.max_upload_bytes > S3_MOST:
+            raise ValueError(f"max_upload_bytes: S3 takes {S3_MOST} at most, in 10,000 parts of at least 5 MiB")
         if not self.upload_host:
             fill(self, "upload_host", f"upload.{self.base_domain}")
         if len(self.secret_key.get_secret_value()) < 32 and self.secret_key.get_secret_value():

@@ -17,11 +17,12 @@ import structlog
 from redis import RedisError
 from sqlalchemy import select, tuple_
 
-from infra.errors import ReceiptExpired
+from infra.errors import ReceiptExpired, Unavailable
 from infra.ports import JobQueue, Message
 from infra.sql import reading
 from processor import faults
 from processor.dispatch import Dispatch, Fleet
+from processor.gauges import Gauges
 from processor.giving_up import give_up
 from processor.outage import waited_out
 from tenants.catalog import TERMINAL, Asset, AssetState
@@ -117,6 +118,7 @@ class Bridge:
     dispatch: Dispatch
     visibility: float
     max_receives: int
+    gauges: Gauges | None = None
     held: list[Held] = field(default_factory=list)
     stopping: bool = False
     _redis_pause: float = 0.0
@@ -140,7 +142,9 @@ class Bridge:
         if room > 0:
             self._receive(room)
             self._look(fleet, statuses)
-        if self.held or room <= 0:
+        if self.gauges:
+            self.gauges.tell(self.queue.depth, fleet.workers if fleet else 0)
+        if (self.held or room <= 0) and not self.stopping:
             self._wait()
 
     # -- what Redis says --
@@ -168,8 +172,6 @@ class Bridge:
         return min(fleet.free, fleet.workers - len(self.held))
 
     def _wait(self) -> None:
-        if self.stopping:
-            return
         try:
             if time.monotonic() >= self._redis_again_at:
                 self.dispatch.wait(POLL_SECONDS)
@@ -186,6 +188,8 @@ class Bridge:
             faults.point("receive")
             if is_media_job(message.body):
                 self.held.append(Held(message, beat_at=time.monotonic() + self.visibility / 3))
+                if self.gauges:
+                    self.gauges.received(message)
             else:
                 log.error("not a media job, left to become a dead letter", message=message.id, body=message.body)
                 self._give_back(message)
@@ -196,9 +200,8 @@ class Bridge:
         now = time.monotonic()
         for held in list(self.held):
             asset = assets.get(held.subject)
-            job = (
-                JobView(statuses.get(held.job_id), bool(fleet and held.job_id in fleet.queued)) if held.job_id else None
-            )
+            queued = bool(fleet and held.job_id in fleet.queued)
+            job = JobView(statuses.get(held.job_id), queued) if held.job_id else None
             adrift = job is not None and job.at_work and not job.queued and not (asset and asset.leased)
             lost = held.adrift(now, adrift) >= self.visibility
             decision = verdict(asset, job, lost)
@@ -263,12 +266,10 @@ class Bridge:
         """Hand back what no worker has started. What runs, runs on; its message comes back by itself."""
         for held in self.held:
             try:
-                unstarted = held.job_id is None or self.dispatch.take_back(held.job_id)
-            except RedisError as error:
+                if held.job_id is None or self.dispatch.take_back(held.job_id):
+                    self._give_back(held.message, pause=0)
+            except (RedisError, Unavailable) as error:
                 log.warning("leaving a message to its visibility timeout", message=held.message.id, error=str(error))
-                continue
-            if unstarted:
-                self._give_back(held.message, pause=0)
         self.held.clear()
 
 
@@ -294,4 +295,5 @@ def look_up(subjects: Sequence[tuple[str, str]], now: datetime) -> dict[tuple[st
 
 
 def build(dispatch: Dispatch) -> Bridge:
-    return Bridge(ports().queue, dispatch, settings().visibility, settings().max_receives)
+    gauges = Gauges(ports().metrics, ports().clock)
+    return Bridge(ports().queue, dispatch, settings().visibility, settings().max_receives, gauges)

@@ -33,6 +33,8 @@ def add(session: Session, tenant_id: str, body: dict[str, Any], *, now: datetime
     session.add(Outbox(tenant_id=tenant_id, id=new_id(), body=body, created_at=now))
 
 
-def pending(session: Session, limit: int = 100) -> list[Outbox]:
-    """Oldest first, across tenants. Two relays may read the same row, and then both send it."""
-    return list(session.scalars(select(Outbox).order_by(Outbox.id).limit(limit)))
+def pending(session: Session, limit: int = 100, *, hold: bool = False) -> list[Outbox]:
+    """Oldest first, across tenants. With `hold` the rows are the transaction's until it ends, and rows that another
+    holds are left out (PostgreSQL)."""
+    rows = select(Outbox).order_by(Outbox.id).limit(limit)
+    return list(session.scalars(rows.with_for_update(skip_locked=True) if hold else rows))

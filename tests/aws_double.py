@@ -40,15 +40,15 @@ class DoubleClock:
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """The double's address, while it runs."""
+def running() -> Iterator[tuple[str, int]]:
+    """The double's address and process id, while it runs."""
     from conftest import free_port, wait_for_port
 
     port = free_port()
     server = subprocess.Popen([sys.executable, __file__, str(port)], stderr=subprocess.DEVNULL)
     try:
         wait_for_port(port, seconds=60)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", server.pid
     finally:
         server.terminate()
         server.wait(10)

@@ -13,7 +13,7 @@ __all__ = ["keys", "moto_clock", "unique"]
 @pytest.fixture(scope="session")
 def moto_clock() -> Iterator[DoubleClock]:
     """The clock of a moto server for the whole run; its `url` is the server's address."""
-    with aws_double.running() as url:
+    with aws_double.running() as (url, _):
         yield DoubleClock(url)
 
 

@@ -57,6 +57,9 @@ class HttpClient:
     def __post_init__(self) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
 
+    def close(self) -> None:
+        self.connection.close()
+
     def __call__(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         self.connection.request(method, path, body=body or None, headers=dict(headers))
         with self.connection.getresponse() as response:

@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from infra.errors import Problem, StorageFull, from_status
+from infra.errors import Problem, StorageFull, Unavailable, from_status
 from infra.sql import problem_of
 from uploader import protocol, rawbody
 
@@ -30,6 +30,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(StorageFull, lambda _: _problem(Problem("disk-full")))
     app.register_error_handler(SQLAlchemyError, _database_error)
+    app.register_error_handler(Unavailable, _service_away)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -67,6 +68,13 @@ def _database_error(error: SQLAlchemyError) -> Response:
         return _unexpected(error)
     log.warning("the database refused", path=request.path, method=request.method, error=str(error))
     return _problem(Problem(problem.code, "What was acknowledged is kept. Resume later.", headers=problem.headers))
+
+
+def _service_away(error: Unavailable) -> Response:
+    log.warning("a service is away", path=request.path, method=request.method, error=str(error))
+    return _problem(
+        Problem("unavailable", "What was acknowledged is kept. Resume later.", headers={"Retry-After": "5"})
+    )
 
 
 def _unexpected(error: Exception) -> Response:

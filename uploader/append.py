@@ -32,7 +32,7 @@ class Standing:
 def holding(site: Site, lease: Lease) -> Iterator[Lease]:
     """Work under a lease: former holders are shut out first, and it is given back whatever happens."""
     try:
-        yield offload.database(locks.fence, site, lease)
+        yield lease if lease.fenced else fence(site, lease)
     except LeaseLost:
         raise Problem("locked", "Another request took this upload over. Ask for its offset and resume.") from None
     except StorageFull:
@@ -40,6 +40,16 @@ def holding(site: Site, lease: Lease) -> Iterator[Lease]:
     finally:
         if locks.is_held(lease):
             offload.database(locks.release, site, lease)
+
+
+def fence(site: Site, lease: Lease) -> Lease:
+    """Shut out a former holder that may still be alive, by moving the acknowledged bytes. Reads them all."""
+    moved = locks.moved(lease)
+    if lease.offset:
+        offload.call(offload.BYTES, site.intake.join, [(lease.key, lease.offset)], moved.key)
+    offload.database(locks.move, site, lease, moved)
+    offload.call(offload.BYTES, site.intake.discard, lease.key)
+    return moved
 
 
 def append(site: Site, lease: Lease, body: Body, checksum: Checksum | None = None) -> Standing:

@@ -4,12 +4,17 @@ Flags on the command line win over this file (`--bind`, `--workers`). The file c
 each name below is one of its settings.
 """
 
-import gc
-import sys
-from typing import Any
+# Before anything else is imported: psycopg looks once, when it is imported, whether its waiting must be cooperative.
+from gevent import monkey
 
-from infra.settings import load
-from uploader.rawbody import prepare_request
+monkey.patch_all()
+
+import gc  # noqa: E402
+import sys  # noqa: E402
+from typing import Any  # noqa: E402
+
+from infra.settings import load  # noqa: E402
+from uploader.rawbody import prepare_request  # noqa: E402
 
 bind = f"0.0.0.0:{load().upload_port}"
 

@@ -4,8 +4,8 @@ A lease is a token and an expiry in the upload's row. Its holder renews it while
 released, when its holder is provably dead (same machine, process gone), or when it has expired.
 
 An expired holder may only be asleep, and could wake up with the file still open. So whoever takes a lease in that case
-first moves the acknowledged bytes to a new intake key (`fence`): the sleeper then writes to a file that nobody reads,
-and its next renewal fails.
+first moves the acknowledged bytes to a new intake key (`append.fence`): the sleeper then writes to a file that nobody
+reads, and its next renewal fails.
 """
 
 import hashlib
@@ -75,17 +75,15 @@ def acquire(site: Site, upload: Upload) -> Lease:
     )
 
 
-def fence(site: Site, lease: Lease) -> Lease:
-    """Shut out a former holder that may still be alive, by moving the acknowledged bytes. Reads them all."""
-    if lease.fenced:
-        return lease
-    moved = replace(lease, stored_as=new_id(), fenced=True)
-    if lease.offset:
-        site.intake.join([(lease.key, lease.offset)], moved.key)
-    _update(site.session, lease, stored_as=moved.stored_as)
+def moved(lease: Lease) -> Lease:
+    """The lease as it is once a former holder is shut out: with a key of its own."""
+    return replace(lease, stored_as=new_id(), fenced=True)
+
+
+def move(site: Site, lease: Lease, beyond: Lease) -> None:
+    """From now on the bytes are where `beyond` says; the caller has put them there. Commits. Raises `LeaseLost`."""
+    _update(site.session, lease, stored_as=beyond.stored_as)
     site.session.commit()
-    site.intake.discard(lease.key)
-    return moved
 
 
 def record(session: Session, standings: list[tuple[Lease, int]], now: datetime) -> list[Lease]:

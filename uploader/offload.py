@@ -1,10 +1,11 @@
 """Where blocking work runs, so that gevent's event loop never waits for a disk, a hash or a database lock.
 
-Under gevent there are three lanes of native threads. BYTES hashes and writes, which release the interpreter lock; FAST
-does so for whole runs of bytes that it also receives (`burst`). Everything that a request does with its session runs in
-the DATABASE lane: with SQLite it is one thread, so that two transactions of one process can never wait for each other
-while one of them holds the write lock. Without gevent (tests, the command line, other servers) work simply runs where
-it is asked for.
+Under gevent there are three lanes. BYTES hashes and writes, which release the interpreter lock, in a few native threads;
+FAST does so for whole runs of bytes that it also receives (`burst`). DATABASE is everything that a request does with its
+session. With SQLite it is one native thread, so that two transactions of one process can never wait for each other while
+one of them holds the write lock. With PostgreSQL it is the greenlet itself, since psycopg waits cooperatively; several
+native threads would share the pool's locks, which gevent has replaced, and one could wait for ever for a lock that is
+free. Without gevent (tests, the command line, other servers) work simply runs where it is asked for.
 """
 
 import contextvars
@@ -26,7 +27,6 @@ DATABASE = "database"
 
 _FAST_THREADS = 10  # Two for each burst, and two to spare: one that ends may still hold its threads for a moment.
 _BYTES_THREADS = 8
-_POSTGRES_THREADS = 8
 
 
 def is_cooperative() -> bool:
@@ -61,7 +61,7 @@ def start(lane: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     def call() -> R:
         return function(*args, **kwargs)
 
-    if not is_cooperative():
+    if not is_cooperative() or (lane == DATABASE and db.engine.dialect.name == "postgresql"):
         return Pending(_outcome(call))
     return Pending(_pool(lane).spawn(contextvars.copy_context().run, _outcome, call))
 
@@ -91,12 +91,7 @@ def _outcome(call: Callable[[], R]) -> tuple[R | None, BaseException | None]:
         return None, error
 
 
-def _pool(lane: str) -> ThreadPool:
-    if lane == DATABASE:
-        return _lane(lane, 1 if db.engine.dialect.name == "sqlite" else _POSTGRES_THREADS)
-    return _lane(lane, _FAST_THREADS if lane == FAST else _BYTES_THREADS)
-
-
 @cache
-def _lane(lane: str, threads: int) -> ThreadPool:
-    return ThreadPool(threads, hub=get_hub())
+def _pool(lane: str) -> ThreadPool:
+    threads = {DATABASE: 1, FAST: _FAST_THREADS, BYTES: _BYTES_THREADS}
+    return ThreadPool(threads[lane], hub=get_hub())

@@ -8,7 +8,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from infra.errors import Problem, from_status
+from infra.errors import Problem, Unavailable, from_status
 from infra.sql import problem_of, reading
 from tenants.db import db
 
@@ -22,6 +22,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(SQLAlchemyError, _database)
+    app.register_error_handler(Unavailable, _service_away)
 
 
 def prefers_page() -> bool:
@@ -53,6 +54,11 @@ def _database(error: SQLAlchemyError) -> Response:
     if problem.code == "unavailable":
         g.pop("site", None)
     return _answer(problem)
+
+
+def _service_away(error: Unavailable) -> Response:
+    log.warning("a service is away", path=request.path, method=request.method, error=str(error))
+    return _answer(Problem("unavailable", headers={"Retry-After": "5"}))
 
 
 def _answer(problem: Problem, *, status: int | None = None) -> Response:

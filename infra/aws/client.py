@@ -5,8 +5,6 @@ own endpoint (`AWS_ENDPOINT_URL_SQS`, …) and whatever else botocore reads.
 """
 
 import os
-import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from infra.aws import native
 from infra.errors import Unavailable
 
 # A retried request may take `attempts` x (connect + read) seconds: callers hold leases of a minute.
@@ -37,22 +36,28 @@ class Clients:
     """
 
     def __init__(self, *, region: str | None = None, endpoint_url: str | None = None) -> None:
-        self._region, self._endpoint_url = region, endpoint_url
-        self._lock = threading.Lock()
+        self._endpoint_url = endpoint_url
+        self._region = region
+        self._lock = native.lock()
         self._made: dict[tuple[int, int, str], Any] = {}
+        self._sessions: dict[int, boto3.session.Session] = {}
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        self._lock = threading.Lock()  # Another thread of the parent may have held it.
+        self._lock = native.lock()  # Another thread of the parent may have held it.
         self._made = {}
 
     def get(self, service: str, **config: Any) -> Any:
         """The client of `service` ("s3", "sqs", …); `config` overrides botocore's Config on first use."""
-        key = os.getpid(), _loop(), service
+        loop = native.event_loop()
+        key = os.getpid(), loop, service
         with self._lock:
             if key not in self._made:
-                # A session is not safe between threads, its clients are: one session a client.
-                self._made[key] = boto3.session.Session(region_name=self._region).client(
+                # Within the lock: a session is not safe between threads, its clients are. One an event loop, since
+                # credentials that are renewed have a lock of their own.
+                session = self._sessions.get(loop) or boto3.session.Session(region_name=self._region)
+                self._sessions[loop] = session
+                self._made[key] = session.client(
                     service, endpoint_url=self._endpoint_url, config=_CONFIG.merge(Config(**config))
                 )
             return self._made[key]
@@ -63,14 +68,6 @@ class Clients:
             for client in self._made.values():
                 client.close()
             self._made = {}
-
-
-def _loop() -> int:
-    """Which event loop the caller's sockets would belong to: the native thread's under gevent, else none."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is None or not monkey.is_module_patched("socket"):
-        return 0
-    return int(monkey.get_original("_thread", "get_ident")())
 
 
 @contextmanager

@@ -24,7 +24,7 @@ WRITE = "vitrine-write"
 _TRIES = 5
 # A completion may take minutes: S3 sends spaces meanwhile, which count as an answer for `read_timeout`.
 _CONFIG: dict[str, Any] = {
-    "retries": {"mode": "standard", "total_max_attempts": 8},
+    "retries": {"mode": "standard", "total_max_attempts": 6},
     "read_timeout": 60,
     # Checksums of what is sent are ours (`checksum`); those of what is read are asked for where they can be checked.
     "request_checksum_calculation": "when_required",
@@ -141,7 +141,7 @@ class Bucket:
             if not found:
                 return objects
             # A key's versions may be on two pages; once the newest is gone, the next is "latest".
-            objects += sum(each["IsLatest"] and each["Key"] != last for each in stored)
+            objects += len([each for each in stored if each["IsLatest"] and each["Key"] != last])
             last = max(each["Key"] for each in found)
             self.remove([{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found])
             if not page["IsTruncated"]:

@@ -13,13 +13,13 @@ earlier epochs: what they have past it does not count, even if a dead writer's l
 import contextlib
 import re
 import secrets
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import BinaryIO
 
 from infra import keys
+from infra.aws import native
 from infra.aws.s3_bucket import Bucket
 from infra.aws.s3_multipart import assemble
 from infra.aws.s3_pieces import MIB, Piece, clip, skip
@@ -96,7 +96,7 @@ class S3Writer:
         self._position = self._durable = offset
         self._buffer = bytearray()
         self._small: list[str] = []
-        self._storing = threading.Lock()  # One request at a time, by whichever thread.
+        self._storing = native.lock()  # One request at a time, by whichever thread.
 
     def write(self, data: memoryview) -> None:
         self._buffer = self._buffer or bytearray(WINDOW)

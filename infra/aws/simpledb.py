@@ -30,6 +30,7 @@ class SimpleDbKeyValue:
 
     def __init__(self, clients: Clients, *, domain: str, shards: int) -> None:
         self._clients = clients
+        clients.get("sdb")  # Now, for the sake of forked jobs.
         self._domains = [f"{domain}-{number}" for number in range(shards)]
 
     def put(self, item: str, attributes: Mapping[str, str], *, expect: tuple[str, str | None] | None = None) -> None:

@@ -22,6 +22,7 @@ _MAX_WAIT = 20
 _BATCH = 10
 _RETENTION = 14 * 24 * 3600  # The most that SQS keeps a message.
 _LOOK = 30  # Seconds for which whoever looks through the dead letters has them to itself.
+_LOOK_WAIT = 1  # Seconds of a long poll, which asks every server of SQS: no letter is overlooked.
 
 # What SQS says about a receipt that is no longer good: the message was received again, deleted, or is visible again.
 _STALE = (
@@ -162,7 +163,7 @@ class SqsQueue:
         taken: list[str] = []
 
         def each() -> Iterator[dict[str, Any]]:
-            while batch := self._receive(self._dead_url, _BATCH, _LOOK, seconds(self._least_wait)):
+            while batch := self._receive(self._dead_url, _BATCH, _LOOK, _LOOK_WAIT):
                 taken.extend(raw["ReceiptHandle"] for raw in batch)
                 yield from batch
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, Engine, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
 
 from infra.attributes import MAX_ATTRIBUTES, check
 from infra.errors import ConditionFailed
@@ -20,7 +20,8 @@ class SqlKeyValue:
     def put(self, item: str, attributes: Mapping[str, str], *, expect: tuple[str, str | None] | None = None) -> None:
         check(item, attributes)
         with self._engine.begin() as connection:
-            rows = connection.execute(select(table.c.name, table.c.value).where(table.c.item == item).with_for_update())
+            _take_turns(connection, item)
+            rows = connection.execute(select(table.c.name, table.c.value).where(table.c.item == item))
             stored = {row.name: row.value for row in rows}
             if expect is not None and stored.get(expect[0]) != expect[1]:
                 raise ConditionFailed(f"{item}: {expect[0]} is not {expect[1]!r}")
@@ -62,6 +63,12 @@ class SqlKeyValue:
             found = connection.execute(statement).all()
         grouped = {item: {row.name: row.value for row in rows} for item, rows in groupby(found, lambda row: row.item)}
         yield from sorted(grouped.items())  # By code points, whatever the database's collation.
+
+
+def _take_turns(connection: Connection, item: str) -> None:
+    """One put of an item at a time: a row lock on PostgreSQL would not cover attributes that are not there yet."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(item, 0))))
 
 
 def _starts_with(prefix: str) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,21 +14,29 @@ import pytest
 from conftest import World
 from flask import Flask
 from postgres import Server as Postgres
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import ProgrammingError
 from upload_server import BODY, Answer, HttpClient, Server, headers, named, ticket
 from visits import member, visitor
 
 from infra.errors import TYPE_BASE
+from infra.ports import Depth
 from infra.settings import Settings
+from processor.bridge import Bridge
+from processor.dispatch import QUEUE, Dispatch, connect
+from processor.outage import waited_out
+from processor.worker import MediaWorker
 from tenants.catalog import Asset
-from tenants.names import original_key
-from tenants.scope import open_site
+from tenants.db import db
+from tenants.names import new_id, original_key
+from tenants.outbox import media_job
+from tenants.scope import open_site, ports
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgres]
 
 BACK_SECONDS = 10
 PIECE = 64 * 1024
-SIZE = 30 * PIECE
+SIZE = 40 * PIECE
 
 
 @pytest.fixture
@@ -89,6 +97,9 @@ class Client:
                 self._stands_at(self._until("HEAD", path, headers(self.token), 200))
         return self.asset
 
+    def refusals(self) -> list[Answer]:
+        return [answer for answer in self.answers if answer.status == 503]
+
     def _stands_at(self, answer: Answer) -> None:
         assert answer.offset >= self.acknowledged
         self.acknowledged = answer.offset
@@ -111,6 +122,47 @@ class Client:
         return answer
 
 
+def test_the_bridge_waits_it_out(
+    core: Flask, settings: Settings, world: World, redis_url: str, postgres: Postgres
+) -> None:
+    with connect(redis_url) as client:
+        client.flushall()
+        MediaWorker([QUEUE], connection=client).register_birth()
+        bridge = Bridge(ports().queue, Dispatch(client), visibility=5, max_receives=2)
+
+        def run() -> None:
+            with core.app_context():
+                bridge.run()
+                db.session.remove()
+
+        with ThreadPoolExecutor() as threads:
+            running = threads.submit(run)
+            try:
+                with away(postgres):
+                    time.sleep(1.5)
+                assert not running.done()
+                ports().queue.send(media_job(world.alpha, new_id()), group=world.alpha)  # Of an asset that is gone.
+                deadline = time.monotonic() + BACK_SECONDS
+                while ports().queue.depth() != Depth(0, 0, 0):
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+            finally:
+                bridge.stop()
+            running.result(20)
+
+
+def test_other_errors_are_not_waited_out(core: Flask) -> None:
+    with pytest.raises(ProgrammingError, match="nothing"):
+        waited_out(lambda: db.session.execute(text("SELECT nothing")))
+
+
+def wait_until(fulfilled: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not fulfilled():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_no_acknowledged_upload_is_lost(web: Flask, settings: Settings, world: World, postgres: Postgres) -> None:
     token = ticket(settings.secret_key.get_secret_value(), world.alpha, world.alpha_album)
     environment = {"VITRINE_DATABASE_URL": settings.database_url}
@@ -128,9 +180,9 @@ def test_no_acknowledged_upload_is_lost(web: Flask, settings: Settings, world: W
         watcher = threads.submit(visit)
         uploads = [threads.submit(client.run) for client in clients]
         try:
-            time.sleep(1.5)
+            wait_until(lambda: all(client.acknowledged >= 3 * PIECE for client in clients) and visits)
             with away(postgres):
-                time.sleep(1)
+                wait_until(lambda: all(client.refusals() for client in clients) and visits[-1][1] == 503)
             back = time.monotonic()
             assets = [upload.result(60) for upload in uploads]
         finally:
@@ -138,8 +190,8 @@ def test_no_acknowledged_upload_is_lost(web: Flask, settings: Settings, world: W
         watcher.result(10)
 
     answers = [answer for client in clients for answer in client.answers]
-    refused = [answer for answer in answers if answer.status == 503]
-    assert refused and all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+    for client in clients:
+        assert all(int(answer.headers["Retry-After"]) > 0 for answer in client.refusals())
     assert {answer.status for answer in answers} <= {200, 201, 204, 503, 423}
     assert {status for _, status in visits} == {200, 503}
     assert min(at for at, status in visits if status == 200 and at > back) < back + BACK_SECONDS

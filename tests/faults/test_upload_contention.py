@@ -106,7 +106,6 @@ def test_of_two_patches_at_once_one_wins(pair: tuple[Server, Server], token: str
     assert data == bodies[winner] and sha256 == hashlib.sha256(data).hexdigest()
 
 
-@pytest.mark.every_database
 def test_any_server_continues_any_upload(pair: tuple[Server, Server], token: str, app: Flask, world: World) -> None:
     pieces = [os.urandom(300_000) for _ in range(4)]
     path = create(pair[0], token, sum(map(len, pieces)))
@@ -166,7 +165,6 @@ def run_out(app: Flask) -> None:
         session.commit()
 
 
-@pytest.mark.every_database
 def test_a_dead_holder_is_followed_at_once(pair: tuple[Server, Server], token: str, app: Flask, world: World) -> None:
     path = create(pair[0], token, 2 * MIB)
     with socket.create_connection(("127.0.0.1", pair[0].port), timeout=20) as sock:

@@ -130,13 +130,15 @@ def test_what_is_older_than_two_weeks_is_dropped(bench: Bench) -> None:
     assert bench.files() == []
 
 
-def test_the_oldest_goes_when_the_spool_is_full(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_oldest_goes_when_the_spool_is_full(
+    bench: Bench, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     away = bench.make(NOWHERE, max_bytes=3 * FILE_BYTES)
     line = "x" * 1000
     for number in range(1000):
         away.put(f"n{number}", 1, tenant=line)
     assert sum(path.stat().st_size for path in bench.files()) <= 3 * FILE_BYTES + 2000
-    assert "metrics dropped, the spool is full" in capsys.readouterr().out
+    assert "metrics dropped, the spool is full" in capsys.readouterr().out + caplog.text
     back = bench.make()
     away.close()
     assert bench.total(back, "n0") == 0

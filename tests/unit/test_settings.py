@@ -44,6 +44,11 @@ def test_an_adapter_without_what_it_needs_stops_the_start(tmp_path: Path) -> Non
     assert load(data_dir=tmp_path, queue="sqs", aws_region="eu-central-1", sqs_queue="jobs").sqs_queue == "jobs"
 
 
+def test_an_upload_must_fit_into_s3s_parts(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="max_upload_bytes: S3 takes 52428800000 at most"):
+        load(data_dir=tmp_path, blobs="s3", aws_region="x", s3_bucket="photos", max_upload_bytes=50 * 2**30)
+
+
 def test_a_short_secret_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="32 characters"):
         load(data_dir=tmp_path, secret_key="short")

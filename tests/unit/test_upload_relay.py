@@ -19,7 +19,7 @@ from tenants.outbox import Outbox
 from tenants.scope import Site, open_site, ports
 from tenants.tickets import Ticket
 from uploader import locks, relay, session, sweep
-from uploader.append import append
+from uploader.append import append, fence
 from uploader.protocol import Creation
 from uploader.rawbody import StreamBody
 from uploader.session import Upload, UploadState
@@ -215,7 +215,7 @@ def test_a_taken_lease_shuts_its_former_holder_out(site: Site, world: World) -> 
         take()
     site.session.rollback()
     later(seconds=60)
-    second = locks.fence(site, take())
+    second = fence(site, take())
     writer.write(memoryview(b"zzzz"))  # The former holder still has its file.
     writer.close()
     assert second.key != first.key and second.offset == 4
