@@ -1,11 +1,12 @@
 """Where blocking work runs, so that gevent's event loop never waits for a disk, a hash or a database lock.
 
-Under gevent there are three lanes. BYTES hashes and writes, which release the interpreter lock, in a few native threads;
-FAST does so for whole runs of bytes that it also receives (`burst`). DATABASE is everything that a request does with its
-session. With SQLite it is one native thread, so that two transactions of one process can never wait for each other while
-one of them holds the write lock. With PostgreSQL it is the greenlet itself, since psycopg waits cooperatively; several
-native threads would share the pool's locks, which gevent has replaced, and one could wait for ever for a lock that is
-free. Without gevent (tests, the command line, other servers) work simply runs where it is asked for.
+Under gevent there are three lanes. BYTES hashes and writes, which release the interpreter lock, in a few native
+threads; FAST does so for whole runs of bytes that it also receives (`burst`). DATABASE is everything that a request
+does with its session. With SQLite it is one native thread, so that two transactions of one process can never wait for
+each other while one of them holds the write lock. With PostgreSQL it is the greenlet itself, since psycopg waits
+cooperatively; several native threads would share the pool's locks, which gevent has replaced, and one could wait for
+ever for a lock that is free. Without gevent (tests, the command line, other servers) work simply runs where it is
+asked for.
 """
 
 import contextvars
