@@ -20,7 +20,7 @@ TEST_AWS = os.environ.get("VITRINE_TEST_AWS") == "1"
 REGION = os.environ.get("AWS_DEFAULT_REGION", "eu-central-1") if TEST_AWS else "us-east-1"
 
 SQL = ["sql: SQLite on disk", "sql: PostgreSQL"]
-S3 = ["s3: moto server, corrected", "s3: moto server, versioned bucket", *(["s3: AWS"] if TEST_AWS else [])]
+S3 = ["s3: moto server, versioned bucket", *(["s3: AWS"] if TEST_AWS else [])]
 CLOUDWATCH = ["cloudwatch: moto server, corrected", *(["cloudwatch: AWS"] if TEST_AWS else [])]
 SIMPLEDB = ["simpledb: our fake server", *(["simpledb: AWS"] if TEST_AWS else [])]
 SQS = ["sqs: moto server, corrected", *(["sqs: AWS"] if TEST_AWS else [])]

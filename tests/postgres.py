@@ -6,6 +6,7 @@ survives the server's sudden death as it does in production; only the machine's 
 """
 
 import atexit
+import ctypes
 import os
 import shutil
 import signal
@@ -68,6 +69,7 @@ class Server:
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            preexec_fn=_end_with_the_tests,
             **self._user,
         )
         deadline = time.monotonic() + 30
@@ -115,6 +117,11 @@ class Server:
             stdout=subprocess.DEVNULL,
             **self._user,
         )
+
+
+def _end_with_the_tests() -> None:
+    """In the child: the kernel stops it when the tests are killed (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 def _programs() -> Path:

@@ -29,6 +29,8 @@ _CONFIG: dict[str, Any] = {
     # Checksums of what is sent are ours (`checksum`); those of what is read are asked for where they can be checked.
     "request_checksum_calculation": "when_required",
     "response_checksum_validation": "when_required",
+    # TLS and the checksum protect the body. The SDK would sign its SHA-256 too, as it does not know our checksums.
+    "s3": {"payload_signing_enabled": False},
 }
 
 
