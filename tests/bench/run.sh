@@ -2,16 +2,8 @@
 # Every comparison, one after another, each with its peer in the same run. Ratios are what counts: machines are noisy.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-<<<<<<< HEAD
 run() { PYTHONPATH=. .venv/bin/python -m "tests.bench.$1"; }
-for bench in ${*:-photo upload video bridge modern_format}; do
-=======
-if [ ! -e tests/bench/node_modules/.package-lock.json ]; then
-    echo "==> npm peers (tests/bench/package-lock.json)"
-    (cd tests/bench && npm ci --silent --no-audit --no-fund)
-fi
-for bench in ${*:-photo modern_format upload video bridge s3}; do
->>>>>>> aws
+for bench in ${*:-photo upload video bridge s3 modern_format}; do
     printf '\n== %s ==\n' "$bench"
     run "$bench"
     if [ "$bench" = upload ]; then # Once more in memory: the disk of a machine hides what the software costs.
