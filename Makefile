@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian machine: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test check unit browser faults bench format clean
+.PHONY: help run test setup setup-test check unit browser faults test-aws bench format clean
 BIN := .venv/bin
 
 help: ## This list
@@ -33,6 +33,9 @@ browser: ## Tests in headless Chromium
 
 faults: ## Tests that kill processes
 	$(BIN)/python -m pytest -m faults
+
+test-aws: setup-test ## Contracts against AWS itself, with its credentials and AWS_DEFAULT_REGION in the environment (costs money)
+	VITRINE_TEST_AWS=1 $(BIN)/python -m pytest tests/contracts -k AWS
 
 bench: setup-test ## Compare with named peers side by side and print the ratios (some minutes)
 	@tests/bench/run.sh
