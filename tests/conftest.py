@@ -7,6 +7,7 @@ A module marked `every_database` runs on PostgreSQL as well. `VITRINE_TEST_DATAB
 """
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -36,9 +37,15 @@ DATABASES = ("sqlite", "postgres")
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below the range that outgoing connections take theirs from, so that none of them takes it first."""
+    while True:
+        port = random.randint(20_000, 31_999)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -44,7 +44,8 @@ def machine(data: Path, ports: tuple[int, int, int]) -> Iterator[str]:
         yield printed
     finally:
         family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        os.killpg(process.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # It has ended by itself, and the assertion above says why.
+            os.killpg(process.pid, signal.SIGINT)
         process.stdout.read()
         assert process.wait(60) == 0
         process.stdout.close()
