@@ -121,20 +121,29 @@ class Message:
 
 @dataclass(frozen=True)
 class Depth:
-    """Numbers of messages; on SQS they are approximate."""
+    """Numbers of messages; on SQS they are approximate.
+
+    `oldest` is when the longest waiting one was sent; None if none waits, and on SQS, which tells it to CloudWatch only
+    (`AWS/SQS ApproximateAgeOfOldestMessage`).
+    """
 
     waiting: int
     in_flight: int
     dead: int
+    oldest: datetime | None = None
 
 
 class JobQueue(Protocol):
-    """At-least-once delivery with visibility timeouts and dead letters: the SQS standard-queue contract."""
+    """At-least-once delivery with visibility timeouts and dead letters: the SQS standard-queue contract.
 
-    def send(self, body: Mapping[str, Any], *, group: str, delay: timedelta = timedelta()) -> str:
+    Groups take turns: however much one group has sent, another's first message is received next, or soon.
+    """
+
+    def send(self, body: Mapping[str, Any], *, group: str, ahead: int = 0, delay: timedelta = timedelta()) -> str:
         """Store a JSON-able body durably; the message id. `group` names the tenant, for fairness.
 
-        Raises `ValueError` for a delay beyond `MAX_DELAY`.
+        `ahead` says how much of the group's work is known to be unfinished, for adapters that cannot count it. Raises
+        `ValueError` for a delay beyond `MAX_DELAY`.
         """
 
     def receive(self, limit: int, *, visibility: timedelta, wait: timedelta = timedelta()) -> list[Message]:
@@ -147,8 +156,8 @@ class JobQueue(Protocol):
     def extend(self, receipt: str, visibility: timedelta) -> None:
         """Invisible for `visibility` from now; zero gives it back at once. Raises `ReceiptExpired`."""
 
-    def delete(self, receipt: str) -> None:
-        """Remove the message. No error if it is gone; a stale receipt removes nothing."""
+    def delete(self, *receipts: str) -> None:
+        """Remove the messages. No error if one is gone; a stale receipt removes nothing."""
 
     def depth(self) -> Depth: ...
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from redis import RedisError
-from sqlalchemy import select, tuple_
+from sqlalchemy import bindparam, select, tuple_
 
 from infra.errors import ReceiptExpired, Unavailable
 from infra.ports import JobQueue, Message
@@ -25,6 +25,7 @@ from processor.dispatch import Dispatch, Fleet
 from processor.gauges import Gauges
 from processor.giving_up import give_up
 from processor.outage import waited_out
+from processor.pace import LONG_LYING_SECONDS, Pace
 from tenants.catalog import TERMINAL, Asset, AssetState
 from tenants.db import across_tenants, db
 from tenants.names import is_id
@@ -53,6 +54,7 @@ class Held:
     message: Message
     beat_at: float
     job_id: str | None = None
+    handed_at: float = 0.0
     adrift_since: float | None = None
 
     @property
@@ -120,6 +122,7 @@ class Bridge:
     max_receives: int
     gauges: Gauges | None = None
     held: list[Held] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
     stopping: bool = False
     _redis_pause: float = 0.0
     _redis_again_at: float = 0.0
@@ -137,11 +140,10 @@ class Bridge:
         """One turn: look at what is held, receive what there is room for, wait for something to happen."""
         fleet, statuses = self._ask_redis()
         self._beat()
-        self._look(fleet, statuses)
-        room = min(_BATCH, self._room(fleet)) if fleet else 0
+        room = min(_BATCH, self._room(fleet, statuses)) if fleet else 0
         if room > 0:
             self._receive(room)
-            self._look(fleet, statuses)
+        self._look(fleet, statuses)
         if self.gauges:
             self.gauges.tell(self.queue.depth, fleet.workers if fleet else 0)
         if (self.held or room <= 0) and not self.stopping:
@@ -154,8 +156,7 @@ class Bridge:
         if time.monotonic() < self._redis_again_at:
             return None, {}
         try:
-            statuses = self.dispatch.statuses([held.job_id for held in self.held if held.job_id])
-            fleet = self.dispatch.fleet()
+            fleet, statuses = self.dispatch.look([held.job_id for held in self.held if held.job_id])
         except RedisError as error:
             self._redis_is_away(error)
             return None, {}
@@ -167,9 +168,11 @@ class Bridge:
         self._redis_again_at = time.monotonic() + self._redis_pause
         log.warning("Redis is away", error=str(error), again_in=self._redis_pause)
 
-    def _room(self, fleet: Fleet) -> int:
-        """Messages that workers can start now. What is held counts even where Redis has forgotten it."""
-        return min(fleet.free, fleet.workers - len(self.held))
+    def _room(self, fleet: Fleet, statuses: dict[str, str | None]) -> int:
+        """Messages that workers can start now or soon. What is held counts even where Redis has forgotten it."""
+        ready = self.pace.ready(fleet.workers)
+        over = sum(status is not None and status not in _AT_WORK for status in statuses.values())
+        return min(fleet.free + ready, fleet.workers + ready - (len(self.held) - over))
 
     def _wait(self) -> None:
         try:
@@ -198,6 +201,7 @@ class Bridge:
         """Decide on every held message. Without Redis, only the end of its work can be known."""
         assets = look_up([held.subject for held in self.held], ports().clock.now())
         now = time.monotonic()
+        done: list[Held] = []
         for held in list(self.held):
             asset = assets.get(held.subject)
             queued = bool(fleet and held.job_id in fleet.queued)
@@ -206,16 +210,27 @@ class Bridge:
             lost = held.adrift(now, adrift) >= self.visibility
             decision = verdict(asset, job, lost)
             known = fleet is not None and (held.job_id is None or held.job_id in statuses)
-            if known or decision is Verdict.DELETE:
+            if decision is Verdict.DELETE:
+                done.append(held)
+            elif known:
                 self._act(held, decision)
+            if queued and decision is Verdict.WAIT and now - held.handed_at > LONG_LYING_SECONDS:
+                self._return(held)
+        self._end(done)
+
+    def _end(self, done: Sequence[Held]) -> None:
+        """Delete messages whose work is over, after what has just come was handed to workers that wait for it."""
+        if done:
+            faults.point("before-delete")
+            self.queue.delete(*(held.message.receipt for held in done))
+        for held in done:
+            self.held.remove(held)
+            if held.job_id:
+                self.pace.ended(time.monotonic() - held.handed_at)
 
     def _act(self, held: Held, decision: Verdict) -> None:
         if decision is Verdict.ENQUEUE:
             self._enqueue(held)
-        elif decision is Verdict.DELETE:
-            faults.point("before-delete")
-            self.queue.delete(held.message.receipt)
-            self.held.remove(held)
         elif decision is Verdict.GIVE_BACK:
             log.warning("job lost or failed, giving the message back", message=held.message.id, job=held.job_id)
             if held.message.receives >= self.max_receives:
@@ -231,8 +246,18 @@ class Bridge:
         except RedisError as error:
             self._redis_is_away(error)
             return
-        held.job_id = job_id
+        held.job_id, held.handed_at = job_id, time.monotonic()
         faults.point("enqueue")
+
+    def _return(self, held: Held) -> None:
+        """Give a message to another host whose job no worker here has come to, unless that were its last receive."""
+        try:
+            if held.message.receives < self.max_receives and self.dispatch.take_back(str(held.job_id)):
+                self.pace.slow()
+                self._give_back(held.message, pause=0)
+                self.held.remove(held)
+        except RedisError as error:
+            self._redis_is_away(error)
 
     def _forget(self, held: Held) -> None:
         """Tidy up in Redis, where it does not matter if it fails."""
@@ -273,16 +298,18 @@ class Bridge:
         self.held.clear()
 
 
+_FOLLOWED = select(Asset.tenant_id, Asset.id, Asset.state, Asset.leased_until).where(
+    tuple_(Asset.tenant_id, Asset.id).in_(bindparam("subjects", expanding=True)), Asset.deleted_at.is_(None)
+)
+
+
 def look_up(subjects: Sequence[tuple[str, str]], now: datetime) -> dict[tuple[str, str], AssetView]:
     """Assets that exist and are not deleted, by tenant and id."""
     if not subjects:
         return {}
     session = db.session()
-    wanted = select(Asset.tenant_id, Asset.id, Asset.state, Asset.leased_until).where(
-        tuple_(Asset.tenant_id, Asset.id).in_(subjects), Asset.deleted_at.is_(None)
-    )
     with reading(), across_tenants(session, "the bridge follows the assets of the messages that it holds"):
-        rows = session.execute(wanted).all()
+        rows = session.execute(_FOLLOWED, {"subjects": list(subjects)}).all()
         session.rollback()
     return {
         (row.tenant_id, row.id): AssetView(

@@ -17,7 +17,9 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.worker import Worker, WorkerStatus
+from rq.utils import str_to_date
+from rq.worker import WorkerStatus
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from infra.ports import Message
 from processor import jobs, limits
@@ -75,6 +77,7 @@ class Dispatch:
 
     def __init__(self, connection: Redis, job_class: type[Job] = MediaJob) -> None:
         self.connection = connection
+        self._workers: frozenset[bytes] = frozenset()
         self.queue = Queue(QUEUE, connection=connection, job_class=job_class, serializer=JSONSerializer)
 
     def put(self, job_id: str, message: Message) -> None:
@@ -94,23 +97,37 @@ class Dispatch:
         except DuplicateJobError:
             return
 
-    def statuses(self, job_ids: Sequence[str]) -> dict[str, str | None]:
-        """RQ's word for each job; None for one that Redis does not know."""
+    def look(self, job_ids: Sequence[str] = ()) -> tuple[Fleet, dict[str, str | None]]:
+        """The fleet, and RQ's word for each job: None for one that Redis does not know.
+
+        One round trip while the workers are the ones of last time, two when they are not.
+        """
+        members, queued, statuses, beats = self._ask(job_ids)
+        if members != self._workers:
+            self._workers = members
+            members, queued, statuses, beats = self._ask(job_ids)
+        oldest = datetime.now(UTC) - timedelta(seconds=3 * BEAT_SECONDS)
+        states = [state for beat, state in beats if beat and str_to_date(beat) > oldest]
+        busy = states.count(WorkerStatus.BUSY.value.encode())
+        fleet = Fleet(len(states), busy, frozenset(job_id.decode() for job_id in queued))
+        said = {job_id: word.decode() if word else None for job_id, word in zip(job_ids, statuses, strict=True)}
+        return fleet, said
+
+    def _ask(self, job_ids: Sequence[str]) -> tuple[frozenset[bytes], list[bytes], list[bytes | None], list[Any]]:
+        """Keys of this queue's workers, ids in the queue, the jobs' statuses, each known worker's beat and state."""
+        workers = sorted(key.decode() for key in self._workers)
         with self.connection.pipeline(transaction=False) as pipeline:
+            pipeline.smembers(WORKERS_BY_QUEUE_KEY % QUEUE)
+            pipeline.lrange(self.queue.key, 0, -1)
             for job_id in job_ids:
                 pipeline.hget(MediaJob.key_for(job_id), "status")
-            answers = pipeline.execute()
-        return {job_id: answer.decode() if answer else None for job_id, answer in zip(job_ids, answers, strict=True)}
+            for key in workers:
+                pipeline.hmget(key, ["last_heartbeat", "state"])
+            members, queued, *others = pipeline.execute()
+        return frozenset(members), queued, others[: len(job_ids)], others[len(job_ids) :]
 
     def fleet(self) -> Fleet:
-        oldest = datetime.now(UTC) - timedelta(seconds=3 * BEAT_SECONDS)
-        alive = [
-            worker
-            for worker in Worker.all(queue=self.queue, job_class=MediaJob, serializer=JSONSerializer)
-            if worker.last_heartbeat and worker.last_heartbeat.replace(tzinfo=UTC) > oldest
-        ]
-        busy = sum(worker.get_state() == WorkerStatus.BUSY for worker in alive)
-        return Fleet(len(alive), busy, frozenset(self.queue.job_ids))
+        return self.look()[0]
 
     def take_back(self, job_id: str) -> bool:
         """Whether the job was still queued; then no worker will ever have it."""

@@ -12,8 +12,9 @@ class Gauges:
     """Told once a minute, so that a busy bridge does not write for every message.
 
     `queue.waiting`, `queue.in_flight`, `queue.dead` and `queue.backlog_per_worker` are the queue's, the same whichever
-    bridge tells them: look at their average. `queue.wait` is a tenant's longest wait of the minute, in seconds from the
-    sending of a message to its first receive.
+    bridge tells them: look at their average. `queue.age` is how many seconds the oldest waiting message has waited,
+    where the queue knows it (SQS tells CloudWatch itself: ApproximateAgeOfOldestMessage). `queue.wait` is a tenant's
+    longest wait of the minute, in seconds from the sending of a message to its first receive.
     """
 
     def __init__(self, metrics: Metrics, clock: Clock, *, every: float = EVERY_SECONDS) -> None:
@@ -41,5 +42,8 @@ class Gauges:
         self._metrics.put("queue.waiting", found.waiting)
         self._metrics.put("queue.in_flight", found.in_flight)
         self._metrics.put("queue.dead", found.dead)
+        if found.oldest is not None:
+            age = max(0.0, (self._clock.now() - found.oldest).total_seconds())
+            self._metrics.put("queue.age", age, unit="Seconds")
         if workers:
             self._metrics.put("queue.backlog_per_worker", found.waiting / workers)

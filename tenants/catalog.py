@@ -9,7 +9,7 @@ import enum
 import re
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, func, select
+from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -60,6 +60,10 @@ TERMINAL = (AssetState.READY, AssetState.REJECTED, AssetState.FAILED)
 SHOWN = (AssetState.VIEWABLE, AssetState.READY)
 
 
+UNFINISHED = text("state IN ('received', 'processing', 'viewable')")
+"""Not TERMINAL, word for word as the partial index has it: with bound values SQLite could not tell that it fits."""
+
+
 class Album(TenantOwned, Base):
     __tablename__ = "albums"
     __table_args__ = (UniqueConstraint("tenant_id", "slug"),)
@@ -89,6 +93,7 @@ class Asset(TenantOwned, Base):
         Index("ix_assets_name", "tenant_id", "album_id", "sort_name", "id"),
         Index("ix_assets_sha256", "tenant_id", "sha256"),
         Index("ix_assets_state", "state", "leased_until"),
+        Index("ix_assets_unfinished", "tenant_id", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     )
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
@@ -250,3 +255,9 @@ def add_asset(
     session.add(asset)
     session.flush()
     return asset
+
+
+def unfinished_before(session: Session, tenant_id: str, asset_id: str, limit: int) -> int:
+    """How many of the tenant's older assets are not at their end, counted no further than `limit`."""
+    older = select(Asset.id).where(UNFINISHED, Asset.tenant_id == tenant_id, Asset.id < asset_id).limit(limit)
+    return session.scalar(select(func.count()).select_from(older.subquery())) or 0

@@ -1,6 +1,7 @@
 """Outbox to job queue. At least once: a crash between sending and removing sends again, which receivers survive."""
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -8,7 +9,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from infra.sql import reading
-from tenants import outbox
+from tenants import catalog, outbox
 from tenants.db import across_tenants, db
 from tenants.scope import ports
 from uploader import sweep
@@ -18,6 +19,7 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.3
 SWEEP_SECONDS = 300.0
 _BATCH = 100
+_COUNTED = 100  # Unfinished assets of a tenant are counted no further: more than that is much for any queue.
 
 
 def relay_once() -> int:
@@ -28,31 +30,53 @@ def relay_once() -> int:
         return share(session)
 
 
+@dataclass(frozen=True)
+class _Pending:
+    """An outbox row, and how much of the tenant's work is unfinished before it."""
+
+    tenant_id: str
+    id: str
+    body: dict[str, Any]
+    ahead: int
+
+
 def _alone(session: Session) -> int:
     """No transaction is open while sending: the embedded queue may be in the same SQLite file, which has one writer."""
     with reading():
-        rows = [(row.tenant_id, row.id, row.body) for row in outbox.pending(session, _BATCH)]
+        pending = _pending(session)
     session.rollback()
-    for tenant_id, row_id, body in rows:
-        _send(session, tenant_id, row_id, body)
+    for row in pending:
+        _send(session, row)
         session.commit()
-    return len(rows)
+    return len(pending)
 
 
 def _share_with_others(session: Session) -> int:
     """A relay runs on every upload host: each holds the rows that it sends, and the others pass them by."""
-    rows = [(row.tenant_id, row.id, row.body) for row in outbox.pending(session, _BATCH, hold=True)]
+    pending = _pending(session, hold=True)
     try:
-        for tenant_id, row_id, body in rows:
-            _send(session, tenant_id, row_id, body)
+        for row in pending:
+            _send(session, row)
     finally:
         session.commit()  # What was sent before an error is not sent again.
-    return len(rows)
+    return len(pending)
 
 
-def _send(session: Session, tenant_id: str, row_id: str, body: dict[str, Any]) -> None:
-    ports().queue.send(body, group=tenant_id)
-    session.execute(delete(outbox.Outbox).where(outbox.Outbox.tenant_id == tenant_id, outbox.Outbox.id == row_id))
+def _pending(session: Session, *, hold: bool = False) -> list[_Pending]:
+    return [
+        _Pending(
+            row.tenant_id,
+            row.id,
+            row.body,
+            ahead=catalog.unfinished_before(session, row.tenant_id, row.body.get("asset", ""), _COUNTED),
+        )
+        for row in outbox.pending(session, _BATCH, hold=hold)
+    ]
+
+
+def _send(session: Session, row: _Pending) -> None:
+    ports().queue.send(row.body, group=row.tenant_id, ahead=row.ahead)
+    session.execute(delete(outbox.Outbox).where(outbox.Outbox.tenant_id == row.tenant_id, outbox.Outbox.id == row.id))
 
 
 def run(stop: threading.Event) -> None:

@@ -1,18 +1,18 @@
-"""The job queue on SQS: a standard queue and its dead-letter queue."""
+"""The job queue on SQS: two standard queues, for little and for much work of a tenant, and their dead-letter queue."""
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from ulid import ULID
 
 from infra.aws.client import Clients, mapped
-from infra.errors import ReceiptExpired
+from infra.errors import ReceiptExpired, Unavailable
 from infra.ports import MAX_DELAY, Clock, Depth, Message
 from infra.settings import SettingsError
 
@@ -21,6 +21,8 @@ _MAX_VISIBILITY = 12 * 3600
 _MAX_WAIT = 20
 _BATCH = 10
 _RETENTION = 14 * 24 * 3600  # The most that SQS keeps a message.
+_LITTLE = 2  # Unfinished messages of a group, beyond which more of them queue up where much work does.
+_BULK_FIRST = 4  # Every so many receives: what is much still goes on while others have little.
 _LOOK = 30  # Seconds for which whoever looks through the dead letters has them to itself.
 _LOOK_WAIT = 1  # Seconds of a long poll, which asks every server of SQS: no letter is overlooked.
 
@@ -31,6 +33,7 @@ _STALE = (
     "MessageNotInflight",
     "InvalidParameterValue",
 )
+_QUICK, _BULK, _DEAD = range(3)
 _ABSENT = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 
 
@@ -42,7 +45,10 @@ class SqsQueue:
     which makes a standard queue a fair one. With `wait` zero SQS asks only a sample of its servers and may overlook a
     message; with `least_wait` of a second it never does, and an empty answer takes that second.
 
-    Both queues are looked up, created if absent and compared with `max_receives` on first use; a queue that was made
+    SQS is fair only among dozens of messages in flight. So what a group sends with more than a little `ahead` of it
+    goes to a queue of its own, `<name>-bulk`, which is asked second, and first every fourth time.
+
+    All queues are looked up, created if absent and compared with `max_receives` on first use; a queue that was made
     otherwise raises `SettingsError`.
     """
 
@@ -54,10 +60,11 @@ class SqsQueue:
         self._name = name
         self._max_receives = max_receives
         self._least_wait = least_wait
+        self._turns = count(1)
 
     # -- sending and receiving --
 
-    def send(self, body: Mapping[str, Any], *, group: str, delay: timedelta = timedelta()) -> str:
+    def send(self, body: Mapping[str, Any], *, group: str, ahead: int = 0, delay: timedelta = timedelta()) -> str:
         """SendMessage."""
         if not timedelta() <= delay <= MAX_DELAY:
             raise ValueError("a delay is at most 15 minutes, as on SQS")
@@ -65,14 +72,15 @@ class SqsQueue:
         if len(text) + len(group) > MAX_BYTES - 1024:
             raise ValueError("a message holds at most 1 MiB")
         message_id = str(ULID.from_datetime(self._clock.now())).lower()
-        self._send(text, message_id, group, seconds(delay))
+        lane = _QUICK if ahead < _LITTLE else _BULK
+        self._send(self._urls[lane], text, message_id, group, seconds(delay))
         return message_id
 
-    def _send(self, text: str, message_id: str, group: str, delay: int = 0) -> None:
+    def _send(self, url: str, text: str, message_id: str, group: str, delay: int = 0) -> None:
         attributes = {"id": message_id, "group": group}
         with mapped():
             self._sqs.send_message(
-                QueueUrl=self._url,
+                QueueUrl=url,
                 MessageBody=text,
                 DelaySeconds=delay,
                 MessageAttributes={
@@ -82,16 +90,23 @@ class SqsQueue:
             )
 
     def receive(self, limit: int, *, visibility: timedelta, wait: timedelta = timedelta()) -> list[Message]:
-        """ReceiveMessage: a long poll, and another while `wait` is longer than SQS's 20 seconds."""
+        """ReceiveMessage: of both queues at once, then by a long poll of a second, of one and the other in turn."""
         if not 1 <= limit <= _BATCH:
             raise ValueError("limit must be 1 to 10, as on SQS")
-        left = seconds(max(wait, self._least_wait))
-        while True:
-            turn = min(left, _MAX_WAIT)
-            messages = self._receive(self._url, limit, seconds(visibility), turn)
-            left -= turn
-            if messages or left <= 0:
-                return [_message(raw) for raw in messages]
+        lanes = (_BULK, _QUICK) if next(self._turns) % _BULK_FIRST == 0 else (_QUICK, _BULK)
+        found: list[Message] = []
+        for lane in lanes:
+            if len(found) < limit:
+                found += self._receive_lane(lane, limit - len(found), visibility, seconds(self._least_wait))
+        for turn in range(seconds(wait)):
+            if found:
+                break
+            found = self._receive_lane(lanes[turn % 2], limit, visibility, 1)
+        return found
+
+    def _receive_lane(self, lane: int, limit: int, visibility: timedelta, wait: int) -> list[Message]:
+        raws = self._receive(self._urls[lane], limit, seconds(visibility), min(wait, _MAX_WAIT))
+        return [_message(raw, receipt=f"{lane}{raw['ReceiptHandle']}") for raw in raws]
 
     def _receive(self, url: str, limit: int, visibility: int, wait: int) -> list[dict[str, Any]]:
         with mapped():
@@ -110,23 +125,31 @@ class SqsQueue:
         """ChangeMessageVisibility. SQS ends a receipt 12 hours after its receive, however often it was extended."""
         with mapped(dict.fromkeys(_STALE, ReceiptExpired(receipt))):
             self._sqs.change_message_visibility(
-                QueueUrl=self._url,
-                ReceiptHandle=receipt,
-                VisibilityTimeout=min(seconds(visibility), _MAX_VISIBILITY),
+                **self._handle(receipt), VisibilityTimeout=min(seconds(visibility), _MAX_VISIBILITY)
             )
 
-    def delete(self, receipt: str) -> None:
-        """DeleteMessage, which succeeds for an old receipt without deleting anything."""
-        try:
-            with mapped(dict.fromkeys(_STALE, ReceiptExpired(receipt))):
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
-        except ReceiptExpired:
-            return
+    def delete(self, *receipts: str) -> None:
+        """DeleteMessageBatch by tens: an old receipt succeeds without deleting anything."""
+        for lane in (_QUICK, _BULK):
+            handles = [receipt[1:] for receipt in receipts if int(receipt[0]) == lane]
+            for start in range(0, len(handles), _BATCH):
+                self._delete(self._urls[lane], handles[start : start + _BATCH])
+
+    def _delete(self, url: str, handles: Sequence[str]) -> None:
+        entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(handles)]
+        with mapped():
+            failed = self._sqs.delete_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
+        if ours := [each for each in failed if not each.get("SenderFault")]:
+            raise Unavailable(f"{len(ours)} messages were not deleted: {ours[0].get('Message', '')}")
+
+    def _handle(self, receipt: str) -> dict[str, str]:
+        """A receipt is the number of its queue, then SQS's receipt handle."""
+        return {"QueueUrl": self._urls[int(receipt[0])], "ReceiptHandle": receipt[1:]}
 
     def depth(self) -> Depth:
-        """GetQueueAttributes of both queues. Delayed messages count as in flight."""
-        waiting, hidden = self._counts(self._url)
-        return Depth(waiting=waiting, in_flight=hidden, dead=sum(self._counts(self._dead_url)))
+        """GetQueueAttributes of the queues. Delayed messages count as in flight."""
+        quick, bulk, dead = (self._counts(url) for url in self._urls)
+        return Depth(waiting=quick[0] + bulk[0], in_flight=quick[1] + bulk[1], dead=sum(dead))
 
     def _counts(self, url: str) -> tuple[int, int]:
         names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
@@ -151,9 +174,9 @@ class SqsQueue:
             for raw in letters:
                 letter = _message(raw)
                 if letter.id == message_id:
-                    self._send(raw["Body"], letter.id, letter.group)
+                    self._send(self._urls[_BULK], raw["Body"], letter.id, letter.group)
                     with mapped():
-                        self._sqs.delete_message(QueueUrl=self._dead_url, ReceiptHandle=raw["ReceiptHandle"])
+                        self._sqs.delete_message(QueueUrl=self._urls[_DEAD], ReceiptHandle=raw["ReceiptHandle"])
                     return True
         return False
 
@@ -163,7 +186,7 @@ class SqsQueue:
         taken: list[str] = []
 
         def each() -> Iterator[dict[str, Any]]:
-            while batch := self._receive(self._dead_url, _BATCH, _LOOK, _LOOK_WAIT):
+            while batch := self._receive(self._urls[_DEAD], _BATCH, _LOOK, _LOOK_WAIT):
                 taken.extend(raw["ReceiptHandle"] for raw in batch)
                 yield from batch
 
@@ -176,7 +199,7 @@ class SqsQueue:
                     for number, receipt in enumerate(taken[start : start + _BATCH])
                 ]
                 with mapped():  # An entry may fail, for a letter that was just redriven: that one is gone.
-                    self._sqs.change_message_visibility_batch(QueueUrl=self._dead_url, Entries=entries)
+                    self._sqs.change_message_visibility_batch(QueueUrl=self._urls[_DEAD], Entries=entries)
 
     # -- the queues themselves --
 
@@ -184,39 +207,35 @@ class SqsQueue:
     def _sqs(self) -> Any:
         return self._clients.get("sqs")
 
-    @property
-    def _url(self) -> str:
-        return self._urls[0]
-
-    @property
-    def _dead_url(self) -> str:
-        return self._urls[1]
-
     @cached_property
-    def _urls(self) -> tuple[str, str]:
-        """GetQueueUrl, CreateQueue, GetQueueAttributes: the queue and the dead-letter queue."""
+    def _urls(self) -> Sequence[str]:
+        """GetQueueUrl, CreateQueue, GetQueueAttributes: the addresses of _QUICK, _BULK and _DEAD."""
         kept = {"MessageRetentionPeriod": str(_RETENTION), "SqsManagedSseEnabled": "true"}
-        dead_url = self._found_or_made(f"{self._name}-dead", lambda: kept)
+        dead_url = self._found_or_made(f"{self._name}-dead", kept)
         arn = self._attribute(dead_url, "QueueArn")
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": self._max_receives})
-        url = self._found_or_made(self._name, lambda: {**kept, "RedrivePolicy": policy})
-        found = json.loads(self._attribute(url, "RedrivePolicy") or "{}")
-        bound = int(found.get("maxReceiveCount", 0))
-        if found.get("deadLetterTargetArn") != arn:
-            raise SettingsError(f"VITRINE_SQS_QUEUE: the dead letters of {self._name} do not go to {self._name}-dead")
+        lanes = []
+        for name in (self._name, f"{self._name}-bulk"):
+            lanes.append(self._found_or_made(name, {**kept, "RedrivePolicy": policy}))
+            self._compare(name, json.loads(self._attribute(lanes[-1], "RedrivePolicy") or "{}"), arn)
+        return (*lanes, dead_url)
+
+    def _compare(self, name: str, policy: Mapping[str, Any], arn: str) -> None:
+        bound = int(policy.get("maxReceiveCount", 0))
+        if policy.get("deadLetterTargetArn") != arn:
+            raise SettingsError(f"VITRINE_SQS_QUEUE: the dead letters of {name} do not go to {self._name}-dead")
         if bound != self._max_receives:
             raise SettingsError(
-                f"VITRINE_MAX_RECEIVES: is {self._max_receives}, but the redrive policy of {self._name} says {bound}"
+                f"VITRINE_MAX_RECEIVES: is {self._max_receives}, but the redrive policy of {name} says {bound}"
             )
-        return url, dead_url
 
-    def _found_or_made(self, name: str, attributes: Callable[[], dict[str, str]]) -> str:
+    def _found_or_made(self, name: str, attributes: Mapping[str, str]) -> str:
         try:
             with mapped(dict.fromkeys(_ABSENT, LookupError(name))):
                 return str(self._sqs.get_queue_url(QueueName=name)["QueueUrl"])
         except LookupError:
             with mapped():
-                return str(self._sqs.create_queue(QueueName=name, Attributes=attributes())["QueueUrl"])
+                return str(self._sqs.create_queue(QueueName=name, Attributes=dict(attributes))["QueueUrl"])
 
     def _attribute(self, url: str, name: str) -> str:
         with mapped():
@@ -229,7 +248,7 @@ def seconds(span: timedelta) -> int:
     return math.ceil(span.total_seconds())
 
 
-def _message(raw: dict[str, Any], *, receives: int | None = None) -> Message:
+def _message(raw: dict[str, Any], *, receipt: str = "", receives: int | None = None) -> Message:
     """What others sent to the queue is a message too: with SQS's id, no group, and its text if that is no JSON."""
     attributes, facts = raw.get("MessageAttributes", {}), raw["Attributes"]
     try:
@@ -239,7 +258,7 @@ def _message(raw: dict[str, Any], *, receives: int | None = None) -> Message:
     given = attributes.get("id", {}).get("StringValue", "")
     return Message(
         id=given or raw["MessageId"],
-        receipt=raw["ReceiptHandle"] if receives is None else "",
+        receipt=receipt,
         body=body if isinstance(body, dict) else {"unreadable": raw["Body"]},
         group=attributes.get("group", {}).get("StringValue", ""),
         receives=int(facts["ApproximateReceiveCount"]) if receives is None else receives,

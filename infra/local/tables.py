@@ -19,6 +19,7 @@ queue_messages = Table(
     Column("receipt", String(64)),
     Column("dead_at", UtcDateTime),
     Index("queue_messages_due", "dead_at", "visible_at", "id"),
+    Index("queue_messages_turns", "dead_at", "group_name", "visible_at", "id"),
 )
 
 kv_attributes = Table(

@@ -67,16 +67,16 @@ def redis() -> Iterator[str]:
 
 
 @contextmanager
-def pool(url: str) -> Iterator[None]:
+def pool(url: str, count: int, job_class: type[MediaJob]) -> Iterator[None]:
     """Workers in a process of their own, until the body ends."""
 
     def serve() -> None:
-        MediaPool(connect(url), settings().workers, grace=5, job_class=BenchJob).start()
+        MediaPool(connect(url), count, grace=5, job_class=job_class).start()
 
     process = multiprocessing.get_context("fork").Process(target=serve)
     process.start()
     dispatch = Dispatch(connect(url))
-    while dispatch.fleet().free < settings().workers:
+    while dispatch.fleet().free < count:
         time.sleep(0.05)
     try:
         yield
@@ -131,7 +131,9 @@ def bridged(tenant: str, album: str, dispatch: Dispatch) -> float:
     return JOBS / taken
 
 
-def main() -> None:
+@contextmanager
+def installation() -> Iterator[tuple[str, str, str]]:
+    """Tenant, album and Redis of an empty installation, in whose app the body runs."""
     with tempfile.TemporaryDirectory() as folder, redis() as url:
         app = wsgi.core(load(data_dir=Path(folder), redis_url=url, log_format="json"))
         with app.app_context():
@@ -143,15 +145,17 @@ def main() -> None:
             album = catalog.create_album(session, site.tenant_id, "Bench", now=now).id
             session.commit()
             preload()
-            workers = settings().workers
-            with pool(url):
-                dispatch = Dispatch(connect(url))
-                rounds = [
-                    (straight(site.tenant_id, album, dispatch), bridged(site.tenant_id, album, dispatch))
-                    for _ in range(ROUNDS)
-                ]
+            yield site.tenant_id, album, url
             db.session.remove()
             db.engine.dispose()
+
+
+def main() -> None:
+    with installation() as (tenant, album, url):
+        workers = settings().workers
+        with pool(url, workers, BenchJob):
+            dispatch = Dispatch(connect(url))
+            rounds = [(straight(tenant, album, dispatch), bridged(tenant, album, dispatch)) for _ in range(ROUNDS)]
     print(f"{JOBS} jobs that do nothing, {workers} forking workers, {os.cpu_count()} cores, {ROUNDS} rounds")
     for alone, with_bridge in rounds:
         print(f"RQ alone {alone:6.1f} jobs/s   queue and bridge {with_bridge:6.1f} jobs/s   {with_bridge / alone:.2f}x")

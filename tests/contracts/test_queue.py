@@ -61,7 +61,7 @@ def sqs_queue(endpoint: str | None, clock: Clock, name: str, least_wait: timedel
     queue = SqsQueue(clients, clock, name=name, max_receives=MAX_RECEIVES, least_wait=least_wait)
     yield queue
     sqs = clients.get("sqs")
-    for each in (name, f"{name}-dead"):
+    for each in (name, f"{name}-bulk", f"{name}-dead"):
         if sqs.list_queues(QueueNamePrefix=each).get("QueueUrls"):
             sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=each)["QueueUrl"])
     clients.close()
@@ -164,7 +164,7 @@ def test_a_receipt_outlives_its_timeout_while_nobody_else_receives(queue: JobQue
     _, receipt = receive_one(queue)
     clock.sleep(31)
     queue.delete(receipt)
-    assert queue.depth() == Depth(0, 0, 0)
+    assert queue.depth().waiting == 0
 
 
 def test_a_deleted_message_is_gone(queue: JobQueue, clock: Clock) -> None:
@@ -223,14 +223,54 @@ def test_depth_counts_waiting_in_flight_and_dead(queue: JobQueue) -> None:
     for _ in range(3):
         queue.send({}, group="alpha")
     queue.receive(1, visibility=VISIBILITY)
-    assert queue.depth() == Depth(waiting=2, in_flight=1, dead=0)
+    depth = queue.depth()
+    assert (depth.waiting, depth.in_flight, depth.dead) == (2, 1, 0)
+
+
+def test_the_age_of_what_waits_is_known_or_said_to_be_unknown(queue: JobQueue, clock: Clock) -> None:
+    before = clock.now()
+    for n in range(2):
+        queue.send({"n": n}, group="alpha")
+        clock.sleep(60)
+    oldest = queue.depth().oldest
+    assert oldest is None if isinstance(queue, SqsQueue) else oldest == before
+    queue.receive(2, visibility=VISIBILITY)
+    assert queue.depth().oldest is None
+
+
+def test_much_work_of_one_group_does_not_hold_up_another(queue: JobQueue, clock: Clock) -> None:
+    for n in range(30):
+        queue.send({"n": n}, group="alpha", ahead=n)
+        clock.sleep(0.01)
+    assert {message.group for message in queue.receive(2, visibility=VISIBILITY)} == {"alpha"}
+    queue.send({}, group="beta")
+    groups = [queue.receive(1, visibility=VISIBILITY)[0].group for _ in range(4)]
+    assert sorted(groups) == ["alpha"] * 3 + ["beta"]
+    assert "beta" in groups[:2]
+
+
+def test_the_group_with_much_work_goes_on(queue: JobQueue) -> None:
+    for n in range(30):
+        queue.send({"n": n}, group="alpha", ahead=n)
+    groups = []
+    for _ in range(12):
+        queue.send({}, group="beta")
+        groups.append(queue.receive(1, visibility=VISIBILITY)[0].group)
+    assert 3 <= groups.count("alpha") <= 9
+
+
+def test_a_receive_of_many_takes_from_every_group(queue: JobQueue) -> None:
+    for group in ("alpha", "beta", "gamma"):
+        for n in range(2):
+            queue.send({"n": n}, group=group, ahead=n)
+    assert len({message.group for message in queue.receive(6, visibility=VISIBILITY)}) == 3
 
 
 def test_a_delay_has_a_bound(queue: JobQueue) -> None:
     for delay in (MAX_DELAY + SECOND, -SECOND):
         with pytest.raises(ValueError, match="15 minutes"):
             queue.send({}, group="alpha", delay=delay)
-    assert queue.depth() == Depth(0, 0, 0)
+    assert queue.depth().waiting == 0
 
 
 SQL_ELSEWHERE = """

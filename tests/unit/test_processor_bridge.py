@@ -260,7 +260,7 @@ def test_a_job_that_a_dead_worker_took_comes_back(stage: Stage) -> None:
     ports().clock.sleep(0.5)
     stage.bridge.step()
     assert stage.bridge.held == []
-    assert stage.dispatch.statuses([f"{sent}-1"]) == {f"{sent}-1": None}
+    assert stage.dispatch.look([f"{sent}-1"])[1] == {f"{sent}-1": None}
 
 
 def test_what_is_not_ours_becomes_a_dead_letter(stage: Stage) -> None:
@@ -279,7 +279,37 @@ def test_on_stopping_it_hands_back_what_has_not_started(stage: Stage) -> None:
     stage.bridge.stop()
     stage.bridge.run()
     assert stage.dispatch.fleet().queued == frozenset()
-    assert stage.queue.depth() == Depth(waiting=1, in_flight=1, dead=0)
+    depth = stage.queue.depth()
+    assert (depth.waiting, depth.in_flight, depth.dead) == (1, 1, 0)
+
+
+def test_while_jobs_are_short_one_more_for_each_worker_lies_ready(stage: Stage) -> None:
+    for _ in range(8):
+        stage.send()
+    stage.bridge.pace.seconds = 0.01
+    for each in stage.workers:
+        each.set_state(WorkerStatus.BUSY)
+    for _ in range(3):
+        stage.bridge.step()
+    assert len(stage.bridge.held) == len(stage.dispatch.fleet().queued) == 2
+    assert stage.queue.depth().waiting == 6
+
+
+def test_what_lies_for_long_goes_back_unless_it_was_the_last_receive(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.send()
+    stage.bridge.pace.seconds = 0.01
+    monkeypatch.setattr(bridge, "LONG_LYING_SECONDS", 0.0)
+    stage.bridge.step()  # Handed out.
+    stage.bridge.step()  # Nobody has come to it.
+    assert stage.bridge.held == []
+    assert stage.dispatch.fleet().queued == frozenset()
+    assert stage.queue.depth().waiting == 1
+    assert stage.bridge.pace.ready(2) == 0
+    stage.bridge.step()
+    stage.bridge.step()
+    assert [held.message.receives for held in stage.bridge.held] == [2]
 
 
 def test_another_bridges_message_is_let_go(stage: Stage) -> None:

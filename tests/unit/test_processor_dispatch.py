@@ -96,7 +96,7 @@ def test_a_worker_refuses(dispatch: Dispatch, redis_url: str, tmp_path: Path, na
     job_id = plant(dispatch.connection, **hostile(name, evidence))
     work_off(dispatch.connection, redis_url)
     assert not evidence.exists()
-    assert dispatch.statuses([job_id]) == {job_id: JobStatus.FAILED.value}
+    assert dispatch.look([job_id])[1] == {job_id: JobStatus.FAILED.value}
 
 
 def test_plain_rq_would_have_run_it(dispatch: Dispatch, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_job_is_queued_once_per_id(dispatch: Dispatch) -> None:
     dispatch.put("m-1", sent)
     assert dispatch.fleet().queued == {"m-1"}
     assert dispatch.queue.count == 1
-    assert dispatch.statuses(["m-1", "m-2"]) == {"m-1": "queued", "m-2": None}
+    assert dispatch.look(["m-1", "m-2"])[1] == {"m-1": "queued", "m-2": None}
 
 
 def test_a_queued_job_can_be_taken_back(dispatch: Dispatch) -> None:

@@ -88,10 +88,10 @@ def test_relay_keeps_what_it_could_not_send(site: Site, world: World, monkeypatc
     queue = ports().queue
     send = queue.send
 
-    def send_first_only(body: dict[str, int], *, group: str) -> str:
+    def send_first_only(body: dict[str, int], *, group: str, ahead: int) -> str:
         if body["number"] == 1:
             raise ConnectionError("the queue is away")
-        return send(body, group=group)
+        return send(body, group=group, ahead=ahead)
 
     monkeypatch.setattr(queue, "send", send_first_only)
     with pytest.raises(ConnectionError):
