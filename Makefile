@@ -9,8 +9,11 @@ help: ## This list
 run: setup ## Install what is missing, start every fleet, import the sample album (ports: VITRINE_WEB_PORT=…)
 	@infra/machine/run.sh
 
-test: setup-test check ## Install what is missing, then lint, types, layers and every test
-	$(BIN)/python -m pytest
+# Many tests wait for processes that they have started, so three at a time keep two cores busy.
+TEST_PROCESSES ?= 3
+
+test: setup-test check ## Install what is missing, then lint, types, layers and every test (TEST_PROCESSES=3 at a time)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 setup: ## What the product needs: Debian packages, uv, Python and npm packages by lock file
 	@infra/machine/setup.sh run
