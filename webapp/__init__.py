@@ -7,7 +7,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from infra.settings import Settings
-from webapp import assets, auth, brand, dashboard, headers, host, language, limits, problems, site
+from webapp import assets, auth, brand, dashboard, headers, host, language, limits, problems, site, words
 
 csrf = CSRFProtect()
 
@@ -29,6 +29,7 @@ def init_app(app: Flask) -> None:
     limits.init_app(app)
     headers.init_app(app)
     language.init_app(app)
+    words.init_app(app)
     assets.init_app(app)
     brand.init_app(app)
     site.init_app(app)

@@ -151,7 +151,7 @@ def require(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | ResponseRe
                     return redirect(f"{SIGN_IN_PATH}?next={quote(request.full_path.removesuffix('?'))}", 303)
                 raise Problem("sign-in", "Sign in to the dashboard, then try again.")
             if not held.at_least(role):
-                raise Problem("forbidden", f"This needs the role {role.value} or higher.")
+                raise Problem("forbidden", "This needs the role “%(role)s” or higher.", values={"role": role.value})
             return view(*args, **kwargs)
 
         return guarded

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy import select
 
 from infra.errors import Problem
@@ -26,7 +27,7 @@ def shares(album_id: str) -> ResponseReturnValue:
     form = ShareForm()
     if form.validate_on_submit():
         _create(album_id, form)
-        say("The link is made. Copy it below and send it to them.")
+        say(_("The link is made. Copy it below and send it to them."))
         return redirect(url_for("dashboard.shares", album_id=album_id), 303)
     album = lookup.album_of(album_id)
     return render_template(
@@ -71,4 +72,4 @@ def revoke(album_id: str, link_id: str) -> ResponseReturnValue:
     if link is None or link.album_id != album.id or link.revoked_at is not None:
         raise Problem("not-found")
     link.revoked_at = g.site.now()
-    return done("The link no longer opens anything.", back=url_for("dashboard.shares", album_id=album_id))
+    return done(_("The link no longer opens anything."), back=url_for("dashboard.shares", album_id=album_id))

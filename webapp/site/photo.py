@@ -2,7 +2,9 @@
 
 from flask import Response, g, render_template
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
+from infra.errors import N_
 from tenants.catalog import Album, Asset
 from tenants.names import original_key
 from tenants.sharing import Action, may
@@ -11,12 +13,12 @@ from webapp.site.blueprint import album_or_404, asset_or_404, site
 from webapp.site.sending import send_blob
 
 CAPTURE_FIELDS = (
-    ("camera", "Camera"),
-    ("lens", "Lens"),
-    ("focal_length", "Focal length"),
-    ("aperture", "Aperture"),
-    ("exposure", "Exposure"),
-    ("iso", "Sensitivity"),
+    ("camera", N_("Camera")),
+    ("lens", N_("Lens")),
+    ("focal_length", N_("Focal length")),
+    ("aperture", N_("Aperture")),
+    ("exposure", N_("Exposure")),
+    ("iso", N_("Sensitivity")),
 )
 """The media attributes that pages show. What is not named here, `private.` ones above all, never reaches one."""
 
@@ -69,9 +71,9 @@ def original(slug: str, asset_id: str) -> Response:
 def capture_facts(asset: Asset) -> list[tuple[str, str]]:
     """Labelled and ready to be shown."""
     stored = g.site.media.get(asset.id)
-    facts = [(label, stored[name]) for name, label in CAPTURE_FIELDS if stored.get(name)]
+    facts = [(_(label), stored[name]) for name, label in CAPTURE_FIELDS if stored.get(name)]
     if asset.has_capture_time:
-        facts.insert(0, ("Taken", dates.moment(asset.taken_at, asset.taken_offset)))
+        facts.insert(0, (_("Taken"), dates.moment(asset.taken_at, asset.taken_offset)))
     if asset.width and asset.height:
-        facts.append(("Size", f"{asset.width} × {asset.height}"))
+        facts.append((_("Size"), f"{asset.width} × {asset.height}"))
     return facts

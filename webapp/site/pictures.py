@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from itertools import groupby
 
+from flask_babel import gettext as _
+
 from tenants.scope import Site
 from webapp.site.listing import Picture, Tile
 
@@ -65,8 +67,10 @@ class Shown:
     @property
     def label(self) -> str:
         """What a screen reader says: the caption, else the kind with the file's name."""
-        kind = "Video" if self.tile.is_video else "Photo"
-        return self.tile.caption or f"{kind} {self.tile.filename.rpartition('.')[0] or self.tile.filename}"
+        if self.tile.caption:
+            return self.tile.caption
+        name = self.tile.filename.rpartition(".")[0] or self.tile.filename
+        return str(_("Video %(name)s", name=name) if self.tile.is_video else _("Photo %(name)s", name=name))
 
 
 def show(site: Site, tile: Tile) -> Shown:

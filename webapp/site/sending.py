@@ -59,7 +59,8 @@ def _window(info: BlobInfo) -> tuple[int, int]:
         return 0, info.size
     window = asked.range_for_length(info.size)
     if window is None:
-        raise Problem("range", headers={"Content-Range": f"bytes */{info.size}"})
+        size = {"Content-Range": f"bytes */{info.size}"}
+        raise Problem("range", headers=size)
     return window[0], window[1] - window[0]
 
 
