@@ -1,7 +1,7 @@
 """One tenant has queued 2,000 photos; another tenant's single photo starts within the time of two jobs per worker.
 
 Real processes, on the embedded queue and on SQS (moto's server, corrected, stands behind it: how fair SQS itself is, it
-does not show).
+does not show). There it is 400: each message makes moto slower, and the relay counts no further than 100.
 """
 
 import shutil
@@ -28,7 +28,7 @@ from uploader.relay import relay_once
 
 pytestmark = pytest.mark.faults
 
-MANY = 2000
+MANY = {"sql": 2000, "sqs": 400}
 WORKERS = 2
 
 
@@ -100,12 +100,12 @@ def starts(tenant: str) -> list[datetime]:
 
 
 def test_another_tenants_photo_does_not_wait_for_2000(idle_fleet: Fleet, world: World, photo: Path) -> None:
+    fleet, many = idle_fleet, MANY[idle_fleet.settings.queue]
     with open_site(world.alpha) as site:
-        received(site, world.alpha_album, photo, MANY)
+        received(site, world.alpha_album, photo, many)
     while relay_once():
         pass
-    assert ports().queue.depth().waiting == MANY
-    fleet = idle_fleet
+    assert ports().queue.depth().waiting == many
     fleet.start("bridge", "worker")
     fleet.until(lambda: started(world.alpha) > 2 * WORKERS, "the many are being worked on")
     with open_site(world.beta) as site:
