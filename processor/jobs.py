@@ -69,10 +69,15 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
 
 
 def _reject(site: Site, held: Claim, reason: str) -> None:
+    """Nothing of the file is shown any more; of one that was good enough once, what is left of it stays."""
     try:
-        commit.reject(site, held, reason)
+        (commit.keep(site, held) if held.rebuild else commit.reject(site, held, reason))
     except LostLease as lost:
         log.warning("lease lost, not rejecting", error=str(lost))
+        site.blobs.delete_prefix(generation_prefix(site.tenant_id, held.asset_id, held.fence))
+        return
+    if held.rebuild:
+        log.error("a rebuild was rejected, what is left is shown", reason=reason)
         site.blobs.delete_prefix(generation_prefix(site.tenant_id, held.asset_id, held.fence))
         return
     log.info("rejected", reason=reason)
