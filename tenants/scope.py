@@ -161,8 +161,14 @@ class Site:
         outbox.add(self.session, self.tenant_id, body, now=self.now())
 
     def use(self, event_id: str, meter: usage.Meter, quantity: float, **about: str | None) -> bool:
-        """Record usage within the current transaction; False if that event was recorded before."""
-        return usage.record(self.session, self.tenant_id, event_id, meter, quantity, at=self.now(), **about)
+        """Record usage within the current transaction; False if that event was recorded before.
+
+        A new event becomes the metric `usage.<meter>` of the tenant when the transaction commits.
+        """
+        new = usage.record(self.session, self.tenant_id, event_id, meter, quantity, at=self.now(), **about)
+        if new:
+            usage.tell(self.session, self.metrics, self.tenant_id, meter, quantity)
+        return new
 
     def generation_token(self, asset_id: str, generation: int, lifetime: timedelta = timedelta(days=2)) -> str:
         """Opens the renditions of one generation. Ends on a day's boundary, so a page's addresses stay cacheable."""
