@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=20 * GIB, ge=1)
     upload_expiry: int = Field(default=24 * 3600, ge=60, description="Seconds an idle upload is kept.")
     ticket_ttl: int = Field(default=6 * 3600, ge=60)
+    min_free_bytes: int = Field(default=256 * MIB, ge=0, description="Less room on disk makes a fleet not ready.")
     max_pixels: int = Field(default=200_000_000, ge=1, description="Width x height x frames, checked before decoding.")
     max_video_seconds: int = Field(default=4 * 3600, ge=1)
 

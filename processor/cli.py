@@ -11,6 +11,7 @@ from processor import bridge as bridging
 from processor import dispatch, losses
 from processor import reconcile as reconciling
 from processor.outage import waited_out
+from tenants.heartbeat import Heartbeat
 from tenants.scope import ports, settings
 
 
@@ -52,8 +53,11 @@ def reconcile(loop: bool, every: int) -> None:
     if not loop:
         click.echo(reconciling.run())
         return
+    heartbeat = Heartbeat("reconcile")
     while True:
+        heartbeat.beat()
         waited_out(lambda: click.echo(reconciling.run()))
+        heartbeat.beat()
         ports().clock.sleep(every)
 
 
@@ -65,7 +69,9 @@ def heal(loop: bool) -> None:
     if not loop:
         click.echo(f"rebuilding: {losses.hear()}")
         return
+    heartbeat = Heartbeat("heal")
     while True:
+        heartbeat.beat()
         waited_out(lambda: losses.hear(timedelta(seconds=20)))
 
 

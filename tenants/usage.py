@@ -1,7 +1,7 @@
 """The append-only record of what a tenant used. Billing reads it; nothing changes it.
 
-Each event that is new is also put to the metrics as `usage.<meter>` with its tenant, once its transaction has committed.
-A process that dies between the two loses the metric and not the event: the ledger is the truth.
+Each event that is new is also put to the metrics as `usage.<meter>` with its tenant, once its transaction has
+committed. A process that dies between the two loses the metric and not the event: the ledger is the truth.
 """
 
 import enum
