@@ -45,7 +45,8 @@ class Kind(enum.Enum):
 class AssetState(enum.Enum):
     """RECEIVED -> PROCESSING -> VIEWABLE -> READY; REJECTED (the file's fault) and FAILED (ours) end it early.
 
-    VIEWABLE: the first renditions are published and pages show them while the rest is made.
+    VIEWABLE: the first renditions are published and pages show them while the rest is made. READY goes back to it when
+    a rendition is lost (`healing.py`).
     """
 
     RECEIVED = "received"
@@ -136,7 +137,14 @@ class Asset(TenantOwned, Base):
     """Percent of processing."""
 
     created_at: Mapped[datetime]
+    claimed_at: Mapped[datetime | None]
+    """When a worker last took it up."""
+    viewable_at: Mapped[datetime | None]
+    """When pages could first show it."""
     ready_at: Mapped[datetime | None]
+    """When the shown generation was whole: a rebuild moves it."""
+    rebuild_asked_at: Mapped[datetime | None]
+    """When a lost rendition was last found, unless it was made again since (`healing.py`)."""
     deleted_at: Mapped[datetime | None]
 
     renditions: Mapped[list["Rendition"]] = relationship(

@@ -1,6 +1,7 @@
 """From the request's ticket to a Site."""
 
 from flask import request
+from structlog.contextvars import bind_contextvars
 
 from infra.errors import Problem
 from infra.sql import reading
@@ -20,7 +21,9 @@ def ticket() -> Ticket:
         raise Problem(
             "bad-ticket", "Send the upload ticket as `Authorization: Bearer`.", headers={"WWW-Authenticate": "Bearer"}
         )
-    return tickets.check(secret(), token.strip(), now=ports().clock.now())
+    found = tickets.check(secret(), token.strip(), now=ports().clock.now())
+    bind_contextvars(tenant=found.tenant, album=found.album)
+    return found
 
 
 def site(of: Ticket) -> Site:

@@ -6,7 +6,9 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from infra.health import Health
 from infra.settings import Settings
+from tenants.readiness import Readiness
 from webapp import assets, auth, brand, dashboard, headers, host, language, limits, problems, site, words
 
 csrf = CSRFProtect()
@@ -34,3 +36,4 @@ def init_app(app: Flask) -> None:
     brand.init_app(app)
     site.init_app(app)
     dashboard.init_app(app)
+    app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]

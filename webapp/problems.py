@@ -52,16 +52,15 @@ def _database(error: SQLAlchemyError) -> Response:
     problem = problem_of(error)
     if problem is None:
         raise error
-    log.warning("the database refused", path=request.path, method=request.method, error=str(error))
+    log.warning("the database refused", route=request.endpoint, method=request.method, error=str(error))
     if problem.code == "unavailable":
         g.pop("site", None)
     return _answer(problem)
 
 
 def _service_away(error: Unavailable) -> Response:
-    log.warning("a service is away", path=request.path, method=request.method, error=str(error))
-    later = {"Retry-After": "5"}
-    return _answer(Problem("unavailable", headers=later))
+    log.warning("a service is away", route=request.endpoint, method=request.method, error=str(error))
+    return _answer(Problem("unavailable", headers={"Retry-After": "5"}))
 
 
 def _answer(problem: Problem, *, status: int | None = None) -> Response:
