@@ -64,10 +64,7 @@ class Choice:
 def choices() -> list[Choice]:
     here = current().language
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
-    return [
-        Choice(tag, name, f"{request.path}?{urlencode([*kept, ('lang', tag)])}", tag == here)
-        for tag, name in OFFERED.items()
-    ]
+    return [Choice(tag, name, "?" + urlencode([*kept, ("lang", tag)]), tag == here) for tag, name in OFFERED.items()]
 
 
 def offered(tag: str | None) -> str | None:
