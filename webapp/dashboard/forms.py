@@ -5,12 +5,12 @@ import re
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from tenants.catalog import Ordering, Visibility
 from tenants.people import MIN_PASSWORD, Role
+from tenants.privacy import Capture
 from tenants.registry import Font, Theme
-from tenants.sharing import Rights
 
 VISIBILITIES = {visibility.value: visibility.value.title() for visibility in reversed(Visibility)}
 ORDERINGS = {
@@ -18,16 +18,20 @@ ORDERINGS = {
     Ordering.NAME.value: "File name",
     Ordering.MANUAL.value: "By hand",
 }
-RIGHTS = {Rights.VIEW.value: "View", Rights.DOWNLOAD.value: "View and download originals"}
 THEMES = {
     Theme.AUTO.value: "As the visitor prefers",
     Theme.LIGHT.value: "Always light",
     Theme.DARK.value: "Always dark",
 }
 FONTS = {font.value: font.value.title() for font in Font}
+CAPTURES = {
+    "": "As for all albums",
+    Capture.NONE.value: "Nothing",
+    Capture.CAMERA.value: "Camera and exposure",
+    Capture.DATE.value: "Camera, exposure and date",
+}
+PLACES = {"": "As for all albums", "no": "Not shown", "yes": "Shown where the file has it"}
 ROLES = {role.value: role.value.title() for role in Role}
-LIFETIMES = {0: "Never", 1: "In a day", 7: "In a week", 30: "In a month", 90: "In three months"}
-"""Days until a share link expires."""
 
 
 _HEX = re.compile(r"#[0-9a-f]{6}")
@@ -52,6 +56,8 @@ class AlbumForm(FlaskForm):
     )
     ordering = SelectField("Order", choices=ORDERINGS, default=Ordering.CAPTURED.value)
     originals = BooleanField("Visitors may download the originals")
+    capture = SelectField("Capture data", choices=CAPTURES, default="")
+    place = SelectField("Place on the map", choices=PLACES, default="")
 
     def fields(self) -> dict[str, object]:
         """What the album's columns take."""
@@ -59,24 +65,14 @@ class AlbumForm(FlaskForm):
             "description": self.description.data,
             "visibility": Visibility(self.visibility.data),
             "originals": self.originals.data,
+            "capture": self.capture.data or None,
+            "place": {"yes": True, "no": False}.get(self.place.data),
         }
 
 
-class ShareForm(FlaskForm):
-    label = StringField("For whom", [Length(max=120)], filters=[_stripped])
-    rights = RadioField(
-        "What they may do",
-        choices=RIGHTS,
-        default=Rights.VIEW.value,
-    )
-    lifetime = SelectField("Expires", choices=LIFETIMES, coerce=int, default=0)
-    password = StringField(
-        "Password",
-        [
-            Optional(),
-            Length(min=MIN_PASSWORD, max=1024, message=f"At least {MIN_PASSWORD} characters, or leave it empty."),
-        ],
-    )
+class PrivacyForm(FlaskForm):
+    capture = RadioField("Capture data", choices={key: name for key, name in CAPTURES.items() if key})
+    place = BooleanField("Show where photos were taken")
 
 
 class BrandForm(FlaskForm):

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta, timezone
 
-from babel.dates import format_datetime, format_interval
+from babel.dates import format_date, format_datetime, format_interval
 
 LOCALE = "en_GB"
 
@@ -19,6 +19,11 @@ def moment(taken_at: datetime, offset: int | None) -> str:
     zone = timezone(timedelta(minutes=offset or 0))
     text = format_datetime(taken_at.astimezone(zone), "d MMMM y, HH:mm", tzinfo=zone, locale=LOCALE)
     return text if offset is None else f"{text} {_utc(offset)}"
+
+
+def day(when: datetime) -> str:
+    """`3 Jun 2024`, in UTC."""
+    return format_date(when.date(), "d MMM y", locale=LOCALE)
 
 
 def _utc(offset: int) -> str:

@@ -133,8 +133,8 @@ class Cursors:
 
 
 def visible() -> ColumnElement[bool]:
-    """What a visitor may know of: shown, or on its way; never what was rejected, failed or deleted."""
-    return and_(Asset.deleted_at.is_(None), Asset.state.in_((*SHOWN, *WAITING)))
+    """What a visitor may know of: shown, or on its way; never what was rejected, failed, deleted or not approved."""
+    return and_(Asset.deleted_at.is_(None), Asset.held.is_(False), Asset.state.in_((*SHOWN, *WAITING)))
 
 
 def page(
