@@ -103,6 +103,11 @@ def arrived(session: Session, album: Album, asset: Asset, *, now: datetime) -> N
     news.tell(session, album, NewsKind.UPLOAD, guest.name if guest else "", asset.filename, now=now)
 
 
+def is_from(session: Session, tenant_id: str, asset_id: str, guest_id: str) -> bool:
+    found = session.get(Contribution, (tenant_id, asset_id))
+    return found is not None and found.guest_id == guest_id
+
+
 def withdraw(session: Session, tenant_id: str, asset_id: str) -> None:
     """The upload came to nothing: its share of the quota is free again."""
     found = session.get(Contribution, (tenant_id, asset_id))
