@@ -58,7 +58,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     import processor
     import uploader
     from processor import sample_video
-    from tenants import catalog, domains, outbox, people, registry, sharing, usage  # noqa: F401
+    from tenants import (  # noqa: F401
+        catalog,
+        contributions,
+        domains,
+        guessing,
+        guests,
+        news,
+        outbox,
+        people,
+        proofing,
+        registry,
+        sharing,
+        usage,
+    )
 
     app = core(settings)
     register_tenants(app)

@@ -9,7 +9,7 @@ import enum
 import re
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, func, select, text
+from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, false, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -77,6 +77,9 @@ class Album(TenantOwned, Base):
     ordering: Mapped[Ordering] = mapped_column(ChoiceType(Ordering, impl=String(10)), default=Ordering.CAPTURED)
     originals: Mapped[bool] = mapped_column(default=False)
     """Whether whoever may view the album may also download originals."""
+    capture: Mapped[str | None] = mapped_column(String(8))
+    place: Mapped[bool | None]
+    """What pages tell of how and where a photo was taken (`tenants/privacy.py`); None is as the tenant has it."""
     cover_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     """The chosen cover; without one (or when it is gone) the first shown asset serves."""
     created_at: Mapped[datetime]
@@ -127,6 +130,8 @@ class Asset(TenantOwned, Base):
     """CSS hex."""
     duplicate_of: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     """An older asset of the tenant with the same SHA-256, for the dashboard to point at."""
+    held: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Added by a guest, and not approved yet: only editors see it."""
 
     generation: Mapped[int] = mapped_column(Integer, default=0)
     """The published generation; 0 before the first."""

@@ -58,10 +58,10 @@ class Member(UserMixin, TenantOwned, Base):
         return f"{self.tenant_id}:{self.id}:{self.session_key}"
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str, *, least: int = MIN_PASSWORD) -> str:
     """Argon2id. Raises `Problem` for one that is too short or absurdly long."""
-    if not MIN_PASSWORD <= len(password) <= 1024:
-        raise Problem("invalid", "A password needs at least %(least)s characters.", values={"least": MIN_PASSWORD})
+    if not least <= len(password) <= 1024:
+        raise Problem("invalid", "A password needs at least %(least)s characters.", values={"least": least})
     return _hasher.hash(password)
 
 

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from infra.errors import Problem
 from tenants import catalog, ordering
-from tenants.catalog import Album, Ordering, Visibility
+from tenants.catalog import Album, Ordering
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import settings
@@ -81,6 +81,8 @@ def _shown(album: Album) -> dict[str, object]:
         "visibility": album.visibility.value,
         "ordering": album.ordering.value,
         "originals": album.originals,
+        "capture": album.capture or "",
+        "place": "" if album.place is None else "yes" if album.place else "no",
     }
 
 
@@ -89,10 +91,9 @@ def _change(album: Album, form: AlbumForm) -> None:
     if chosen is Ordering.MANUAL:
         ordering.arrange_by_hand(g.site.session, album)
     album.title = form.title.data
-    album.description = form.description.data
-    album.visibility = Visibility(form.visibility.data)
     album.ordering = chosen
-    album.originals = form.originals.data
+    for column, value in form.fields().items():
+        setattr(album, column, value)
     album.updated_at = g.site.now()
 
 

@@ -9,13 +9,13 @@ from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from infra.errors import N_
 from tenants.catalog import Ordering, Visibility
 from tenants.people import MIN_PASSWORD, Role
+from tenants.privacy import Capture
 from tenants.registry import Font, Theme
-from tenants.sharing import Rights
 from webapp.dashboard.mount import bp
 
 VISIBILITIES = {
@@ -28,7 +28,6 @@ ORDERINGS = {
     Ordering.NAME.value: N_("File name"),
     Ordering.MANUAL.value: N_("By hand"),
 }
-RIGHTS = {Rights.VIEW.value: N_("View"), Rights.DOWNLOAD.value: N_("View and download originals")}
 THEMES = {
     Theme.AUTO.value: N_("As the visitor prefers"),
     Theme.LIGHT.value: N_("Always light"),
@@ -46,11 +45,15 @@ ROLES = {
     Role.ADMIN.value: N_("Admin"),
     Role.OWNER.value: N_("Owner"),
 }
-LIFETIMES = {0: N_("Never"), 1: N_("In a day"), 7: N_("In a week"), 30: N_("In a month"), 90: N_("In three months")}
-"""Days until a share link expires."""
+CAPTURES = {
+    "": N_("As for all albums"),
+    Capture.NONE.value: N_("Nothing"),
+    Capture.CAMERA.value: N_("Camera and exposure"),
+    Capture.DATE.value: N_("Camera, exposure and date"),
+}
+PLACES = {"": N_("As for all albums"), "no": N_("Not shown"), "yes": N_("Shown where the file has it")}
 
 
-_TOO_SHORT_OR_NONE = _("At least %(least)s characters, or leave it empty.", least=MIN_PASSWORD)
 _HEX = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -84,6 +87,8 @@ class AlbumForm(FlaskForm):
     )
     ordering = SelectField(_("Order"), choices=_said(ORDERINGS), default=Ordering.CAPTURED.value)
     originals = BooleanField(_("Visitors may download the originals"))
+    capture = SelectField(_("Capture data"), choices=_said(CAPTURES), default="")
+    place = SelectField(_("Place on the map"), choices=_said(PLACES), default="")
 
     def fields(self) -> dict[str, object]:
         """What the album's columns take."""
@@ -91,28 +96,14 @@ class AlbumForm(FlaskForm):
             "description": self.description.data,
             "visibility": Visibility(self.visibility.data),
             "originals": self.originals.data,
+            "capture": self.capture.data or None,
+            "place": {"yes": True, "no": False}.get(self.place.data),
         }
 
 
-class ShareForm(FlaskForm):
-    label = StringField(_("For whom"), [Length(max=120)], filters=[_stripped])
-    rights = RadioField(
-        _("What they may do"),
-        choices=_said(RIGHTS),
-        default=Rights.VIEW.value,
-    )
-    lifetime = SelectField(_("Expires"), choices=_said(LIFETIMES), coerce=int, default=0)
-    password = StringField(
-        _("Password"),
-        [
-            Optional(),
-            Length(
-                min=MIN_PASSWORD,
-                max=1024,
-                message=_TOO_SHORT_OR_NONE,
-            ),
-        ],
-    )
+class PrivacyForm(FlaskForm):
+    capture = RadioField(_("Capture data"), choices=_said({key: name for key, name in CAPTURES.items() if key}))
+    place = BooleanField(_("Show where photos were taken"))
 
 
 class BrandForm(FlaskForm):
