@@ -91,6 +91,7 @@ def _commit(site: Site, lease: Lease, sha256: str) -> Finished:
     asset = add(site, album, upload.asset_id, upload.filename, sha256, upload.offset)
     site.use(f"upload:{asset.id}", Meter.UPLOADED, asset.size, album_id=album.id, asset_id=asset.id)
     upload.state = UploadState.FINISHED
+    upload.finished_at = site.now()
     upload.sha256 = sha256
     upload.duplicate_of = asset.duplicate_of
     locks.let_go(upload)
