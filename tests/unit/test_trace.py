@@ -17,7 +17,7 @@ from upload_server import BODY, AppClient, headers, named, ticket
 import wsgi
 from infra.aws.client import Clients
 from infra.aws.sqs import SqsQueue
-from infra.settings import Settings, load
+from infra.settings import Settings
 from processor import giving_up, jobs, lease
 from tenants import catalog, tracing
 from tenants.catalog import Asset
@@ -79,7 +79,7 @@ class Journey:
 
 @pytest.fixture
 def journey(upload: Flask, settings: Settings, world: World) -> Iterator[Journey]:
-    commands = wsgi.create_app(load(data_dir=settings.data_dir))
+    commands = wsgi.create_app(settings)
     yield Journey(upload, commands, world)
     with commands.app_context():
         db.engine.dispose()
