@@ -8,6 +8,7 @@ from infra.tally import Tally
 from tenants.cli import register as register_tenants
 from tenants.db import db, init_app
 from tenants.ready import ready
+from tenants.trace import trace
 
 
 def core(settings: Settings | None = None) -> Flask:
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     processor.register_commands(app)
     app.cli.add_command(sample_video.command)
     app.cli.add_command(ready)
+    app.cli.add_command(trace)
     return app
 
 

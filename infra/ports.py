@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 # --- Blobs ----------------------------------------------------------------------------------------------------------
 
@@ -184,6 +184,25 @@ class JobQueue(Protocol):
 
     def redrive(self, message_id: str) -> bool:
         """Put a dead letter back with a fresh receive count; False if there is no such dead letter."""
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where a message is: `waiting`, `in flight` until `until`, `delayed` until then, or `dead` since then."""
+
+    id: str
+    state: str
+    sent_at: datetime
+    receives: int
+    until: datetime | None
+
+
+@runtime_checkable
+class SearchableQueue(Protocol):
+    """What a job queue can do besides, if its messages can be looked up: the SQL one. SQS cannot tell of a message."""
+
+    def find(self, group: str, name: str, value: str) -> list[Whereabouts]:
+        """The group's messages whose body has that value under that name, oldest first."""
 
 
 # --- Media attributes -----------------------------------------------------------------------------------------------

@@ -28,7 +28,9 @@ def init_app(app: Flask) -> None:
 
 
 def register_commands(app: Flask) -> None:
-    """`relay`, `sweep`, `import`."""
-    from uploader import cli
+    """`relay`, `sweep`, `import`; and what `trace` asks about uploads."""
+    from tenants import tracing
+    from uploader import cli, lookup
 
     cli.register(app)
+    tracing.offer_uploads(app, lookup.upload_facts)

@@ -99,6 +99,7 @@ def _settle(site: Site, lease: Lease, offset: int) -> bool:
     to_finish = complete and upload.part is not Part.PARTIAL
     if complete:
         upload.state = UploadState.RECEIVED
+        upload.received_at = upload.received_at or site.now()
     upload.offset = offset
     upload.expires_at = expiry(site.now())
     if not to_finish:

@@ -92,6 +92,7 @@ def _commit(site: Site, lease: Lease, sha256: str) -> Finished:
     site.use(f"upload:{asset.id}", Meter.UPLOADED, asset.size, album_id=album.id, asset_id=asset.id)
     contributions.arrived(site.session, album, asset, now=site.now())
     upload.state = UploadState.FINISHED
+    upload.finished_at = site.now()
     upload.sha256 = sha256
     # A guest is not told what else the tenant has.
     upload.duplicate_of = None if asset.held else asset.duplicate_of

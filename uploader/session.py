@@ -72,6 +72,10 @@ class Upload(TenantOwned, Base):
     lease_until: Mapped[datetime | None]
 
     created_at: Mapped[datetime]
+    received_at: Mapped[datetime | None]
+    """When the last byte was committed."""
+    finished_at: Mapped[datetime | None]
+    """When the asset was made."""
     expires_at: Mapped[datetime]
     """When an idle upload is given up; for a tombstone or a finished upload, when its row goes."""
 

@@ -8,12 +8,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import structlog
 from botocore.exceptions import ClientError
 
+from infra.aws import native
 from infra.aws.client import Clients, mapped
 from infra.aws.spool import Spool, Taken
 from infra.errors import Unavailable
@@ -64,10 +66,10 @@ class CloudWatchMetrics:
         os.register_at_fork(after_in_child=self._forked)
 
     def _forked(self) -> None:
-        self._starting = threading.Lock()
-        self._sending = threading.Lock()
+        self._starting = native.lock()
+        self._sending = native.lock()
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._started = False
 
     def put(self, name: str, value: float, *, unit: str = "Count", **dimensions: str) -> None:
         """Keep one value for PutMetricData."""
@@ -160,12 +162,12 @@ class CloudWatchMetrics:
     # -- the thread --
 
     def _start(self) -> None:
-        if self._thread is not None:
+        if self._started:
             return
         with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, args=(self._stop,), name="metrics", daemon=True)
-                self._thread.start()
+            if not self._started:
+                native.start(partial(self._run, self._stop))
+                self._started = True
                 atexit.register(self.close)
 
     def _run(self, stop: threading.Event) -> None:
@@ -182,9 +184,7 @@ class CloudWatchMetrics:
         """Stop the thread and send once more."""
         atexit.unregister(self.close)
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=15)
-        self.flush()
+        self.flush()  # Which waits for the thread to be done with what it sends.
 
 
 def _data(lines: Iterable[bytes]) -> list[dict[str, Any]]:

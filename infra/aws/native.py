@@ -5,7 +5,8 @@ and wanted in another, can wait forever: the waiter's own event loop has nothing
 """
 
 import sys
-from _thread import LockType, allocate_lock
+from _thread import LockType, allocate_lock, start_new_thread
+from collections.abc import Callable
 from typing import Any
 
 
@@ -13,6 +14,15 @@ def lock() -> LockType:
     """A lock between native threads."""
     made: LockType = _original("_thread", "allocate_lock", allocate_lock)()
     return made
+
+
+def start(function: Callable[[], None]) -> None:
+    """Run `function` in a native thread that the process's end does not wait for.
+
+    A thread of gevent's is a greenlet of the event loop that starts it. That of a native thread which waits for work
+    does not turn, so a greenlet that was started in one may never run again.
+    """
+    _original("_thread", "start_new_thread", start_new_thread)(function, ())
 
 
 def event_loop() -> int:

@@ -9,13 +9,14 @@ not forced onto the disk: they survive the process, not a power cut.
 import contextlib
 import fcntl
 import os
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 from ulid import ULID
+
+from infra.aws import native
 
 log = structlog.get_logger(__name__)
 
@@ -45,13 +46,13 @@ class Spool:
     def __init__(self, folder: Path, *, max_bytes: int) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
-        self._lock = threading.Lock()
+        self._lock = native.lock()
         self._descriptor: int | None = None
         self._written = 0
         os.register_at_fork(after_in_child=self._forked)
 
     def _forked(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = native.lock()
         if self._descriptor is not None:
             os.close(self._descriptor)  # Our copy: the parent keeps its file, and its lock.
             self._descriptor = None

@@ -4,7 +4,7 @@ import heapq
 import secrets
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Integer, Row, Select, String, bindparam, case, delete, func, select, update
@@ -13,14 +13,14 @@ from ulid import ULID
 
 from infra.errors import ReceiptExpired
 from infra.local.tables import queue_messages as table
-from infra.ports import MAX_DELAY, Clock, Depth, Message
+from infra.ports import MAX_DELAY, Clock, Depth, Message, Whereabouts
 from infra.sql import reading
 
 _POLL_SECONDS = 0.2
 
 
 class SqlQueue:
-    """Implements `infra.ports.JobQueue`.
+    """Implements `infra.ports.JobQueue` and `infra.ports.SearchableQueue`.
 
     A receive is a compare-and-set on the receipt column inside one short transaction, so two receivers never share a
     message: SQLite serialises writers, PostgreSQL skips rows that another receiver has locked.
@@ -133,6 +133,21 @@ class SqlQueue:
         )
         with self._engine.begin() as connection:
             return bool(connection.execute(statement).rowcount)
+
+    def find(self, group: str, name: str, value: str) -> list[Whereabouts]:
+        """`infra.ports.SearchableQueue`: reads all of the group's messages."""
+        its = select(table).where(table.c.group_name == group, table.c.body[name].as_string() == value)
+        with reading(), self._engine.connect() as connection:
+            return [_whereabouts(row, self._clock.now()) for row in connection.execute(its.order_by(table.c.id))]
+
+
+def _whereabouts(row: Row[Any], now: datetime) -> Whereabouts:
+    state, until = "waiting", None
+    if row.dead_at is not None:
+        state, until = "dead", row.dead_at
+    elif row.visible_at > now:
+        state, until = ("in flight" if row.receipt else "delayed"), row.visible_at
+    return Whereabouts(row.id, state, row.sent_at, row.receives, until)
 
 
 def _id_of(receipt: str) -> str:

@@ -46,13 +46,16 @@ stop() {
 trap 'stop; exit 0' INT TERM
 trap 'stop' EXIT
 
+is_ready() { "$VITRINE_BIN/python" infra/machine/ask.py "$1" /readyz; }
+
 wait_until_up() {
+    local said=
     for _ in $(seq 120); do
-        port_is_taken "$1" && return
+        port_is_taken "$1" && said=$(is_ready "$1") && return
         kill -0 "$supervisor" 2>/dev/null || break
         sleep 0.5
     done
-    echo "Port $1 does not answer; see $VITRINE_DATA_DIR/log" >&2
+    echo "Port $1 is not ready${said:+: $said}; see $VITRINE_DATA_DIR/log" >&2
     exit 1
 }
 wait_until_up "$VITRINE_UPLOAD_PORT"

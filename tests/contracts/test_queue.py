@@ -20,7 +20,7 @@ from infra.aws.sqs import SqsQueue
 from infra.errors import ReceiptExpired
 from infra.local.clock import SystemClock
 from infra.local.queue import SqlQueue
-from infra.ports import MAX_DELAY, Clock, Depth, JobQueue
+from infra.ports import MAX_DELAY, Clock, Depth, JobQueue, SearchableQueue
 
 SECOND = timedelta(seconds=1)
 VISIBILITY = timedelta(seconds=30)
@@ -331,3 +331,30 @@ def test_two_processes_never_share_a_message(stand: Stand) -> None:
             receiver.wait()
     assert sorted(shares[0] + shares[1]) == sent
     assert all(shares)
+
+
+@pytest.mark.parametrize("stand", SQL, indirect=True)
+def test_a_message_can_be_looked_up_on_sql(stand: Stand) -> None:
+    queue, clock = stand.queue, stand.clock
+    assert isinstance(queue, SearchableQueue)
+    message_id = queue.send({"asset": "a", "n": 1}, group="g")
+    queue.send({"asset": "b"}, group="g")
+    queue.send({"asset": "a"}, group="another")
+    began = clock.now()
+
+    def found() -> tuple[str, int, timedelta | None]:
+        (one,) = queue.find("g", "asset", "a")
+        assert (one.id, one.sent_at) == (message_id, began)
+        return one.state, one.receives, one.until - began if one.until else None
+
+    assert found() == ("waiting", 0, None)
+    for receive in range(1, MAX_RECEIVES + 1):
+        queue.receive(10, visibility=VISIBILITY)
+        assert found() == ("in flight", receive, clock.now() + VISIBILITY - began)
+        clock.sleep(31)
+        assert found() == ("waiting", receive, None)
+    queue.receive(10, visibility=VISIBILITY)
+    assert found() == ("dead", MAX_RECEIVES, clock.now() - began)
+    assert queue.find("g", "asset", "c") == queue.find("h", "asset", "a") == queue.find("g", "n", "x") == []
+    queue.send({"asset": "c"}, group="g", delay=SECOND)
+    assert [one.state for one in queue.find("g", "asset", "c")] == ["delayed"]

@@ -24,7 +24,11 @@ Upload = Callable[..., list[str]]
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory, populated: tuple[Path, World]) -> Iterator[Fleet]:
     """Relay, bridge and two workers on a database and a Redis of their own; shared by a module's tests."""
-    folder = tmp_path_factory.mktemp("fleet")
+    yield from running_fleet(tmp_path_factory.mktemp("fleet"), populated)
+
+
+def running_fleet(folder: Path, populated: tuple[Path, World]) -> Iterator[Fleet]:
+    """What `fleet` is, with what the environment says now."""
     shutil.copyfile(populated[0], folder / "vitrine.db")
     redis = RedisServer(folder)
     settings = load(data_dir=folder, visibility=2, max_receives=20, redis_url=redis.url)

@@ -238,3 +238,29 @@ def test_a_disk_without_room_is_not_the_callers_problem(bench: Bench, tmp_path: 
     bench.folder.write_text("not a folder")
     bench.make().put("n", 1)
     bench.folder.unlink()
+
+
+def test_it_sends_from_gevents_native_threads(keys: None, moto_clock: DoubleClock, tmp_path: Path, unique: str) -> None:
+    """As in the upload server: `put` is called in a native thread beside the event loop, which then waits for work."""
+    program = f"""
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from gevent.threadpool import ThreadPool
+from pathlib import Path
+from infra.aws.client import Clients
+from infra.aws.cloudwatch import CloudWatchMetrics
+from infra.aws.spool import Spool
+from infra.local.clock import SystemClock
+
+folder = Path({str(tmp_path / "spool")!r})
+clients = Clients(region="us-east-1", endpoint_url={moto_clock.url!r})
+metrics = CloudWatchMetrics(
+    clients, SystemClock(), Spool(folder, max_bytes=1 << 20), namespace={unique!r}, interval=0.1
+)
+ThreadPool(1).spawn(metrics.put, "x", 1.0).get()
+with gevent.Timeout(30):
+    while any(folder.iterdir()):
+        gevent.sleep(0.05)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)

@@ -12,10 +12,9 @@ import pytest
 from conftest import World, free_port
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from sqlalchemy import text
 
 import wsgi
-from infra.settings import Settings, load
+from infra.settings import Settings
 from tenants import heartbeat, readiness
 from tenants.db import db
 from tenants.heartbeat import Heartbeat
@@ -30,10 +29,14 @@ def fleet(request: pytest.FixtureRequest) -> Flask:
 
 @pytest.fixture
 def runner(settings: Settings, world: World, redis_url: str) -> Iterator[FlaskCliRunner]:
-    app = wsgi.create_app(load(data_dir=settings.data_dir, redis_url=redis_url))
+    app = wsgi.create_app(with_(settings, redis_url=redis_url))
     yield app.test_cli_runner()
     with app.app_context():
         db.engine.dispose()
+
+
+def with_(settings: Settings, **others: object) -> Settings:
+    return settings.model_copy(update=others)
 
 
 def ask(app: Flask, path: str = "/readyz") -> tuple[int, Any]:
@@ -63,26 +66,26 @@ def test_alive_touches_nothing(fleet: Flask, monkeypatch: pytest.MonkeyPatch) ->
     assert ask(fleet, "/healthz") == (200, "ok\n")
 
 
-def test_migrations_that_are_missing(fleet: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    with fleet.app_context(), db.engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+def test_migrations_that_are_missing(
+    fleet: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, known = readiness._migrations()
+    monkeypatch.setattr(readiness, "_migrations", lambda: (frozenset({"next"}), known | {"next"}))
     status, found = ask(fleet)
     assert (status, found["ready"], found["checks"]["database"]) == (503, False, "failed")
-    assert "migrations are pending: at 0001" in caplog.text
+    assert "migrations are pending: at " in caplog.text
 
 
-def test_a_later_release_may_have_migrated_already(fleet: Flask) -> None:
-    with fleet.app_context(), db.engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'of-tomorrow'"))
+def test_a_later_release_may_have_migrated_already(fleet: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = frozenset({"0001"})
+    monkeypatch.setattr(readiness, "_migrations", lambda: (earlier, earlier))
     assert ask(fleet)[0] == 200
 
 
 def test_a_store_that_is_away_is_named_and_nothing_more(settings: Settings, world: World, keys: None) -> None:
     about = {"aws_region": "us-east-1", "s3_bucket": "nobody-must-know"}
     port = free_port()
-    app = wsgi.make_web(
-        load(data_dir=settings.data_dir, blobs="s3", aws_endpoint_url=f"http://127.0.0.1:{port}", **about)
-    )
+    app = wsgi.make_web(with_(settings, blobs="s3", aws_endpoint_url=f"http://127.0.0.1:{port}", **about))
     answer = app.test_client().get("/readyz")
     assert (answer.status_code, answer.json["checks"]["database"]) == (503, "ok")
     assert answer.json["checks"]["blobs"] in ("failed", "slow")  # boto3 tries again for a while.
@@ -117,7 +120,7 @@ def test_a_crowd_costs_one_look(web: Flask, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_full_disk(settings: Settings, world: World) -> None:
-    app = wsgi.make_upload(load(data_dir=settings.data_dir, min_free_bytes=1 << 60))
+    app = wsgi.make_upload(with_(settings, min_free_bytes=1 << 60))
     status, found = ask(app)
     assert (status, found["checks"]) == (503, {"database": "ok", "blobs": "ok", "disk": "failed"})
     with app.app_context():
@@ -149,7 +152,7 @@ def test_asking_for_a_loop(runner: FlaskCliRunner, settings: Settings, name: str
 
 def test_reasons_are_for_who_is_on_the_machine(settings: Settings, world: World) -> None:
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
-    app = wsgi.create_app(load(data_dir=settings.data_dir, redis_url=nowhere))
+    app = wsgi.create_app(with_(settings, redis_url=nowhere))
     code, found = ready(app.test_cli_runner(), "bridge")
     assert (code, found["checks"]["redis"]["word"]) == (1, "failed")
     assert "refused" in found["checks"]["redis"]["why"]

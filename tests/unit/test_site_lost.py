@@ -18,7 +18,7 @@ from sqlalchemy import select
 from visits import visitor
 
 import wsgi
-from infra.settings import Settings, load
+from infra.settings import Settings
 from processor import jobs
 from processor.giving_up import give_up
 from tenants import catalog, healing
@@ -44,7 +44,7 @@ def app(request: pytest.FixtureRequest, settings: Settings, world: World) -> Ite
     bucket = request.getfixturevalue("unique")
     with s3_bucket(double.url, bucket, versioned=True):
         about = {"aws_region": "us-east-1", "aws_endpoint_url": double.url, "s3_bucket": bucket}
-        app = wsgi.make_web(load(data_dir=settings.data_dir, blobs="s3", **about))
+        app = wsgi.make_web(settings.model_copy(update={"blobs": "s3", **about}))
         yield app
         with app.app_context():
             db.engine.dispose()
