@@ -111,8 +111,8 @@ def test_a_stopped_fleet_loses_nothing(fleet: Fleet, fleet_upload: Upload, world
     fleet.arm("before-commit", signal.SIGSTOP)
     ids = fleet_upload(2)
     with fleet.stopped_at("before-commit") as hanging:
-        fleet.restart("bridge", within=5)
-        fleet.restart("worker", within=12)
+        fleet.restart("bridge", within=20)
+        fleet.restart("worker", within=40)
         fleet.until(lambda: not hanging.is_running(), "the hanging job is killed")
     fleet.until_settled(world.alpha, ids)
     fleet.assert_ready_exactly_once(world.alpha, ids)

@@ -123,7 +123,7 @@ def test_a_stopped_fleet_lets_go_of_what_would_not_end(fleet: Fleet, fleet_uploa
     fleet.arm_pause("decode")
     ids = fleet_upload(1)
     fleet.until(lambda: fleet.struck("decode") is not None, "the slow job is at work")
-    fleet.restart("worker", within=20)
+    fleet.restart("worker", within=40)
     fleet.until_settled(world.alpha, ids)
     fleet.assert_ready_exactly_once(world.alpha, ids)
     assert only(fleet, world, ids).fence == 2
