@@ -67,8 +67,8 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
         faults.point("before-commit")
         commit.ready(site, held, facts, run.stored)
     except Rejected as refusal:
-        _reject(site, held, str(refusal))
-        _erred(site, run.kind, "rejected")
+        if _reject(site, held, str(refusal)):
+            _erred(site, run.kind, "rejected")
     except LostLease as lost:
         log.warning("lease lost, leaving the asset to its new holder", error=str(lost))
     except BaseException as error:
@@ -88,15 +88,17 @@ def _erred(site: Site, kind: Kind, cause: str) -> None:
     site.metrics.put("job.errors", 1, tenant=site.tenant_id, kind=kind.value, cause=cause)
 
 
-def _reject(site: Site, held: Claim, reason: str) -> None:
+def _reject(site: Site, held: Claim, reason: str) -> bool:
+    """Whether the lease was still held."""
     try:
         commit.reject(site, held, reason)
     except LostLease as lost:
         log.warning("lease lost, not rejecting", error=str(lost))
         site.blobs.delete_prefix(generation_prefix(site.tenant_id, held.asset_id, held.fence))
-        return
+        return False
     log.info("rejected", reason=reason)
     site.blobs.delete_prefix(renditions_prefix(site.tenant_id, held.asset_id))
+    return True
 
 
 class _Run:

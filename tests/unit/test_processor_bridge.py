@@ -107,6 +107,8 @@ def test_a_failed_job_comes_back_then_the_tenant_is_told_and_may_retry(stage: St
         assert stage.bridge.held == []
         ports().clock.sleep(0.5)
     assert stage.state() == (AssetState.FAILED, SENTENCE)
+    now, day = ports().clock.now(), timedelta(days=1)
+    assert ports().metrics.total("job.errors", now - day, now + day, tenant=stage.tenant, cause="given up") == 1
     stage.bridge.step()
     assert [letter.id for letter in stage.queue.dead()] == [sent]
     assert reconcile.redrive() == 1
