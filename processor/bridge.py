@@ -4,32 +4,30 @@ The bridge holds a message for as long as the work that it asks for: it keeps it
 database says that the asset is at its end. Whatever else happens, the message comes back by itself. What to do with a
 message is decided by `verdict`, from the database and from RQ; RQ is asked first, so that a job that has just ended
 cannot look as if it had left the asset behind.
+
+When its machine is about to end, or an operator says so, the bridge drains: it receives nothing, hands back what no
+worker has started, and goes on seeing to what runs.
 """
 
-import enum
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import structlog
 from redis import RedisError
-from sqlalchemy import bindparam, select, tuple_
 
 from infra.errors import ReceiptExpired, Unavailable
 from infra.ports import JobQueue, Message
-from infra.sql import reading
 from processor import faults
 from processor.dispatch import Dispatch, Fleet
 from processor.gauges import Gauges
 from processor.giving_up import give_up
 from processor.outage import waited_out
 from processor.pace import LONG_LYING_SECONDS, Pace
-from tenants.catalog import TERMINAL, Asset, AssetState
-from tenants.db import across_tenants, db
+from processor.spot import Watch
+from processor.verdict import AT_WORK, JobView, Verdict, is_media_job, look_up, verdict
 from tenants.heartbeat import Heartbeat
-from tenants.names import is_id
 from tenants.scope import ports, settings
 
 log = structlog.get_logger(__name__)
@@ -38,14 +36,6 @@ IDLE_SECONDS = 1.0
 POLL_SECONDS = 0.5
 REDIS_PAUSE_MAX = 10.0
 _BATCH = 10  # As many as SQS hands out at once.
-_AT_WORK = {"created", "queued", "started", "deferred", "scheduled"}
-
-
-class Verdict(enum.Enum):
-    DELETE = "delete"
-    WAIT = "wait"
-    ENQUEUE = "enqueue"
-    GIVE_BACK = "give back"
 
 
 @dataclass
@@ -68,51 +58,6 @@ class Held:
         return now - self.adrift_since if self.adrift_since else 0.0
 
 
-@dataclass(frozen=True)
-class AssetView:
-    """What the database says about an asset that exists and is not deleted."""
-
-    ended: bool
-    failed: bool
-    leased: bool
-
-
-@dataclass(frozen=True)
-class JobView:
-    """What Redis says about a message's job. `status` is RQ's word, None for a job that it does not know."""
-
-    status: str | None
-    queued: bool
-
-    @property
-    def at_work(self) -> bool:
-        return self.status in _AT_WORK
-
-
-def verdict(asset: AssetView | None, job: JobView | None, lost: bool) -> Verdict:
-    """What to do with a message whose job is `job`, or that has none yet.
-
-    `lost`: its job says that it is at work, but has neither been queued nor held the lease for as long as a lease
-    lasts. A job claims the lease first of all, so its worker died, whatever Redis still says.
-    """
-    if asset is None or asset.ended:
-        return Verdict.DELETE
-    if asset.leased:
-        return Verdict.WAIT
-    if job is None:
-        return Verdict.ENQUEUE
-    return Verdict.WAIT if job.queued or (job.at_work and not lost) else Verdict.GIVE_BACK
-
-
-def is_media_job(body: Any) -> bool:
-    """Whether a message's body is one of ours. Unknown fields are tolerated."""
-    return (
-        isinstance(body, dict)
-        and body.get("kind") == "media"
-        and all(isinstance(body.get(name), str) and is_id(body[name]) for name in ("tenant", "asset"))
-    )
-
-
 @dataclass
 class Bridge:
     """Run `step` until told to stop, then `close`."""
@@ -122,15 +67,19 @@ class Bridge:
     visibility: float
     max_receives: int
     gauges: Gauges | None = None
+    watch: Watch | None = None
     held: list[Held] = field(default_factory=list)
     pace: Pace = field(default_factory=Pace)
     stopping: bool = False
+    draining: bool = False
     _redis_pause: float = 0.0
     _redis_again_at: float = 0.0
 
     def run(self) -> None:
         """Until `stop`."""
         heartbeat = Heartbeat("bridge")
+        if self.watch:
+            self.watch.follow()
         while not self.stopping:
             heartbeat.beat()
             waited_out(self.step)
@@ -143,7 +92,8 @@ class Bridge:
         """One turn: look at what is held, receive what there is room for, wait for something to happen."""
         fleet, statuses = self._ask_redis()
         self._beat()
-        room = min(_BATCH, self._room(fleet, statuses)) if fleet else 0
+        self._heed(fleet)
+        room = min(_BATCH, self._room(fleet, statuses)) if fleet and not self.draining else 0
         if room > 0:
             self._receive(room)
         self._look(fleet, statuses)
@@ -151,6 +101,22 @@ class Bridge:
             self.gauges.tell(self.queue.depth, fleet.workers if fleet else 0)
         if (self.held or room <= 0) and not self.stopping:
             self._wait()
+        if self.draining:
+            self._report()
+
+    def _heed(self, fleet: Fleet | None) -> None:
+        """Drain while the machine's end is announced or an operator wants it; while Redis is away, as before."""
+        wanted = fleet.draining if fleet else self.draining
+        draining = wanted or (self.watch is not None and self.watch.ends_at is not None)
+        if draining != self.draining:
+            log.warning("draining" if draining else "receiving again", held=len(self.held))
+        self.draining = draining
+
+    def _report(self) -> None:
+        try:
+            self.dispatch.tell_held(len(self.held))
+        except RedisError as error:
+            self._redis_is_away(error)
 
     # -- what Redis says --
 
@@ -174,7 +140,7 @@ class Bridge:
     def _room(self, fleet: Fleet, statuses: dict[str, str | None]) -> int:
         """Messages that workers can start now or soon. What is held counts even where Redis has forgotten it."""
         ready = self.pace.ready(fleet.workers)
-        over = sum(status is not None and status not in _AT_WORK for status in statuses.values())
+        over = sum(status is not None and status not in AT_WORK for status in statuses.values())
         return min(fleet.free + ready, fleet.workers + ready - (len(self.held) - over))
 
     def _wait(self) -> None:
@@ -215,9 +181,11 @@ class Bridge:
             known = fleet is not None and (held.job_id is None or held.job_id in statuses)
             if decision is Verdict.DELETE:
                 done.append(held)
+            elif self.draining and held.job_id is None and held.message.receives < self.max_receives:
+                self._let_go(held)
             elif known:
                 self._act(held, decision)
-            if queued and decision is Verdict.WAIT and now - held.handed_at > LONG_LYING_SECONDS:
+            if queued and decision is Verdict.WAIT and (self.draining or now - held.handed_at > LONG_LYING_SECONDS):
                 self._return(held)
         self._end(done)
 
@@ -238,7 +206,9 @@ class Bridge:
             log.warning("job lost or failed, giving the message back", message=held.message.id, job=held.job_id)
             if held.message.receives >= self.max_receives:
                 give_up(*held.subject)
-            self._give_back(held.message)
+            if self.gauges:
+                self.gauges.failed(held.message)
+            self._give_back(held.message, pause=0 if self.draining else None)
             self._forget(held)
             self.held.remove(held)
 
@@ -257,10 +227,13 @@ class Bridge:
         try:
             if held.message.receives < self.max_receives and self.dispatch.take_back(str(held.job_id)):
                 self.pace.slow()
-                self._give_back(held.message, pause=0)
-                self.held.remove(held)
+                self._let_go(held)
         except RedisError as error:
             self._redis_is_away(error)
+
+    def _let_go(self, held: Held) -> None:
+        self._give_back(held.message, pause=0)
+        self.held.remove(held)
 
     def _forget(self, held: Held) -> None:
         """Tidy up in Redis, where it does not matter if it fails."""
@@ -301,29 +274,7 @@ class Bridge:
         self.held.clear()
 
 
-_FOLLOWED = select(Asset.tenant_id, Asset.id, Asset.state, Asset.leased_until).where(
-    tuple_(Asset.tenant_id, Asset.id).in_(bindparam("subjects", expanding=True)), Asset.deleted_at.is_(None)
-)
-
-
-def look_up(subjects: Sequence[tuple[str, str]], now: datetime) -> dict[tuple[str, str], AssetView]:
-    """Assets that exist and are not deleted, by tenant and id."""
-    if not subjects:
-        return {}
-    session = db.session()
-    with reading(), across_tenants(session, "the bridge follows the assets of the messages that it holds"):
-        rows = session.execute(_FOLLOWED, {"subjects": list(subjects)}).all()
-        session.rollback()
-    return {
-        (row.tenant_id, row.id): AssetView(
-            ended=row.state in TERMINAL,
-            failed=row.state is AssetState.FAILED,
-            leased=row.leased_until is not None and row.leased_until > now,
-        )
-        for row in rows
-    }
-
-
 def build(dispatch: Dispatch) -> Bridge:
     gauges = Gauges(ports().metrics, ports().clock)
-    return Bridge(ports().queue, dispatch, settings().visibility, settings().max_receives, gauges)
+    watch = Watch(ports().notices, ports().clock)
+    return Bridge(ports().queue, dispatch, settings().visibility, settings().max_receives, gauges, watch)

@@ -1,22 +1,27 @@
-"""`flask --app wsgi bridge`, `worker`, `reconcile`, `heal` and `redrive`."""
+"""`flask --app wsgi bridge`, `worker`, `drain`, `reconcile`, `heal` and `redrive`."""
 
 import signal
+import time
 from datetime import timedelta
 
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from redis import RedisError
 
 from processor import bridge as bridging
 from processor import dispatch, losses
 from processor import reconcile as reconciling
 from processor.outage import waited_out
+from processor.spot import Watch
 from tenants.heartbeat import Heartbeat
 from tenants.scope import ports, settings
 
+_DRAIN_POLL_SECONDS = 0.2
+
 
 def register(app: Flask) -> None:
-    for command in (bridge, worker, reconcile, heal, redrive):
+    for command in (bridge, worker, drain, reconcile, heal, redrive):
         app.cli.add_command(command)
 
 
@@ -41,7 +46,44 @@ def worker(count: int | None, grace: float) -> None:
 
     sandbox.choose(settings().sandbox)  # One that was asked for by name and does not work is told now, not by a job.
     preload()
-    MediaPool(dispatch.connect(settings().redis_url), count or settings().workers, grace=grace).start()
+    MediaPool(
+        dispatch.connect(settings().redis_url),
+        count or settings().workers,
+        grace=grace,
+        watch=Watch(ports().notices, ports().clock),
+    ).start()
+
+
+@click.command("drain")
+@click.option("--timeout", type=click.FloatRange(0), default=120.0, show_default=True, help="Seconds to wait for it.")
+@click.option("--undo", is_flag=True, help="Receive again.")
+@with_appcontext
+def drain(timeout: float, undo: bool) -> None:
+    """Have this machine's bridge receive nothing more, hand back what has not started, and wait for what runs.
+
+    Ends with 0 when no work is left here, with 1 when there is after the timeout; in both cases the bridge goes on
+    receiving nothing until --undo, or until Redis forgets.
+    """
+    try:
+        dispatching = dispatch.Dispatch(dispatch.connect(settings().redis_url))
+        dispatching.drain(not undo)
+        if not undo:
+            _wait_until_drained(dispatching, timeout)
+    except RedisError as error:
+        raise click.ClickException(f"Redis does not answer at {settings().redis_url}: {error}") from None
+
+
+def _wait_until_drained(dispatching: dispatch.Dispatch, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        held, fleet = dispatching.held(), dispatching.fleet()
+        if held == 0 and not fleet.busy and not fleet.queued:
+            return
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(_DRAIN_POLL_SECONDS)
+    bridge = "no bridge answers" if held is None else f"the bridge holds {held} messages"
+    raise click.ClickException(f"not drained in {timeout:g} s: {bridge}, {fleet.busy} workers are busy")
 
 
 @click.command("reconcile")

@@ -28,6 +28,9 @@ from tenants.scope import settings
 
 QUEUE = "media"
 _WAKE = "vitrine:wake"
+_DRAIN = "vitrine:drain"
+_HELD = "vitrine:held"
+_HELD_SECONDS = 15
 BEAT_SECONDS = 5
 """How often a worker says that it lives; one that has been silent for three beats is not counted on."""
 _KEEP_SECONDS = 300
@@ -62,11 +65,12 @@ class MediaJob(Job):
 
 @dataclass(frozen=True)
 class Fleet:
-    """`workers` alive, `busy` of them at work, `queued` the ids of jobs that none has taken."""
+    """`workers` alive, `busy` of them at work, `queued` the ids of jobs that none has taken; `draining` as asked."""
 
     workers: int
     busy: int
     queued: frozenset[str]
+    draining: bool = False
 
     @property
     def free(self) -> int:
@@ -103,29 +107,30 @@ class Dispatch:
 
         One round trip while the workers are the ones of last time, two when they are not.
         """
-        members, queued, statuses, beats = self._ask(job_ids)
+        draining, members, queued, statuses, beats = self._ask(job_ids)
         if members != self._workers:
             self._workers = members
-            members, queued, statuses, beats = self._ask(job_ids)
+            draining, members, queued, statuses, beats = self._ask(job_ids)
         oldest = datetime.now(UTC) - timedelta(seconds=3 * BEAT_SECONDS)
         states = [state for beat, state in beats if beat and str_to_date(beat) > oldest]
         busy = states.count(WorkerStatus.BUSY.value.encode())
-        fleet = Fleet(len(states), busy, frozenset(job_id.decode() for job_id in queued))
+        fleet = Fleet(len(states), busy, frozenset(job_id.decode() for job_id in queued), draining)
         said = {job_id: word.decode() if word else None for job_id, word in zip(job_ids, statuses, strict=True)}
         return fleet, said
 
-    def _ask(self, job_ids: Sequence[str]) -> tuple[frozenset[bytes], list[bytes], list[bytes | None], list[Any]]:
-        """Keys of this queue's workers, ids in the queue, the jobs' statuses, each known worker's beat and state."""
+    def _ask(self, job_ids: Sequence[str]) -> tuple[bool, frozenset[bytes], list[bytes], list[bytes | None], list[Any]]:
+        """Whether to drain, workers' keys, ids in the queue, the jobs' statuses, each known worker's beat and state."""
         workers = sorted(key.decode() for key in self._workers)
         with self.connection.pipeline(transaction=False) as pipeline:
+            pipeline.exists(_DRAIN)
             pipeline.smembers(WORKERS_BY_QUEUE_KEY % QUEUE)
             pipeline.lrange(self.queue.key, 0, -1)
             for job_id in job_ids:
                 pipeline.hget(MediaJob.key_for(job_id), "status")
             for key in workers:
                 pipeline.hmget(key, ["last_heartbeat", "state"])
-            members, queued, *others = pipeline.execute()
-        return frozenset(members), queued, others[: len(job_ids)], others[len(job_ids) :]
+            draining, members, queued, *others = pipeline.execute()
+        return bool(draining), frozenset(members), queued, others[: len(job_ids)], others[len(job_ids) :]
 
     def fleet(self) -> Fleet:
         return self.look()[0]
@@ -152,6 +157,25 @@ class Dispatch:
     def wait(self, seconds: float) -> None:
         """Until `wake`, or for `seconds`."""
         self.connection.blpop([_WAKE], timeout=seconds)
+
+    # -- an operator's wish to empty this machine; it lasts as long as Redis remembers it --
+
+    def drain(self, on: bool) -> None:
+        """Have this machine's bridge drain, or receive again."""
+        with self.connection.pipeline() as pipeline:
+            pipeline.delete(_HELD)  # What a bridge said about an earlier wish.
+            pipeline.set(_DRAIN, 1) if on else pipeline.delete(_DRAIN)
+            pipeline.execute()
+        self.wake()
+
+    def tell_held(self, count: int) -> None:
+        """A draining bridge says how many messages it still sees to."""
+        self.connection.set(_HELD, count, ex=_HELD_SECONDS)
+
+    def held(self) -> int | None:
+        """What the draining bridge has said; None if it has not been heard of for a while."""
+        said: Any = self.connection.get(_HELD)
+        return int(said) if said is not None else None
 
 
 def connect(url: str) -> Redis:

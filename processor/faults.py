@@ -2,7 +2,7 @@
 
 A test arms a point by putting a file with the point's name into that folder; the file holds a signal's name. The first
 process that comes by takes the file away and sends itself the signal, so each armed file strikes exactly once, whatever
-number of processes pass the point.
+number of processes pass the point. With `PAUSE` in the file it waits there for a signal from elsewhere.
 """
 
 import contextlib
@@ -21,4 +21,8 @@ def point(name: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         taken = armed.with_name(f".{armed.name}.{os.getpid()}")
         armed.rename(taken)
-        os.kill(os.getpid(), signal.Signals[taken.read_text().strip()])
+        what = taken.read_text().strip()
+        if what == "PAUSE":
+            signal.pause()
+        else:
+            os.kill(os.getpid(), signal.Signals[what])

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import case, func, literal, update
 
 from tenants.catalog import TERMINAL, Asset, AssetState
-from tenants.scope import Site, open_site
+from tenants.scope import Site, open_site, ports
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +45,7 @@ def give_up(tenant_id: str, asset_id: str, *, idle: timedelta = timedelta()) -> 
     gave_up = bool(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
     if gave_up:
         log.error("gave up", tenant=tenant_id, asset=asset_id)
+        ports().metrics.put("job.errors", 1, tenant=tenant_id, cause="given up")
     return gave_up
 
 

@@ -29,6 +29,15 @@ log = structlog.get_logger(__name__)
 PROGRESS_SECONDS = 1.0
 
 
+class LetGo(BaseException):
+    """This process is to end before its job has: the asset is free again for another."""
+
+
+def let_go(*_signal: object) -> None:
+    """What SIGTERM does to a job."""
+    raise LetGo
+
+
 def run(tenant_id: str, asset_id: str, message_id: str, attempt: int, trace: str = "") -> None:
     """What a media message asks for. `attempt` counts the message's receives; `trace` is the id of the request that
     caused it."""
@@ -55,21 +64,28 @@ def run(tenant_id: str, asset_id: str, message_id: str, attempt: int, trace: str
 
 
 def _work(site: Site, held: Claim, keeper: Keeper) -> None:
-    """Process and bring the asset to an end; or let go of it and raise."""
+    """Process and bring the asset to an end; or let go of it and raise.
+
+    Metrics: `job.seconds` of work that ended well, by tenant and kind; `job.errors` by tenant, kind (`pending` where
+    the file's was not recognised) and cause (`rejected`, `failed`; `given up` is `giving_up`'s).
+    """
     began = time.monotonic()
+    run = _Run(site, held, keeper)
     try:
         with _scratch(settings().data_dir, held) as folder:
-            run = _Run(site, held, keeper, folder)
-            facts = run.process()
+            facts = run.process(folder)
         faults.point("before-commit")
         commit.ready(site, held, facts, run.stored)
     except Rejected as refusal:
-        _reject(site, held, str(refusal))
+        if _reject(site, held, str(refusal)):
+            _erred(site, run.kind, "rejected")
     except LostLease as lost:
         log.warning("lease lost, leaving the asset to its new holder", error=str(lost))
-    except BaseException:
+    except BaseException as error:
         site.session.rollback()
         lease.release(site, held)
+        if not isinstance(error, LetGo):
+            _erred(site, run.kind, "failed")
         raise
     else:
         faults.point("after-commit")
@@ -78,49 +94,55 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
         site.metrics.put("job.seconds", seconds, unit="Seconds", tenant=site.tenant_id, kind=facts.kind.value)
 
 
-def _reject(site: Site, held: Claim, reason: str) -> None:
-    """Nothing of the file is shown any more; of one that was good enough once, what is left of it stays."""
+def _erred(site: Site, kind: Kind, cause: str) -> None:
+    site.metrics.put("job.errors", 1, tenant=site.tenant_id, kind=kind.value, cause=cause)
+
+
+def _reject(site: Site, held: Claim, reason: str) -> bool:
+    """Whether the lease was still held. Nothing of the file is shown any more; of one that was good enough once, what
+    is left of it stays."""
     try:
         (commit.keep(site, held) if held.rebuild else commit.reject(site, held, reason))
     except LostLease as lost:
         log.warning("lease lost, not rejecting", error=str(lost))
         site.blobs.delete_prefix(generation_prefix(site.tenant_id, held.asset_id, held.fence))
-        return
+        return False
     if held.rebuild:
         log.error("a rebuild was rejected, what is left is shown", reason=reason)
         site.blobs.delete_prefix(generation_prefix(site.tenant_id, held.asset_id, held.fence))
-        return
+        return True
     log.info("rejected", reason=reason)
     site.blobs.delete_prefix(renditions_prefix(site.tenant_id, held.asset_id))
+    return True
 
 
 class _Run:
     """The hands that a `Task` is given: they know the tenant, the generation and the lease; the steps do not."""
 
-    def __init__(self, site: Site, held: Claim, keeper: Keeper, folder: Path) -> None:
-        self._site, self._held, self._keeper, self._folder = site, held, keeper, folder
+    def __init__(self, site: Site, held: Claim, keeper: Keeper) -> None:
+        self._site, self._held, self._keeper = site, held, keeper
+        self.kind = Kind.PENDING
         self.stored: list[commit.Stored] = []
         self._published: tuple[Facts, int] | None = None
         self._told = float("-inf")
 
-    def process(self) -> Facts:
+    def process(self, folder: Path) -> Facts:
         """Run the steps; what was published last. Raises `Rejected`, `LostLease` or whatever went wrong."""
         from processor.steps import sniff
 
         original = self._site.blobs.fetch(
-            original_key(self._site.tenant_id, self._held.asset_id, self._held.sha256), self._folder / "original"
+            original_key(self._site.tenant_id, self._held.asset_id, self._held.sha256), folder / "original"
         )
-        kind, _ = sniff.kind_of(original)
+        self.kind, _ = sniff.kind_of(original)
         faults.point("decode")
-        steps = _steps_of(kind)
-        with limits.confined(limits.of_kind(kind, settings())):
-            steps(self._task(original))
+        steps = _steps_of(self.kind)
+        with limits.confined(limits.of_kind(self.kind, settings())):
+            steps(self._task(original, folder / "work"))
         if self._published is None or self._published[1] != len(self.stored):
             raise RuntimeError("the steps ended with something unpublished")
         return self._published[0]
 
-    def _task(self, original: Path) -> Task:
-        work = self._folder / "work"
+    def _task(self, original: Path, work: Path) -> Task:
         work.mkdir()
         return Task(
             asset_id=self._held.asset_id,

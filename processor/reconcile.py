@@ -12,8 +12,8 @@ from sqlalchemy import func, or_, select, update
 
 from infra.sql import reading
 from processor import leftovers, losses, purge
-from processor.bridge import is_media_job, look_up
 from processor.giving_up import give_up, reopen
+from processor.verdict import is_media_job, look_up
 from tenants import outbox
 from tenants.catalog import TERMINAL, Asset
 from tenants.db import db

@@ -27,20 +27,25 @@ from rq.worker import Worker
 from rq.worker_pool import WorkerPool
 from rq.worker_registration import register
 
+from processor import jobs
 from processor.dispatch import BEAT_SECONDS, QUEUE, Dispatch, MediaJob
+from processor.spot import LET_GO_SECONDS, Watch
 from tenants.db import db
 from tenants.heartbeat import Heartbeat
 
 log = structlog.get_logger(__name__)
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_COLD_SECONDS = 5
+_COLD_SECONDS = 8
+_LET_GO_SECONDS = 3.0
 _REDIS_PAUSE_MAX = 10.0
 _PRELOADED = ("numpy", "PIL.Image", "simplejpeg", "pillow_heif", "av", "processor.steps.sniff")
 
 
 class MediaWorker(Worker):
     """RQ's forking worker, made to need nothing from Redis but jobs."""
+
+    _letting_go = False
 
     def subscribe(self) -> None:
         """Take no commands from Redis. Without the thread that RQ starts for them, forking is safe as well."""
@@ -60,6 +65,34 @@ class MediaWorker(Worker):
         with contextlib.suppress(RedisError):  # The bridge looks by itself twice a second.
             Dispatch(self.connection).wake()
 
+    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
+        """Have the job let go of its lease, so that another host may begin at once; kill it if it does not.
+
+        A second order while the job is letting go (the pool repeats its own) kills it at once.
+        """
+        if self._letting_go:
+            super().kill_horse(sig)
+        if self._letting_go or not self.horse_pid:
+            return
+        self._letting_go = True
+        try:
+            os.kill(self.horse_pid, signal.SIGTERM)
+            if not _ends_within(self.horse_pid, _LET_GO_SECONDS):
+                super().kill_horse(sig)
+        except ProcessLookupError:
+            return  # It has just ended by itself.
+        finally:
+            self._letting_go = False
+
+    def let_go(self, *_signal: object) -> None:
+        """On SIGUSR1, from the pool of a machine that is about to end."""
+        self.kill_horse()
+
+    def setup_work_horse_signals(self) -> None:
+        super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, jobs.let_go)
+
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """In the forked child: its parent's database connections are not its own."""
         db.engine.dispose(close=False)
@@ -71,9 +104,20 @@ class MediaPool(WorkerPool):
 
     On SIGTERM or SIGINT each worker finishes the job that it has; a job that is not finished when the grace ends is
     killed, which its lease and its message survive. A second signal ends the grace at once.
+
+    When `watch` says that the machine is about to end, what would not end in time is made to let go; the pool itself
+    stays, with nothing to do since the bridge hands it nothing.
     """
 
-    def __init__(self, connection: Redis, count: int, *, grace: float, job_class: type[Job] = MediaJob) -> None:
+    def __init__(
+        self,
+        connection: Redis,
+        count: int,
+        *,
+        grace: float,
+        watch: Watch | None = None,
+        job_class: type[Job] = MediaJob,
+    ) -> None:
         super().__init__(
             [QUEUE],
             connection,
@@ -83,13 +127,9 @@ class MediaPool(WorkerPool):
             job_class=job_class,
         )
         self._grace = grace
+        self._watch = watch
         self._deadline: float | None = None
         self._heartbeat = Heartbeat("worker")
-
-    def check_workers(self, respawn: bool = True) -> None:
-        """RQ calls it on every turn of the pool's loop, to start again what has died."""
-        self._heartbeat.beat()
-        super().check_workers(respawn)
 
     def get_worker_process(self, name: str, burst: bool, _sleep: float = 0, logging_level: str = "INFO") -> BaseProcess:
         connect = partial(_reconnect, self._connection_class, self._pool_class, self._pool_kwargs)
@@ -99,6 +139,17 @@ class MediaPool(WorkerPool):
             kwargs={"parent": os.getpid()},
             name=f"media worker {name}",
         )
+
+    def check_workers(self, respawn: bool = True) -> None:
+        """RQ calls it once a second, to start again what has died."""
+        self._heartbeat.beat()
+        super().check_workers(respawn)
+        if self._watch is None:
+            return
+        asked, left = self._watch.look(), self._watch.seconds_left
+        if asked and left is not None and left <= LET_GO_SECONDS:
+            for data in list(self.worker_dict.values()):
+                self.stop_worker(data, signal.SIGUSR1)
 
     def request_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
         again = self._deadline is not None
@@ -126,6 +177,7 @@ def work(
     parent: int,
 ) -> None:
     """One worker, in the process that the pool forked for it."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     _end_with(parent)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # Until RQ's own are in place, the pool's must not run here.
@@ -142,6 +194,7 @@ def work(
         job_monitoring_interval=BEAT_SECONDS,
         log_job_description=False,
     )
+    signal.signal(signal.SIGUSR1, worker.let_go)
     try:
         # A job says for itself how it ended; RQ adds only what went wrong.
         worker.work(burst=burst, with_scheduler=False, logging_level="WARNING")
@@ -159,6 +212,17 @@ def _await(connection: Redis) -> None:
             pause = min(pause * 2, _REDIS_PAUSE_MAX)
             log.warning("Redis is away", error=str(error), again_in=pause)
             time.sleep(pause)
+
+
+def _ends_within(pid: int, seconds: float) -> bool:
+    """Whether a child ends in time. It is left for RQ to wait for."""
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(ChildProcessError):
+        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+    return True
 
 
 def _end_with(parent: int) -> None:

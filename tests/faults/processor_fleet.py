@@ -65,8 +65,9 @@ class Fleet:
     def start(self, *names: str) -> None:
         self.processes |= {name: self._start(name) for name in names}
 
-    def _start(self, name: str) -> subprocess.Popen[bytes]:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "VITRINE_DATA_DIR": str(self.settings.data_dir),
             "VITRINE_REDIS_URL": self.redis.url,
@@ -74,8 +75,10 @@ class Fleet:
             "VITRINE_MAX_RECEIVES": str(self.settings.max_receives),
             "VITRINE_FAULTS": str(self._faults),
         }
+
+    def _start(self, name: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "flask", "--app", "wsgi", name, *COMMANDS[name]]
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=self._log, stderr=subprocess.STDOUT)
+        return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=self._log, stderr=subprocess.STDOUT)
 
     def tend(self) -> None:
         """Start again what has died."""
@@ -101,6 +104,10 @@ class Fleet:
     def arm(self, point: str, what: signal.Signals = signal.SIGKILL) -> None:
         """The next process that passes `point` sends itself the signal."""
         self._faults.joinpath(point.replace("/", "-")).write_text(what.name)
+
+    def arm_pause(self, point: str) -> None:
+        """The next process that passes `point` waits there until a signal reaches it."""
+        self._faults.joinpath(point.replace("/", "-")).write_text("PAUSE")
 
     def armed(self) -> set[str]:
         """Points that nobody has passed yet."""

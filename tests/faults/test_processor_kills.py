@@ -1,5 +1,6 @@
 """Processors die at every point of a photo's way, and every photo becomes ready exactly once."""
 
+import contextlib
 import signal
 import time
 from datetime import timedelta
@@ -110,9 +111,24 @@ def test_a_stopped_fleet_loses_nothing(fleet: Fleet, fleet_upload: Upload, world
     fleet.arm("before-commit", signal.SIGSTOP)
     ids = fleet_upload(2)
     with fleet.stopped_at("before-commit") as hanging:
-        fleet.restart("bridge", within=5)
-        fleet.restart("worker", within=12)
+        fleet.restart("bridge", within=20)
+        fleet.restart("worker", within=40)
         fleet.until(lambda: not hanging.is_running(), "the hanging job is killed")
+    fleet.until_settled(world.alpha, ids)
+    fleet.assert_ready_exactly_once(world.alpha, ids)
+
+
+def test_a_host_vanishes(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
+    """A Spot machine taken away without notice: bridge, workers, jobs and Redis at once. Another takes over."""
+    fleet.arm("decode", signal.SIGSTOP)
+    ids = fleet_upload(2)
+    with fleet.stopped_at("decode") as job:
+        host = [psutil.Process(fleet.processes[name].pid) for name in ("bridge", "worker")]
+        for process in (*host, *host[1].children(recursive=True), job):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        fleet.redis.kill()
+    fleet.redis.start()
     fleet.until_settled(world.alpha, ids)
     fleet.assert_ready_exactly_once(world.alpha, ids)
 

@@ -1,9 +1,12 @@
-"""Fixtures of the web fleet's tests."""
+"""Fixtures of unit tests."""
 
 import pytest
+from bridge_stage import stage
 from conftest import World
 from flask import Flask
 from visits import share_link
+
+__all__ = ["stage"]
 
 
 @pytest.fixture

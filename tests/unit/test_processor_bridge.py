@@ -1,142 +1,20 @@
 """What the bridge does with a message, from the database and from RQ."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from conftest import World, free_port
-from flask import Flask
-from rq.job import JobStatus
+from bridge_stage import Stage
+from conftest import free_port
 from rq.worker import WorkerStatus
-from sqlalchemy import update
 
-from infra.local.queue import SqlQueue
-from infra.ports import Depth, JobQueue
+from infra.ports import Depth
 from processor import bridge, lease, reconcile
-from processor.bridge import AssetView, Bridge, JobView, Verdict, is_media_job, verdict
-from processor.dispatch import QUEUE, Dispatch, connect
+from processor.dispatch import Dispatch, connect
 from processor.giving_up import SENTENCE
-from processor.worker import MediaWorker
-from tenants import catalog
-from tenants.catalog import Asset, AssetState
-from tenants.db import db
-from tenants.names import new_id
-from tenants.outbox import media_job
+from tenants.catalog import AssetState
 from tenants.scope import open_site, ports
-
-OPEN = AssetView(ended=False, failed=False, leased=False)
-LEASED = AssetView(ended=False, failed=False, leased=True)
-ENDED = AssetView(ended=True, failed=False, leased=False)
-STARTED = JobView("started", queued=False)
-
-
-@pytest.mark.parametrize(
-    ("asset", "job", "lost", "expected"),
-    [
-        (None, None, False, Verdict.DELETE),
-        (None, STARTED, False, Verdict.DELETE),
-        (ENDED, None, False, Verdict.DELETE),
-        (ENDED, JobView("failed", queued=False), True, Verdict.DELETE),
-        (LEASED, None, False, Verdict.WAIT),
-        (LEASED, JobView(None, queued=False), False, Verdict.WAIT),
-        (LEASED, JobView("failed", queued=False), False, Verdict.WAIT),
-        (OPEN, None, False, Verdict.ENQUEUE),
-        (OPEN, JobView("queued", queued=True), False, Verdict.WAIT),
-        (OPEN, JobView(None, queued=True), False, Verdict.WAIT),
-        (OPEN, JobView("queued", queued=False), False, Verdict.WAIT),
-        (OPEN, JobView("queued", queued=False), True, Verdict.GIVE_BACK),
-        (OPEN, STARTED, False, Verdict.WAIT),
-        (OPEN, STARTED, True, Verdict.GIVE_BACK),
-        (OPEN, JobView("finished", queued=False), False, Verdict.GIVE_BACK),
-        (OPEN, JobView("failed", queued=False), False, Verdict.GIVE_BACK),
-        (OPEN, JobView("stopped", queued=False), False, Verdict.GIVE_BACK),
-        (OPEN, JobView(None, queued=False), False, Verdict.GIVE_BACK),
-    ],
-)
-def test_verdict(asset: AssetView | None, job: JobView | None, lost: bool, expected: Verdict) -> None:
-    assert verdict(asset, job, lost) is expected
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"kind": "archive", "tenant": new_id(), "asset": new_id()},
-        {"kind": "media", "asset": new_id()},
-        {"kind": "media", "tenant": "../../etc", "asset": new_id()},
-        {"kind": "media", "tenant": new_id(), "asset": 7},
-        "media",
-        None,
-    ],
-)
-def test_a_body_that_is_not_ours(body: object) -> None:
-    assert not is_media_job(body)
-
-
-def test_unknown_fields_of_a_body_are_tolerated() -> None:
-    assert is_media_job({**media_job(new_id(), new_id()), "priority": 3})
-
-
-@dataclass
-class Stage:
-    """A bridge with a real queue and a real Redis, whose workers only exist as far as the test plays them."""
-
-    bridge: Bridge
-    dispatch: Dispatch
-    queue: JobQueue
-    tenant: str
-    asset: str
-    workers: list[MediaWorker]
-
-    def set_state(self, state: AssetState) -> None:
-        with open_site(self.tenant) as site:
-            site.session.execute(update(Asset).where(Asset.id == self.asset).values(state=state))
-            site.session.commit()
-
-    def state(self) -> tuple[AssetState, str]:
-        with open_site(self.tenant) as site:
-            asset = site.session.get(Asset, (self.tenant, self.asset))
-            assert asset is not None
-            return asset.state, asset.reason
-
-    def send(self) -> str:
-        return self.queue.send(media_job(self.tenant, self.asset), group=self.tenant)
-
-    def fail(self, job_id: str) -> None:
-        """As RQ does when a job raises."""
-        self.dispatch.queue.remove(job_id)
-        self.dispatch.connection.hset(f"rq:job:{job_id}", "status", JobStatus.FAILED.value)
-
-
-@pytest.fixture
-def stage(core: Flask, world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setattr(bridge, "IDLE_SECONDS", 0.0)
-    monkeypatch.setattr(bridge, "POLL_SECONDS", 0.01)
-    with open_site(world.alpha) as site:
-        album = catalog.album_by_id(site.session, world.alpha, world.alpha_album)
-        assert album is not None
-        asset_id = new_id()
-        catalog.add_asset(
-            site.session, album, asset_id=asset_id, filename="a.jpg", sha256="a" * 64, size=5, now=site.now()
-        )
-        site.session.commit()
-    with connect(redis_url) as client:
-        client.flushall()
-        queue = SqlQueue(db.engine, ports().clock, max_receives=2)
-        core.extensions["vitrine.ports"] = replace(ports(), queue=queue)
-        workers = [MediaWorker([QUEUE], connection=client) for _ in range(2)]
-        for each in workers:
-            each.register_birth()
-        yield Stage(
-            Bridge(queue, Dispatch(client), visibility=0.4, max_receives=2),
-            Dispatch(client),
-            queue,
-            world.alpha,
-            asset_id,
-            workers,
-        )
 
 
 def test_it_receives_only_what_workers_can_start(stage: Stage) -> None:
@@ -229,6 +107,8 @@ def test_a_failed_job_comes_back_then_the_tenant_is_told_and_may_retry(stage: St
         assert stage.bridge.held == []
         ports().clock.sleep(0.5)
     assert stage.state() == (AssetState.FAILED, SENTENCE)
+    now, day = ports().clock.now(), timedelta(days=1)
+    assert ports().metrics.total("job.errors", now - day, now + day, tenant=stage.tenant, cause="given up") == 1
     stage.bridge.step()
     assert [letter.id for letter in stage.queue.dead()] == [sent]
     assert reconcile.redrive() == 1

@@ -25,6 +25,8 @@ def test_gauges_are_told_once_a_minute(clock: ManualClock) -> None:
     gauges.received(replace(message, sent_at=clock.now() - timedelta(seconds=3)))
     gauges.received(replace(message, receives=2, sent_at=clock.now() - timedelta(hours=1)))
     gauges.received(replace(message, group="beta", sent_at=clock.now() + timedelta(seconds=1)))
+    for _ in range(2):
+        gauges.failed(message)
     asked: list[Depth] = []
 
     def depth() -> Depth:
@@ -40,6 +42,7 @@ def test_gauges_are_told_once_a_minute(clock: ManualClock) -> None:
     assert asked == [DEPTH]
     assert [told(f"queue.{name}") for name in ("waiting", "in_flight", "dead", "backlog_per_worker")] == [6, 2, 1, 1.5]
     assert told("queue.wait", tenant="alpha") == 7
+    assert (told("job.returned", tenant="alpha"), told("job.returned", tenant="beta")) == (2, 0)
     assert told("queue.wait", tenant="beta") == 0  # Clocks of hosts differ.
     engine.dispose()
 

@@ -1,7 +1,9 @@
 """A job from claim to end, with the real steps on real files."""
 
+import os
+import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
@@ -16,9 +18,10 @@ from processor.task import Facts, Made, Rejected, Task
 from tenants import catalog
 from tenants.catalog import Asset, AssetState, Kind, Rendition
 from tenants.names import new_id, original_key, rendition_key, renditions_prefix
-from tenants.scope import Site, open_site, settings
+from tenants.scope import Site, open_site, ports, settings
 from tenants.usage import Meter, UsageEvent
 
+DAY = timedelta(days=1)
 Receive = Callable[[bytes], str]
 FACTS = Facts(Kind.PHOTO, "image/jpeg", 4, 3, taken_at=datetime(2020, 1, 2, tzinfo=UTC), taken_offset=60)
 
@@ -63,6 +66,12 @@ def asset_of(site: Site, asset_id: str) -> Asset:
     asset = site.session.get(Asset, (site.tenant_id, asset_id))
     assert asset is not None
     return asset
+
+
+def errors(world: World, **about: str) -> float:
+    """How often alpha's jobs went wrong, as the metrics tell it."""
+    now = ports().clock.now()
+    return ports().metrics.total("job.errors", now - DAY, now + DAY, tenant=world.alpha, **about)
 
 
 def scratch_is_empty() -> bool:
@@ -111,6 +120,7 @@ def test_what_is_no_media_is_rejected_with_a_reason(core: Flask, world: World, r
         assert asset.leased_until is None
         assert site.session.query(UsageEvent).count() == 0
     assert scratch_is_empty()
+    assert errors(world, kind="pending", cause="rejected") == 1
 
 
 def test_a_late_rejection_takes_its_renditions_along(
@@ -126,6 +136,7 @@ def test_a_late_rejection_takes_its_renditions_along(
     run(world, asset_id)
     with open_site(world.alpha) as site:
         assert asset_of(site, asset_id).reason == "The second half is broken."
+        assert errors(world, kind="photo", cause="rejected") == 1
         assert site.session.query(Rendition).count() == 0
         assert list(site.blobs.list(renditions_prefix(world.alpha, asset_id))) == []
 
@@ -161,10 +172,32 @@ def test_an_unexpected_error_lets_go_and_is_raised(
         with pytest.raises(OSError, match="disk on fire"):
             run(world, asset_id)
     assert scratch_is_empty()
+    assert errors(world, kind="photo", cause="failed") == 1
     run(world, asset_id, attempt=2)  # At once: the lease was released.
     with open_site(world.alpha) as site:
         asset = asset_of(site, asset_id)
         assert (asset.state, asset.generation) == (AssetState.READY, 2)
+
+
+def test_a_job_that_is_told_to_end_lets_go_and_has_not_erred(
+    core: Flask, world: World, received: Receive, jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(task: Task) -> None:
+        task.put(Made("w4.jpg", task.original, "image/jpeg", 4, 3))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    replace_photo_steps(monkeypatch, told)
+    asset_id = received(jpeg)
+    before = signal.signal(signal.SIGTERM, jobs.let_go)
+    try:
+        with pytest.raises(jobs.LetGo):
+            run(world, asset_id)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert scratch_is_empty()
+    assert errors(world) == 0
+    with open_site(world.alpha) as site:
+        assert lease.claim(site, asset_id, 5) is not None
 
 
 def test_steps_that_end_unpublished_are_an_error(
