@@ -22,6 +22,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from loopback import free_port, wait_for_port
+
 
 class DoubleClock:
     """The Clock port over the double's time: it runs, and `sleep` moves it."""
@@ -42,8 +44,6 @@ class DoubleClock:
 @contextmanager
 def running() -> Iterator[tuple[str, int]]:
     """The double's address and process id, while it runs."""
-    from conftest import free_port, wait_for_port
-
     port = free_port()
     server = subprocess.Popen([sys.executable, __file__, str(port)], stderr=subprocess.DEVNULL)
     try:

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from loopback import served
+
 REFUSED = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 FAILED = b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
 
 
 class FaultProxy(ThreadingHTTPServer):
-    daemon_threads = True
-
     def __init__(self, target: str, *, one_in: int, seed: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = urlsplit(target).netloc
@@ -100,11 +100,5 @@ _OWN = {"connection", "content-length", "date", "server", "transfer-encoding"}
 def faulty(target: str, *, one_in: int = 5, seed: int = 1) -> Iterator[FaultProxy]:
     """A proxy to `target` (a URL) while the context lasts."""
     proxy = FaultProxy(target, one_in=one_in, seed=seed)
-    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with served(proxy):
         yield proxy
-    finally:
-        proxy.shutdown()
-        thread.join()
-        proxy.server_close()

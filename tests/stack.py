@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from conftest import free_port, wait_for_port
+from loopback import free_port, wait_for_port
 
 from infra.settings import Settings, load
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
-from conftest import free_port, wait_for_port
 from flask import Flask
+from loopback import free_port, wait_for_port
 
 from tenants import tickets
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-from conftest import free_port, wait_for_port
 from flask import Flask
+from loopback import free_port, wait_for_port
 from redis import Redis
 from sqlalchemy import select
 

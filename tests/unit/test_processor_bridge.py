@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
-from conftest import World, free_port
+from conftest import World
 from flask import Flask
+from loopback import free_port
 from rq.job import JobStatus
 from rq.worker import WorkerStatus
 from sqlalchemy import update
