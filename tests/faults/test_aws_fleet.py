@@ -13,7 +13,6 @@ import simpledb_server
 from conftest import World
 from faults.conftest import Upload
 from faults.processor_fleet import Fleet
-from PIL import Image
 from simpledb_fake import FakeSimpleDb
 
 from tenants.outbox import media_job
@@ -45,16 +44,6 @@ def moto_pid() -> Iterator[int]:
         }.items():
             patch.setenv(name, value)
         yield pid
-
-
-@pytest.fixture(scope="module")
-def camera_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A JPEG whose EXIF names a camera."""
-    path = tmp_path_factory.mktemp("camera") / "camera.jpg"
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0110] = "Fujifilm", "X100\x1bV"
-    Image.effect_mandelbrot((320, 240), (-2.2, -1.2, 0.8, 1.2), 40).convert("RGB").save(path, exif=exif)
-    return path
 
 
 def test_a_photo_passes_through_all_of_them(
