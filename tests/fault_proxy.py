@@ -2,6 +2,7 @@
 
 Our own, not AWS's: it refuses (503 SlowDown, nothing done), fails after the fact (500 InternalError, though the
 request was carried out), and breaks off answers in the middle. One request in `one_in` is hit, by a seeded draw.
+While it is `away`, it hangs up on everyone without an answer: in front of any service.
 """
 
 import http.client
@@ -25,6 +26,7 @@ class FaultProxy(ThreadingHTTPServer):
         self.target = urlsplit(target).netloc
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.one_in = one_in
+        self.away = False
         self.hit: Counter[str] = Counter()
         self.seen = 0
         self._chance = random.Random(seed)
@@ -34,6 +36,9 @@ class FaultProxy(ThreadingHTTPServer):
         """What happens to the next request: nothing, or one of the faults."""
         with self._lock:
             self.seen += 1
+            if self.away:
+                self.hit["hang up"] += 1
+                return "hang up"
             if not self.one_in or self._chance.randrange(self.one_in):
                 return ""
             fault = self._chance.choice(["refuse", "fail after", *(["break"] if method == "GET" else [])])
@@ -51,6 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
             del self.headers["Expect"]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         fault = self.server.fault(self.command)
+        if fault == "hang up":
+            self.close_connection = True
+            return
         if fault == "refuse":
             self._answer(503, {"Content-Type": "application/xml"}, REFUSED)
             return

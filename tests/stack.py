@@ -23,7 +23,8 @@ STOP_SECONDS = 15
 class Stack:
     """Starts `fleets` on `with`, in their order, and stops them in reverse. The database must have its tables.
 
-    They inherit this process's environment, or `inherited` in its place. Logs are in `<data_dir>/log`. `kill` is `kill -9` of one fleet with all of its processes; `start` brings it back.
+    They inherit this process's environment, or `inherited` in its place. Logs are in `<data_dir>/log`. `kill` is
+    `kill -9` of one fleet with all of its processes; `start` brings it back.
     """
 
     data_dir: Path

@@ -10,8 +10,13 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import urljoin
 
-from stack import Stack
-from upload_server import BODY, HttpClient, headers, named
+import pytest
+from sqlalchemy import select
+from stack import Stack, eventually
+from upload_server import announce, patiently
+
+from tenants.catalog import Asset, AssetState
+from tenants.scope import open_site, ports
 
 SECRET = "only-for-tests-" * 3
 GROUPS = {
@@ -51,11 +56,14 @@ class Groups:
         try:
             self._each(Stack.__enter__)
         except BaseException:
-            self._each(Stack.stop)
+            self.stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
         self._each(Stack.stop)
 
     def _each(self, act: Callable[[Stack], object]) -> None:
@@ -64,20 +72,9 @@ class Groups:
             list(threads.map(act, self.stacks.values()))
 
     def upload(self, ticket: str, path: Path) -> str:
-        """One tus upload in two requests; the asset's id."""
-        data = path.read_bytes()
-        half = len(data) // 2
-        client = HttpClient(self.stacks["upload"].upload_port)
-        try:
-            wanted = headers(ticket, Upload_Length=len(data), Upload_Metadata=named(path.name))
-            where = client("POST", "/files/", wanted).headers["Location"]
-            for start, end in ((0, half), (half, len(data))):
-                sent = {**headers(ticket, Upload_Offset=start), **BODY}
-                answer = client("PATCH", where, sent, data[start:end])
-                assert (answer.status, answer.offset) == (204, end), answer
-            return answer.headers["Vitrine-Asset"]
-        finally:
-            client.close()
+        """A tus upload that goes on until it is through; the asset's id."""
+        port, data = self.stacks["upload"].upload_port, path.read_bytes()
+        return patiently(port, ticket, announce(port, ticket, len(data), path.name), data)
 
     def get(self, path: str, slug: str = "alpha") -> bytes:
         """The body of a page or a media object of the tenant, which must be a 200."""
@@ -116,3 +113,19 @@ def named_in(playlist: str) -> Iterator[str]:
         if line and not line.startswith("#"):
             yield line
         yield from re.findall(r'URI="([^"]+)"', line)
+
+
+def until_ready(groups: Groups, tenant: str, ids: list[str]) -> None:
+    """Every asset is ready and no message is left."""
+
+    def ready() -> bool:
+        with open_site(tenant) as site:
+            states = set(site.session.scalars(select(Asset.state).where(Asset.id.in_(ids))))
+        depth = ports().queue.depth()
+        return states == {AssetState.READY} and depth.waiting + depth.in_flight == 0
+
+    try:
+        eventually(ready, 180)
+    except TimeoutError:
+        pytest.fail(f"not ready in time\n{groups.logs()}")
+    assert ports().queue.dead() == []

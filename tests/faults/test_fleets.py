@@ -18,7 +18,7 @@ import simpledb_server
 from aws_double import DoubleClock
 from behind import REGION, s3_bucket
 from conftest import World
-from faults.fleet_groups import SECRET, Groups
+from faults.fleet_groups import SECRET, Groups, until_ready
 from postgres import Server as Postgres
 from simpledb_fake import FakeSimpleDb
 from sqlalchemy import select
@@ -27,7 +27,7 @@ from upload_server import ticket
 
 import wsgi
 from infra.settings import Settings, load
-from tenants.catalog import Asset, AssetState, Rendition
+from tenants.catalog import Rendition
 from tenants.db import db
 from tenants.names import original_key
 from tenants.scope import Site, open_site, ports
@@ -120,7 +120,7 @@ def test_from_an_upload_to_the_page(deployment: Deployment, camera_photo: Path, 
     bearer = ticket(SECRET, world.alpha, world.alpha_album)
     files = {groups.upload(bearer, path): path for path in (camera_photo, photo, film)}
 
-    until_ready(deployment, world.alpha, list(files))
+    until_ready(groups, world.alpha, list(files))
     with open_site(world.alpha) as site:
         originals_are_what_was_sent(site, files)
         every_rendition_is_served(groups, site, list(files))
@@ -141,20 +141,6 @@ def test_from_an_upload_to_the_page(deployment: Deployment, camera_photo: Path, 
 
     eventually(measured)
     nothing_is_elsewhere(deployment, world.alpha)
-
-
-def until_ready(deployment: Deployment, tenant: str, ids: list[str]) -> None:
-    def ready() -> bool:
-        with open_site(tenant) as site:
-            states = set(site.session.scalars(select(Asset.state).where(Asset.id.in_(ids))))
-        depth = ports().queue.depth()
-        return states == {AssetState.READY} and depth.waiting + depth.in_flight == 0
-
-    try:
-        eventually(ready, 120)
-    except TimeoutError:
-        pytest.fail(f"not ready in time\n{deployment.groups.logs()}")
-    assert ports().queue.dead() == []
 
 
 def originals_are_what_was_sent(site: Site, files: dict[str, Path]) -> None:
