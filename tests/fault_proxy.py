@@ -2,7 +2,8 @@
 
 Our own, not AWS's: it refuses (503 SlowDown, nothing done), fails after the fact (500 InternalError, though the
 request was carried out), and breaks off answers in the middle. One request in `one_in` is hit, by a seeded draw.
-While it is `away`, it hangs up on everyone without an answer: in front of any service.
+It changes a byte of the next `damage` bodies that are PUT. While it is `away`, it hangs up on everyone without an
+answer: in front of any service.
 """
 
 import http.client
@@ -27,6 +28,7 @@ class FaultProxy(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.one_in = one_in
         self.away = False
+        self.damage = 0
         self.hit: Counter[str] = Counter()
         self.seen = 0
         self._chance = random.Random(seed)
@@ -45,6 +47,13 @@ class FaultProxy(ThreadingHTTPServer):
             self.hit[fault] += 1
             return fault
 
+    def damaged(self, body: bytes) -> bytes:
+        with self._lock:
+            if not self.damage or not body:
+                return body
+            self.damage -= 1
+        return bytes([body[0] ^ 1]) + body[1:]
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -55,6 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
             # http.server has sent the 100 already.
             del self.headers["Expect"]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.command == "PUT":
+            body = self.server.damaged(body)
         fault = self.server.fault(self.command)
         if fault == "hang up":
             self.close_connection = True
