@@ -6,6 +6,7 @@ does otherwise than AWS is in docs/adr/0110-a-second-s3-server.md.
 """
 
 import atexit
+import json
 import shutil
 import subprocess
 import tempfile
@@ -54,7 +55,18 @@ paxos propose interval = 0.02
 paxos min wait = 0.01
 rgw frontends = beast endpoint=127.0.0.1:{port}
 rgw gc obj min wait = 1
+rgw sts key = sixteen-letters-
+rgw s3 auth use sts = true
 """
+
+ROLE = "arn:aws:iam:::role/app"  # What the app's machines would have: everything, until a session policy narrows it.
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/tests"]}, "Action": ["sts:AssumeRole"]}
+    ],
+}
+_EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}]}
 
 
 class Gateway:
@@ -86,6 +98,11 @@ class Gateway:
         self._cluster.append(self._start("ceph-osd", "-i", "0"))
         user = ("--uid=tests", "--display-name=tests", f"--access-key={KEY}", f"--secret-key={SECRET}")
         self._run("radosgw-admin", "user", "create", *user)
+        self._run(
+            "radosgw-admin", "role", "create", "--role-name=app", f"--assume-role-policy-doc={json.dumps(_TRUST)}"
+        )
+        policy = f"--policy-doc={json.dumps(_EVERYTHING)}"
+        self._run("radosgw-admin", "role-policy", "put", "--role-name=app", "--policy-name=all", policy)
         for name in CLASSES:
             place = ("--placement-id=default-placement", f"--storage-class={name}")
             self._run("radosgw-admin", "zonegroup", "placement", "add", "--rgw-zonegroup=default", *place)
