@@ -1,7 +1,7 @@
 """A session of one tenant (`s3_policy.session_policy`): the adapters work in it unchanged, and reach nobody else's.
 
 Behind it stands radosgw, which enforces session policies, or AWS with `VITRINE_TEST_ROLE`, a role that may use the
-bucket. moto does not. radosgw 16 refuses UploadPartCopy and DeleteObjects to every session: those are asked of AWS only.
+bucket. moto does not. radosgw 16 refuses UploadPartCopy and DeleteObjects to every session: these are for AWS only.
 """
 
 import json
