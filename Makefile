@@ -44,7 +44,7 @@ browser: ## Tests in headless Chromium
 faults: ## Tests that kill processes
 	$(BIN)/python -m pytest -m faults
 
-test-aws: setup-test ## Contracts against AWS itself, with its credentials and AWS_DEFAULT_REGION in the environment (costs money)
+test-aws: setup-test ## Contracts against AWS itself: its credentials, AWS_DEFAULT_REGION, VITRINE_TEST_ROLE (costs money)
 	VITRINE_TEST_AWS=1 $(BIN)/python -m pytest tests/contracts -k AWS
 
 bench: setup-test ## Compare with named peers side by side and print the ratios (some minutes)

@@ -49,8 +49,12 @@ class Settings(BaseSettings):
     notices: Literal["none", "ec2"] = "none"
 
     # What the adapters for AWS need; `_NEEDS` says which of them needs what.
-    aws_region: str = ""
-    aws_endpoint_url: str = Field(default="", description="Another server that speaks AWS's protocols, for all of it.")
+    aws_region: str = Field(default="", pattern=r"^[a-z0-9-]*$")
+    aws_endpoint_url: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="Another server that speaks AWS's protocols, for all of it.",
+    )
     s3_bucket: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
     s3_rendition_class: Literal["STANDARD", "REDUCED_REDUNDANCY", "ONEZONE_IA", "INTELLIGENT_TIERING"] = "STANDARD"
     sqs_queue: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,75}$")

@@ -5,22 +5,28 @@ The corrections, each from AWS's documentation:
 - **Time moves when told** (`POST /double/clock`, seconds in the body), for what asks `moto.core` for it, as SQS does.
 - **SQS, DeleteMessage and ChangeMessageVisibility**: only a message's latest receipt handle is good. moto takes any.
 - **S3, If-None-Match**: a conditional write is atomic. moto looks and then writes, between which another may write.
+- **S3, x-amz-checksum-crc32**: a body of another checksum is a 400, BadDigest. moto keeps the checksum and the body.
 - **CloudWatch, GetMetricData**: a query without dimensions means the metric without dimensions, and namespaces are
   apart. moto adds up whatever has the name.
 
 Run as `python aws_double.py PORT`; it listens on loopback only.
 """
 
+import base64
+import io
 import os
 import subprocess
 import sys
 import threading
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from loopback import free_port, wait_for_port
 
 
 class DoubleClock:
@@ -42,8 +48,6 @@ class DoubleClock:
 @contextmanager
 def running() -> Iterator[tuple[str, int]]:
     """The double's address and process id, while it runs."""
-    from conftest import free_port, wait_for_port
-
     port = free_port()
     server = subprocess.Popen([sys.executable, __file__, str(port)], stderr=subprocess.DEVNULL)
     try:
@@ -69,10 +73,21 @@ def serve(port: int) -> None:
             move(float(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
             start_response("204 No Content", [])
             return []
+        if environ["REQUEST_METHOD"] == "PUT" and "HTTP_X_AMZ_CHECKSUM_CRC32" in environ and _damaged(environ):
+            start_response("400 Bad Request", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>BadDigest</Code><Message>The CRC32 you specified did not match.</Message></Error>"]
         with conditional if "HTTP_IF_NONE_MATCH" in environ else nullcontext():
             return moto(environ, start_response)  # type: ignore[no-any-return]
 
     run_simple("127.0.0.1", port, application, threaded=True)
+
+
+def _damaged(environ: dict[str, Any]) -> bool:
+    """Whether the body has another CRC-32 than its header says; it is there to be read again."""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    found = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+    return bool(found != environ["HTTP_X_AMZ_CHECKSUM_CRC32"])
 
 
 def _movable_time() -> Callable[[float], None]:

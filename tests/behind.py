@@ -5,9 +5,11 @@ With `VITRINE_TEST_AWS=1` and credentials in the environment the suites run agai
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import pytest
+import radosgw
 from postgres import empty_engine
 from sqlalchemy import Engine
 
@@ -20,7 +22,13 @@ TEST_AWS = os.environ.get("VITRINE_TEST_AWS") == "1"
 REGION = os.environ.get("AWS_DEFAULT_REGION", "eu-central-1") if TEST_AWS else "us-east-1"
 
 SQL = ["sql: SQLite on disk", "sql: PostgreSQL"]
-S3 = ["s3: moto server, versioned bucket", *(["s3: AWS"] if TEST_AWS else [])]
+# radosgw 16 knows If-None-Match of PutObject in plain buckets only, and none of CompleteMultipartUpload (adr/0110).
+_PLAIN = ["s3: moto server, corrected", *(["s3: AWS"] if TEST_AWS else [])]
+_VERSIONED = [f"{server}, versioned bucket" for server in _PLAIN]
+S3 = [*_VERSIONED, "s3: radosgw"]
+S3_CONDITIONAL = [*_PLAIN, *_VERSIONED]
+S3_SESSIONS = ["s3: radosgw", *(["s3: AWS"] if TEST_AWS else [])]
+S3_BUCKETS = [*S3_CONDITIONAL, "s3: radosgw", "s3: radosgw, versioned bucket"]
 CLOUDWATCH = ["cloudwatch: moto server, corrected", *(["cloudwatch: AWS"] if TEST_AWS else [])]
 SIMPLEDB = ["simpledb: our fake server", *(["simpledb: AWS"] if TEST_AWS else [])]
 SQS = ["sqs: moto server, corrected", *(["sqs: AWS"] if TEST_AWS else [])]
@@ -43,6 +51,24 @@ def s3_bucket(
         bucket.erase("")
         bucket.client.delete_bucket(Bucket=name)
         clients.close()
+
+
+def s3_endpoint(stand: str, request: pytest.FixtureRequest) -> str | None:
+    """Where the server is, started if need be; None for AWS itself."""
+    if "AWS" in stand:
+        return None
+    request.getfixturevalue("keys")
+    if "radosgw" in stand:
+        return radosgw.shared().url
+    return str(request.getfixturevalue("moto_clock").url)
+
+
+def s3_stand(
+    stand: str, request: pytest.FixtureRequest, *, classes: Sequence[tuple[str, str]] = ()
+) -> AbstractContextManager[Bucket]:
+    """`s3_bucket` on one of the names above."""
+    name = request.getfixturevalue("unique")
+    return s3_bucket(s3_endpoint(stand, request), name, versioned="versioned" in stand, classes=classes)
 
 
 @contextmanager

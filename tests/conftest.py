@@ -7,11 +7,8 @@ A module marked `every_database` runs on PostgreSQL as well. `VITRINE_TEST_DATAB
 """
 
 import os
-import random
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +18,7 @@ import pytest
 from doubles import keys, moto_clock, unique
 from flask import Flask
 from flask_migrate import upgrade
+from loopback import free_port, wait_for_port
 from postgres import Server, postgres
 
 import wsgi
@@ -34,22 +32,6 @@ __all__ = ["keys", "moto_clock", "postgres", "unique"]  # A fixture is found by 
 PASSWORD = "correct horse battery"
 MIGRATIONS = str(Path(wsgi.__file__).parent / "infra/migrations")
 DATABASES = ("sqlite", "postgres")
-
-
-def free_port() -> int:
-    """A free port below the range that outgoing connections take theirs from, so that none of them takes it first.
-
-    Test processes (pytest-xdist) draw from ranges of their own.
-    """
-    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 6
-    while True:
-        port = random.randint(20_000 + 2_000 * process, 21_999 + 2_000 * process)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 @pytest.fixture(scope="session")
@@ -209,18 +191,6 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
-
-
-def wait_for_port(port: int, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 class ManualClock:

@@ -2,6 +2,8 @@
 
 Our own, not AWS's: it refuses (503 SlowDown, nothing done), fails after the fact (500 InternalError, though the
 request was carried out), and breaks off answers in the middle. One request in `one_in` is hit, by a seeded draw.
+It changes a byte of the next `damage` bodies that are PUT. While it is `away`, it hangs up on everyone without an
+answer: in front of any service.
 """
 
 import http.client
@@ -13,18 +15,20 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from loopback import served
+
 REFUSED = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 FAILED = b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>"
 
 
 class FaultProxy(ThreadingHTTPServer):
-    daemon_threads = True
-
     def __init__(self, target: str, *, one_in: int, seed: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = urlsplit(target).netloc
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.one_in = one_in
+        self.away = False
+        self.damage = 0
         self.hit: Counter[str] = Counter()
         self.seen = 0
         self._chance = random.Random(seed)
@@ -34,11 +38,21 @@ class FaultProxy(ThreadingHTTPServer):
         """What happens to the next request: nothing, or one of the faults."""
         with self._lock:
             self.seen += 1
+            if self.away:
+                self.hit["hang up"] += 1
+                return "hang up"
             if not self.one_in or self._chance.randrange(self.one_in):
                 return ""
             fault = self._chance.choice(["refuse", "fail after", *(["break"] if method == "GET" else [])])
             self.hit[fault] += 1
             return fault
+
+    def damaged(self, body: bytes) -> bytes:
+        with self._lock:
+            if not self.damage or not body:
+                return body
+            self.damage -= 1
+        return bytes([body[0] ^ 1]) + body[1:]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -50,7 +64,12 @@ class _Handler(BaseHTTPRequestHandler):
             # http.server has sent the 100 already.
             del self.headers["Expect"]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.command == "PUT":
+            body = self.server.damaged(body)
         fault = self.server.fault(self.command)
+        if fault == "hang up":
+            self.close_connection = True
+            return
         if fault == "refuse":
             self._answer(503, {"Content-Type": "application/xml"}, REFUSED)
             return
@@ -100,11 +119,5 @@ _OWN = {"connection", "content-length", "date", "server", "transfer-encoding"}
 def faulty(target: str, *, one_in: int = 5, seed: int = 1) -> Iterator[FaultProxy]:
     """A proxy to `target` (a URL) while the context lasts."""
     proxy = FaultProxy(target, one_in=one_in, seed=seed)
-    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with served(proxy):
         yield proxy
-    finally:
-        proxy.shutdown()
-        thread.join()
-        proxy.server_close()

@@ -6,7 +6,6 @@ survives the server's sudden death as it does in production; only the machine's 
 """
 
 import atexit
-import ctypes
 import os
 import shutil
 import signal
@@ -23,6 +22,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from loopback import end_with_the_tests
 from sqlalchemy import Engine, MetaData
 
 from infra.sql import connect
@@ -69,7 +69,7 @@ class Server:
             cwd=self._folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=_end_with_the_tests,
+            preexec_fn=end_with_the_tests,
             **self._user,
         )
         deadline = time.monotonic() + 30
@@ -117,11 +117,6 @@ class Server:
             stdout=subprocess.DEVNULL,
             **self._user,
         )
-
-
-def _end_with_the_tests() -> None:
-    """In the child: the kernel stops it when the tests are killed (prctl(2), PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 def _programs() -> Path:

@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from conftest import free_port, wait_for_port
+import psutil
+from loopback import free_port, wait_for_port
 
 from infra.settings import Settings, load
 
@@ -22,12 +23,14 @@ STOP_SECONDS = 15
 class Stack:
     """Starts `fleets` on `with`, in their order, and stops them in reverse. The database must have its tables.
 
-    Logs are in `<data_dir>/log`. `kill` is `kill -9` of one fleet with all of its processes; `start` brings it back.
+    They inherit this process's environment, or `inherited` in its place. Logs are in `<data_dir>/log`. `kill` is
+    `kill -9` of one fleet with all of its processes; `start` brings it back.
     """
 
     data_dir: Path
     fleets: tuple[str, ...] = FLEETS
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    inherited: Mapping[str, str] = field(default_factory=lambda: os.environ)
     web_port: int = field(default_factory=free_port)
     upload_port: int = field(default_factory=free_port)
     redis_port: int = field(default_factory=free_port)
@@ -35,7 +38,7 @@ class Stack:
     def __post_init__(self) -> None:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = {
-            **os.environ,
+            **self.inherited,
             "PYTHONPATH": str(ROOT),
             "VITRINE_DATA_DIR": str(self.data_dir),
             "VITRINE_WEB_PORT": str(self.web_port),
@@ -89,6 +92,11 @@ class Stack:
                 start_new_session=True,
             )
 
+    def processes(self) -> list[psutil.Process]:
+        """Every process of every fleet, forked ones included."""
+        parents = [psutil.Process(process.pid) for process in self._running.values()]
+        return [each for parent in parents for each in (parent, *parent.children(recursive=True))]
+
     def kill(self, fleet: str) -> None:
         process = self._running.pop(fleet)
         os.killpg(process.pid, 9)
@@ -122,6 +130,8 @@ class Stack:
             "relay": [*flask, "relay"],
             "bridge": [*flask, "bridge"],
             "worker": [*flask, "worker"],
+            "reconcile": [*flask, "reconcile", "--loop", "--every", "1"],
+            "sweep": [*flask, "sweep", "--loop"],
         }[fleet]
 
     def _wait(self, fleet: str) -> None:

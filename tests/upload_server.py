@@ -5,15 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
-from conftest import free_port, wait_for_port
 from flask import Flask
+from loopback import free_port, wait_for_port
 
 from tenants import tickets
 
@@ -142,3 +144,33 @@ def named(filename: str, **more: str) -> str:
     """An Upload-Metadata header."""
     pairs = {"filename": filename, **more}
     return ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in pairs.items())
+
+
+def announce(port: int, bearer: str, size: int, name: str) -> str:
+    """Create an upload; its path."""
+    asked = headers(bearer, Upload_Length=size, Upload_Metadata=named(name))
+    with closing(HttpClient(port)) as client:
+        answer = client("POST", "/files/", asked)
+    assert answer.status == 201
+    return answer.headers["Location"].partition("/files/")[2]
+
+
+def send_from_offset(port: int, bearer: str, upload: str, data: bytes) -> str | None:
+    """One PATCH with all that is missing; the asset's id once the upload is complete. Raises as HTTP clients do."""
+    with closing(HttpClient(port)) as client:
+        offset = client("HEAD", f"/files/{upload}", headers(bearer)).offset
+        asked = {**headers(bearer, Upload_Offset=offset), **BODY}
+        answer = client("PATCH", f"/files/{upload}", asked, data[offset:])
+    return answer.headers.get("Vitrine-Asset") if answer.status == 204 else None
+
+
+def patiently(port: int, bearer: str, upload: str, data: bytes) -> str:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            if asset := send_from_offset(port, bearer, upload, data):
+                return asset
+        except (OSError, KeyError):
+            pass  # The server is down, or holds the upload for another request: as a tus client does, try again.
+        time.sleep(0.3)
+    raise TimeoutError(upload)

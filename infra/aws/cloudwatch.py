@@ -16,6 +16,7 @@ import structlog
 from botocore.exceptions import ClientError
 
 from infra.aws import native
+from infra.aws.batches import batches
 from infra.aws.client import Clients, mapped
 from infra.aws.spool import Spool, Taken
 from infra.errors import Unavailable
@@ -131,7 +132,8 @@ class CloudWatchMetrics:
 
     def _send(self, taken: Taken) -> None:
         """PutMetricData until all of a file is sent. Its parts are the same each time, so a later try can go on."""
-        for number, part in enumerate(_parts(_data(taken.lines))):
+        parts = batches(_data(taken.lines), _size, most=_MAX_METRICS, max_bytes=_MAX_BYTES)
+        for number, part in enumerate(parts):
             if number < taken.done:
                 continue
             oldest = (self._clock.now() - _OLDEST).timestamp()
@@ -226,19 +228,9 @@ def _dimensions(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in sorted(pairs)]
 
 
-def _parts(data: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """As many data as one request takes, by a generous estimate of their size."""
-    part: list[dict[str, Any]] = []
-    size = 0
-    for datum in data:
-        added = 200 + len(json.dumps(datum["Dimensions"])) + 40 * len(datum["Values"])
-        if part and (len(part) == _MAX_METRICS or size + added > _MAX_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(datum)
-        size += added
-    if part:
-        yield part
+def _size(datum: dict[str, Any]) -> int:
+    """Bytes of a datum in a request, generously estimated."""
+    return 200 + len(json.dumps(datum["Dimensions"])) + 40 * len(datum["Values"])
 
 
 def _period(age: timedelta) -> int:

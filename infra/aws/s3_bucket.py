@@ -63,8 +63,11 @@ class Bucket:
         """S3's refusals as the ports' errors; a 405 is how it says that a reduced-redundancy object was lost."""
         missing = BlobMissing(key)
         full = StorageFull("the bucket's quota is used up")  # Never from S3 itself, but from servers that speak it.
-        codes = dict.fromkeys(("NoSuchKey", "404", "MethodNotAllowed", "405"), missing)
-        return mapped({**codes, "QuotaExceeded": full, "InsufficientStorage": full, **others})
+        damaged = Unavailable(f"{key} arrived at S3 damaged")  # Refused by its checksum: sent again it may be whole.
+        codes: dict[str, Exception] = dict.fromkeys(("NoSuchKey", "404", "MethodNotAllowed", "405"), missing)
+        codes |= dict.fromkeys(("QuotaExceeded", "InsufficientStorage"), full)
+        codes |= dict.fromkeys(("BadDigest", "XAmzContentSHA256Mismatch"), damaged)
+        return mapped({**codes, **others})
 
     def about(self, key: str, content_type: str, token: str) -> dict[str, Any]:
         """What PutObject and CreateMultipartUpload are told alike."""

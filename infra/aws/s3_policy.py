@@ -15,7 +15,7 @@ _OBJECT = (
     "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
 )
-_LISTING = ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads")
+_LISTING = ("s3:ListBucket", "s3:ListBucketVersions")
 _PREFIX = re.compile(r"[A-Za-z0-9._/-]+")  # Neither a wildcard (* ?) nor a policy variable (${…}).
 
 
@@ -24,6 +24,8 @@ def session_policy(bucket: str, prefix: str, *, partition: str = "aws") -> dict[
 
     `prefix` ends in a slash. A session has what both its role and this allow; STS takes 2,048 characters at most.
     Everything that the adapters do for one tenant is allowed: `S3Blobs` and `S3Intake` work with it unchanged.
+    Unfinished uploads are the exception to "no more": S3 has no `s3:prefix` for listing them (Service Authorization
+    Reference), so a session sees the keys of everybody's, and can touch its own alone.
     """
     if not _PREFIX.fullmatch(keys.checked_folder(prefix)):
         raise ValueError(f"not a plain prefix: {prefix!r}")
@@ -45,6 +47,7 @@ def session_policy(bucket: str, prefix: str, *, partition: str = "aws") -> dict[
                 "Resource": arn,
                 "Condition": {"StringLike": {"s3:prefix": [f"{place}*" for place in places]}},
             },
+            {"Sid": "Unfinished", "Effect": "Allow", "Action": "s3:ListBucketMultipartUploads", "Resource": arn},
         ],
     }
 

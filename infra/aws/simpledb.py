@@ -9,6 +9,7 @@ import structlog
 from botocore.exceptions import ClientError
 
 from infra.attributes import MAX_ATTRIBUTES, check
+from infra.aws.batches import batches
 from infra.aws.client import Clients, mapped
 from infra.errors import ConditionFailed
 
@@ -64,8 +65,12 @@ class SimpleDbKeyValue:
         """BatchPutAttributes, 25 items at a time: each batch is stored whole or not at all."""
         for item, attributes in items.items():
             check(item, attributes)
+
+        def size(name: str) -> int:
+            return len(name.encode()) + sum(len(f"{key}{value}".encode()) + 100 for key, value in items[name].items())
+
         for domain, names in self._by_domain(item for item, attributes in items.items() if attributes):
-            for batch in _batches(names, items):
+            for batch in batches(names, size, most=_BATCH, max_bytes=_BATCH_BYTES):
                 entries = [{"Name": name, "Attributes": _replacing(items[name])} for name in batch]
                 try:
                     self._call("batch_put_attributes", DomainName=domain, Items=entries)
@@ -180,18 +185,3 @@ def _after(prefix: str) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _batches(names: list[str], items: Mapping[str, Mapping[str, str]]) -> Iterator[list[str]]:
-    """`names` in order, as many at a time as one BatchPutAttributes takes."""
-    batch: list[str] = []
-    size = 0
-    for name in names:
-        added = len(name.encode()) + sum(len(f"{key}{value}".encode()) + 100 for key, value in items[name].items())
-        if batch and (len(batch) == _BATCH or size + added > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(name)
-        size += added
-    if batch:
-        yield batch

@@ -19,8 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from conftest import free_port, wait_for_port  # noqa: E402
 from flask_migrate import upgrade  # noqa: E402
+from loopback import free_port, wait_for_port  # noqa: E402
 from sqlalchemy import func, select, update  # noqa: E402
 
 import wsgi  # noqa: E402

@@ -24,7 +24,7 @@ from flask_migrate import upgrade
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from conftest import free_port, wait_for_port  # noqa: E402
+from loopback import free_port, wait_for_port  # noqa: E402
 from upload_server import Server, headers, named, ticket  # noqa: E402
 
 import wsgi  # noqa: E402

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from conftest import free_port
+from loopback import free_port
 from playwright.sync_api import Page
 from stack import eventually
 

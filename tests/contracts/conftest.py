@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from behind import S3, SQL, s3_bucket, sql_engine
+from behind import S3, S3_BUCKETS, SQL, s3_stand, sql_engine
 from sqlalchemy import Engine
 
 from infra.aws.s3 import S3Store
+from infra.aws.s3_bucket import Bucket
 from infra.local.files import FileBlobs
 from infra.ports import BlobStore, Intake
+from infra.wiring import RENDITIONS
 
 
 class Store(BlobStore, Intake, Protocol):
@@ -22,12 +24,20 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param.startswith("files"):
         yield FileBlobs(tmp_path / "blobs")
         return
-    endpoint = None
-    if request.param != "s3: AWS":
-        request.getfixturevalue("keys")
-        endpoint = request.getfixturevalue("moto_clock").url
-    with s3_bucket(endpoint, request.getfixturevalue("unique"), versioned="versioned" in request.param) as bucket:
+    with s3_stand(request.param, request) as bucket:
         yield S3Store(bucket)
+
+
+@pytest.fixture(params=S3_BUCKETS)
+def bucket(request: pytest.FixtureRequest) -> Iterator[Bucket]:
+    """An empty bucket in which renditions are of reduced redundancy."""
+    with s3_stand(request.param, request, classes=[(RENDITIONS, "REDUCED_REDUNDANCY")]) as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def s3(bucket: Bucket) -> S3Store:
+    return S3Store(bucket)
 
 
 @pytest.fixture(params=SQL)

@@ -2,10 +2,10 @@
 
 import io
 import os
-import threading
 from pathlib import Path
 
 import pytest
+from contracts.race import winners
 
 from infra.errors import BlobExists, BlobMissing
 from infra.ports import BlobStore
@@ -45,22 +45,7 @@ def test_a_taken_key_is_never_overwritten(store: BlobStore) -> None:
 
 
 def test_of_many_writers_at_once_one_wins_whole(store: BlobStore) -> None:
-    won: list[int] = []
-    start = threading.Barrier(8)
-
-    def write(number: int) -> None:
-        start.wait()
-        try:
-            store.put(KEY, bytes([number]) * 100_000, content_type="x/y")
-            won.append(number)
-        except BlobExists:
-            pass
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    won = winners(8, lambda number: store.put(KEY, bytes([number]) * 100_000, content_type="x/y"))
     assert len(won) == 1
     assert read(store, KEY) == bytes(won) * 100_000
 

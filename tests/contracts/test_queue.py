@@ -6,65 +6,27 @@ Time is the test's own, except on AWS, and where two real processes receive at o
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from behind import REGION, SQL, SQS, sql_engine
+from behind import SQL, SQS
 from conftest import ManualClock
+from contracts.queue_stand import MAX_RECEIVES, Stand, queue_stand
 
-from infra.aws.client import Clients
 from infra.aws.sqs import SqsQueue
 from infra.errors import ReceiptExpired
 from infra.local.clock import SystemClock
-from infra.local.queue import SqlQueue
 from infra.ports import MAX_DELAY, Clock, Depth, JobQueue, SearchableQueue
 
 SECOND = timedelta(seconds=1)
 VISIBILITY = timedelta(seconds=30)
-MAX_RECEIVES = 3
-
-
-@dataclass(frozen=True)
-class Stand:
-    """An empty queue, its clock, and the Python that makes `queue` in another process, on the machine's clock."""
-
-    queue: JobQueue
-    clock: Clock
-    elsewhere: str
 
 
 @pytest.fixture(params=[*SQL, *SQS])
 def stand(request: pytest.FixtureRequest, tmp_path: Path, unique: str) -> Iterator[Stand]:
-    if request.param in SQL:
-        with sql_engine(request.param, tmp_path) as engine:
-            clock = ManualClock()
-            url = engine.url.render_as_string(hide_password=False)
-            queue = SqlQueue(engine, clock, max_receives=MAX_RECEIVES)
-            yield Stand(queue, clock, SQL_ELSEWHERE.format(url=url))
-        return
-    if request.param == "sqs: AWS":
-        endpoint, time, least_wait = None, SystemClock(), SECOND
-    else:
-        request.getfixturevalue("keys")
-        time = request.getfixturevalue("moto_clock")
-        endpoint, least_wait = time.url, timedelta()
-    with sqs_queue(endpoint, time, unique, least_wait) as queue:
-        yield Stand(queue, time, SQS_ELSEWHERE.format(region=REGION, endpoint=endpoint, name=unique, wait=least_wait))
-
-
-@contextmanager
-def sqs_queue(endpoint: str | None, clock: Clock, name: str, least_wait: timedelta) -> Iterator[SqsQueue]:
-    clients = Clients(region=REGION, endpoint_url=endpoint)
-    queue = SqsQueue(clients, clock, name=name, max_receives=MAX_RECEIVES, least_wait=least_wait)
-    yield queue
-    sqs = clients.get("sqs")
-    for each in (name, f"{name}-bulk", f"{name}-dead"):
-        if sqs.list_queues(QueueNamePrefix=each).get("QueueUrls"):
-            sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=each)["QueueUrl"])
-    clients.close()
+    with queue_stand(request, tmp_path, unique) as stand:
+        yield stand
 
 
 @pytest.fixture
@@ -272,20 +234,6 @@ def test_a_delay_has_a_bound(queue: JobQueue) -> None:
             queue.send({}, group="alpha", delay=delay)
     assert queue.depth().waiting == 0
 
-
-SQL_ELSEWHERE = """
-from infra.local.queue import SqlQueue
-from infra.sql import connect
-queue = SqlQueue(connect({url!r}), SystemClock(), max_receives=3)
-"""
-
-SQS_ELSEWHERE = """
-import datetime
-from infra.aws.client import Clients
-from infra.aws.sqs import SqsQueue
-clients = Clients(region={region!r}, endpoint_url={endpoint!r})
-queue = SqsQueue(clients, SystemClock(), name={name!r}, max_receives=3, least_wait={wait!r})
-"""
 
 RECEIVER = """
 import sys

@@ -88,3 +88,13 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", picture, "-pix_fmt", "yuv420p", str(path)]
     subprocess.run(command, check=True, timeout=60)
     return path
+
+
+@pytest.fixture(scope="session")
+def camera_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A JPEG whose EXIF names a camera."""
+    path = tmp_path_factory.mktemp("camera") / "camera.jpg"
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Fujifilm", "X100\x1bV"
+    Image.effect_mandelbrot((320, 240), (-2.2, -1.2, 0.8, 1.2), 40).convert("RGB").save(path, exif=exif)
+    return path

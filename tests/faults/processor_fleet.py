@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -10,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psutil
-from conftest import free_port, wait_for_port
 from flask import Flask
+from loopback import free_port, wait_for_port
 from redis import Redis
 from sqlalchemy import select
 
 from infra.settings import Settings
 from tenants.catalog import Asset, AssetState, Rendition
+from tenants.outbox import media_job
 from tenants.scope import open_site, ports
 from tenants.usage import UsageEvent
 
@@ -58,7 +60,8 @@ class Fleet:
     ) -> None:
         self.app, self.settings, self.redis, self._faults = app, settings, redis, faults
         faults.mkdir()
-        self._log = (settings.data_dir / "fleet.log").open("wb")
+        self._log_path = faults.with_suffix(".log")
+        self._log = self._log_path.open("wb")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.start(*names)
 
@@ -101,9 +104,10 @@ class Fleet:
 
     # -- faults --
 
-    def arm(self, point: str, what: signal.Signals = signal.SIGKILL) -> None:
-        """The next process that passes `point` sends itself the signal."""
-        self._faults.joinpath(point.replace("/", "-")).write_text(what.name)
+    def arm(self, *points: str, what: signal.Signals = signal.SIGKILL) -> None:
+        """The next process that passes one of the points sends itself the signal."""
+        for point in points:
+            self._faults.joinpath(point.replace("/", "-")).write_text(what.name)
 
     def arm_pause(self, point: str) -> None:
         """The next process that passes `point` waits there until a signal reaches it."""
@@ -143,7 +147,7 @@ class Fleet:
         while not condition():
             self.tend()
             if time.monotonic() > deadline:
-                log = (self.settings.data_dir / "fleet.log").read_text(errors="replace")
+                log = self._log_path.read_text(errors="replace")
                 raise AssertionError(f"not in {seconds} s: {what}\n{log[-6000:]}")
             time.sleep(0.1)
 
@@ -153,15 +157,14 @@ class Fleet:
             site.session.expunge_all()
         return found
 
+    def settled(self, tenant: str, ids: list[str]) -> bool:
+        ready = all(asset.state is AssetState.READY for asset in self.assets(tenant, ids))
+        depth = ports().queue.depth()
+        return ready and depth.waiting + depth.in_flight == 0
+
     def until_settled(self, tenant: str, ids: list[str], seconds: float = 120) -> None:
         """Every asset is READY and no message is left."""
-
-        def settled() -> bool:
-            ready = all(asset.state is AssetState.READY for asset in self.assets(tenant, ids))
-            depth = ports().queue.depth()
-            return ready and depth.waiting + depth.in_flight == 0
-
-        self.until(settled, "all assets are ready and the queue is empty", seconds)
+        self.until(lambda: self.settled(tenant, ids), "all assets are ready and the queue is empty", seconds)
         assert ports().queue.dead() == []
 
     def assert_ready_exactly_once(self, tenant: str, ids: list[str]) -> None:
@@ -177,3 +180,11 @@ class Fleet:
                 prefix = f"t/{tenant}/r/{asset.id}/{asset.generation}/"
                 stored = {info.key.removeprefix(prefix): info.size for info in site.blobs.list(prefix)}
                 assert stored == {row.name: row.size for row in rows}
+
+
+def deliver_again(tenant: str, ids: list[str], times: int) -> None:
+    """Each asset's message so many times more, in an order of no meaning."""
+    messages = ids * times
+    random.Random(5).shuffle(messages)
+    for asset_id in messages:
+        ports().queue.send(media_job(tenant, asset_id), group=tenant)

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,23 +12,33 @@ import aws_double
 import pytest
 import simpledb_server
 from conftest import World
+from fault_proxy import FaultProxy, faulty
 from faults.conftest import Upload
-from faults.processor_fleet import Fleet
-from PIL import Image
+from faults.processor_fleet import Fleet, deliver_again
 from simpledb_fake import FakeSimpleDb
+from sqlalchemy import select
 
-from tenants.outbox import media_job
+from tenants.outbox import Outbox
 from tenants.scope import open_site, ports
 
 pytestmark = pytest.mark.faults
 
 
+@dataclass(frozen=True)
+class Behind:
+    """The process of this module's own moto server, and the way to it for those who want SQS."""
+
+    pid: int
+    queue: FaultProxy
+
+
 @pytest.fixture(scope="module", autouse=True)
-def moto_pid() -> Iterator[int]:
-    """Everything for AWS in the environment of this module's fleet; the process of a moto server of its own."""
+def behind() -> Iterator[Behind]:
+    """Everything for AWS in the environment of this module's fleet."""
     with (
         pytest.MonkeyPatch.context() as patch,
         aws_double.running() as (url, pid),
+        faulty(url, one_in=0) as queue,
         simpledb_server.running(FakeSimpleDb()) as simpledb,
     ):
         for name, value in {
@@ -39,22 +50,13 @@ def moto_pid() -> Iterator[int]:
             "VITRINE_AWS_REGION": "us-east-1",
             "VITRINE_AWS_ENDPOINT_URL": "",
             "AWS_ENDPOINT_URL": url,
+            "AWS_ENDPOINT_URL_SQS": queue.url,
             "AWS_ENDPOINT_URL_SIMPLEDB": simpledb,
             "AWS_ACCESS_KEY_ID": "double",
             "AWS_SECRET_ACCESS_KEY": "double",
         }.items():
             patch.setenv(name, value)
-        yield pid
-
-
-@pytest.fixture(scope="module")
-def camera_photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A JPEG whose EXIF names a camera."""
-    path = tmp_path_factory.mktemp("camera") / "camera.jpg"
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0110] = "Fujifilm", "X100\x1bV"
-    Image.effect_mandelbrot((320, 240), (-2.2, -1.2, 0.8, 1.2), 40).convert("RGB").save(path, exif=exif)
-    return path
+        yield Behind(pid, queue)
 
 
 def test_a_photo_passes_through_all_of_them(
@@ -74,35 +76,52 @@ def test_a_photo_passes_through_all_of_them(
     fleet.until(lambda: seconds() > 0, "the jobs' metrics arrive, although their processes are gone")
 
 
-def test_messages_delivered_many_times(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
-    ids = fleet_upload(3)
-    for asset_id in ids * 4:
-        ports().queue.send(media_job(world.alpha, asset_id), group=world.alpha)
-    fleet.until_settled(world.alpha, ids)
-    fleet.assert_ready_exactly_once(world.alpha, ids)
-    assert [asset.fence for asset in fleet.assets(world.alpha, ids)] == [1, 1, 1]
-
-
-def test_processes_killed_on_the_way(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
-    points = ["receive", "enqueue", "before-delete", "claim", "before-publish", "before-commit"]
-    for point in points:
-        fleet.arm(point)
+def test_processes_killed_on_the_way_of_messages_that_come_again(
+    fleet: Fleet, fleet_upload: Upload, world: World
+) -> None:
+    fleet.arm("receive", "enqueue", "before-delete", "claim", "before-publish", "before-commit")
     ids = fleet_upload(4)
+    deliver_again(world.alpha, ids, 4)
     fleet.until_settled(world.alpha, ids, seconds=240)
     assert fleet.armed() == set()
     fleet.assert_ready_exactly_once(world.alpha, ids)
 
 
-def test_aws_does_not_answer_for_a_while(fleet: Fleet, fleet_upload: Upload, world: World, moto_pid: int) -> None:
+def test_aws_does_not_answer_for_a_while(fleet: Fleet, fleet_upload: Upload, world: World, behind: Behind) -> None:
     """Longer than a visibility timeout. No process dies of it, and what was uploaded meanwhile becomes ready."""
     before = {name: process.pid for name, process in fleet.processes.items()}
     ids = fleet_upload(2)
-    os.kill(moto_pid, signal.SIGSTOP)
+    os.kill(behind.pid, signal.SIGSTOP)
     try:
         ids += fleet_upload(2)
         time.sleep(8)
     finally:
-        os.kill(moto_pid, signal.SIGCONT)
+        os.kill(behind.pid, signal.SIGCONT)
+    fleet.until_settled(world.alpha, ids, seconds=240)
+    fleet.assert_ready_exactly_once(world.alpha, ids)
+    assert {name: process.pid for name, process in fleet.processes.items()} == before
+
+
+def test_the_queue_cannot_be_reached_for_a_minute(
+    fleet: Fleet, fleet_upload: Upload, world: World, behind: Behind
+) -> None:
+    """Scaled down: a connection that breaks for 15 s, with messages that are invisible for 2 s and not for 60.
+
+    What was uploaded before, and had been received, is not lost; what is uploaded meanwhile waits in the outbox.
+    """
+    before = {name: process.pid for name, process in fleet.processes.items()}
+    fleet.arm("decode", what=signal.SIGSTOP)
+    ids = fleet_upload(2)
+    with fleet.stopped_at("decode"):
+        behind.queue.away = True
+        ids += fleet_upload(2)
+        time.sleep(5)
+    time.sleep(10)
+    assert behind.queue.hit["hang up"] > 0
+    with open_site(world.alpha) as site:
+        waiting = site.session.scalars(select(Outbox.body)).all()
+    assert {body["asset"] for body in waiting} >= set(ids[2:])
+    behind.queue.away = False
     fleet.until_settled(world.alpha, ids, seconds=240)
     fleet.assert_ready_exactly_once(world.alpha, ids)
     assert {name: process.pid for name, process in fleet.processes.items()} == before

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,13 +11,12 @@ import psutil
 import pytest
 from conftest import World
 from faults.conftest import Upload
-from faults.processor_fleet import Fleet
-from sqlalchemy import select
+from faults.processor_fleet import Fleet, RedisServer, deliver_again
+from sqlalchemy import func, select
 
 from processor import reconcile
 from tenants.catalog import Asset, AssetState, Kind, Rendition
-from tenants.outbox import media_job
-from tenants.scope import open_site, ports
+from tenants.scope import open_site
 from tenants.usage import UsageEvent
 
 pytestmark = pytest.mark.faults
@@ -32,8 +32,7 @@ def test_a_worker_killed_at_each_point(fleet: Fleet, fleet_upload: Upload, world
     fleet.until_settled(world.alpha, [first])
     writes = [f"write-{name}" for name in names_of(fleet, world.alpha, first)]
     points = ["claim", "decode", *writes, "before-publish", "after-publish", "before-commit", "after-commit"]
-    for point in points:
-        fleet.arm(point)
+    fleet.arm(*points)
     ids = fleet_upload(len(points))
     fleet.until_settled(world.alpha, ids, seconds=240)
     assert fleet.armed() == set()
@@ -43,8 +42,7 @@ def test_a_worker_killed_at_each_point(fleet: Fleet, fleet_upload: Upload, world
 
 
 def test_a_bridge_killed_at_each_point(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
-    for point in ("receive", "enqueue", "before-delete"):
-        fleet.arm(point)
+    fleet.arm("receive", "enqueue", "before-delete")
     ids = fleet_upload(3)
     fleet.until_settled(world.alpha, ids, seconds=240)
     assert fleet.armed() == set()
@@ -68,19 +66,44 @@ def test_a_worker_killed_while_a_video_is_watched(fleet: Fleet, fleet_upload: Up
     assert seconds == {f"video_in:{asset.id}": pytest.approx(1), f"video_out:{asset.id}": pytest.approx(1)}
 
 
-def test_messages_delivered_many_times(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
-    ids = fleet_upload(3)
-    for asset_id in ids * 3:
-        ports().queue.send(media_job(world.alpha, asset_id), group=world.alpha)
-    fleet.until_settled(world.alpha, ids)
+@pytest.fixture
+def second_host(fleet: Fleet, tmp_path: Path) -> Iterator[Fleet]:
+    """Another relay, bridge and workers on the same database and queue, with a Redis of their own."""
+    redis = RedisServer(tmp_path)
+    running = Fleet(fleet.app, fleet.settings, redis, tmp_path / "second")
+    yield running
+    running.stop()
+    redis.kill()
+
+
+def test_messages_delivered_five_times_in_any_order(
+    fleet: Fleet, second_host: Fleet, fleet_upload: Upload, world: World
+) -> None:
+    """To two hosts, of which workers die on the way: the newest generation is shown, and each photo counts once."""
+    for host in (fleet, second_host):
+        host.arm("before-publish", "before-commit")
+    ids = fleet_upload(8)
+    deliver_again(world.alpha, ids, 4)  # The relay sends the fifth.
+
+    def over() -> bool:
+        second_host.tend()
+        return second_host.armed() == fleet.armed() == set() and fleet.settled(world.alpha, ids)
+
+    fleet.until(over, "workers of both hosts have died, and all is ready")
     fleet.assert_ready_exactly_once(world.alpha, ids)
-    assert [asset.fence for asset in fleet.assets(world.alpha, ids)] == [1, 1, 1]
+    assets = fleet.assets(world.alpha, ids)
+    assert [asset.generation for asset in assets] == [asset.fence for asset in assets]
+    assert sum(asset.fence - 1 for asset in assets) == 4
+    with open_site(world.alpha) as site:
+        newest = select(Rendition.asset_id, func.max(Rendition.generation)).where(Rendition.asset_id.in_(ids))
+        newest = newest.group_by(Rendition.asset_id).order_by(Rendition.asset_id)
+        assert list(site.session.execute(newest)) == [(asset.id, asset.generation) for asset in assets]
 
 
 @pytest.mark.parametrize("point", ["before-publish", "before-commit"])
 def test_a_late_writer_changes_no_row(fleet: Fleet, fleet_upload: Upload, world: World, point: str) -> None:
     """Its RQ worker is killed, it is stopped past its lease, another makes the asset ready; then it goes on."""
-    fleet.arm(point, signal.SIGSTOP)
+    fleet.arm(point, what=signal.SIGSTOP)
     ids = fleet_upload(1)
     with fleet.stopped_at(point) as late:
         worker = late.parent()
@@ -96,7 +119,7 @@ def test_a_late_writer_changes_no_row(fleet: Fleet, fleet_upload: Upload, world:
 
 def test_a_job_outlives_its_rq_worker(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
     """Killing only the parent wastes nothing: its child keeps the lease, so the message is not worked on again."""
-    fleet.arm("decode", signal.SIGSTOP)
+    fleet.arm("decode", what=signal.SIGSTOP)
     ids = fleet_upload(1)
     with fleet.stopped_at("decode") as job:
         worker = job.parent()
@@ -108,7 +131,7 @@ def test_a_job_outlives_its_rq_worker(fleet: Fleet, fleet_upload: Upload, world:
 
 def test_a_stopped_fleet_loses_nothing(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
     """SIGTERM ends bridge and workers in bounded time, also while a job hangs; its work is done by the next."""
-    fleet.arm("before-commit", signal.SIGSTOP)
+    fleet.arm("before-commit", what=signal.SIGSTOP)
     ids = fleet_upload(2)
     with fleet.stopped_at("before-commit") as hanging:
         fleet.restart("bridge", within=20)
@@ -134,9 +157,9 @@ def test_a_host_vanishes(fleet: Fleet, fleet_upload: Upload, world: World) -> No
 
 
 def test_redis_forgets_everything_at_each_stage(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
-    points = ["enqueue", "claim", "before-commit", "before-delete"]
-    for point in points:
-        fleet.arm(point, signal.SIGSTOP)
+    points = ["receive", "enqueue", "claim", "decode", "before-publish", "after-publish", "before-commit"]
+    points += ["after-commit", "before-delete"]
+    fleet.arm(*points, what=signal.SIGSTOP)
     ids = fleet_upload(len(points))
     for point in points:
         with fleet.stopped_at(point):
@@ -155,7 +178,7 @@ def test_redis_forgets_everything_all_the_time(fleet: Fleet, fleet_upload: Uploa
 
 
 def test_redis_dies_and_comes_back(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
-    fleet.arm("decode", signal.SIGSTOP)
+    fleet.arm("decode", what=signal.SIGSTOP)
     ids = fleet_upload(3)
     with fleet.stopped_at("decode"):
         fleet.redis.kill()

@@ -101,6 +101,29 @@ def test_an_outage_is_said_to_be_one_and_what_was_committed_is_intact(
         assert stream.read() == b"kept and more"
 
 
+def test_what_is_damaged_on_the_way_is_refused_and_sent_again(store: S3Store, calm: Bucket, proxy: FaultProxy) -> None:
+    """By the checksum that goes with it: of an arriving piece, of an object, of a part."""
+    proxy.one_in = 0
+    writer = store.writer("t/01/in/u", 0)
+    writer.write(memoryview(b"whole"))
+    for write in (
+        writer.commit,
+        lambda: store.put("t/01/o/a/x", b"whole", content_type="x/y"),
+        lambda: store.put("t/01/o/b/x", io.BytesIO(bytes(2 * WINDOW)), content_type="x/y"),
+    ):
+        proxy.damage = 1
+        with pytest.raises(Unavailable, match="damaged"):
+            write()
+        assert proxy.damage == 0
+        write()
+    writer.close()
+    with store.read("t/01/in/u", 5) as stream:
+        assert stream.read() == b"whole"
+    whole = {"t/01/o/a/x": digest(b"whole"), "t/01/o/b/x": digest(bytes(2 * WINDOW))}
+    assert {key: found for key, found in stored(calm).items() if key in whole} == whole
+    assert unfinished(calm) == []
+
+
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

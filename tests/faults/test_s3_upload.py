@@ -6,14 +6,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
-from aws_double import DoubleClock
-from behind import REGION, s3_bucket
+from behind import REGION, s3_stand
 from conftest import World
 from fault_proxy import faulty
-from upload_server import BODY, HttpClient, Server, headers, named, ticket
+from upload_server import Server, announce, patiently, ticket
 
 from infra.aws.s3 import S3Store
 from infra.aws.s3_bucket import Bucket
@@ -25,9 +23,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 SIZE = 50 * 1024 * 1024
 
 
-@pytest.fixture
-def bucket(moto_clock: DoubleClock, keys: None, unique: str) -> Iterator[Bucket]:
-    with s3_bucket(moto_clock.url, unique) as bucket:
+@pytest.fixture(params=["s3: moto server, corrected", "s3: radosgw"])
+def bucket(request: pytest.FixtureRequest) -> Iterator[Bucket]:
+    with s3_stand(request.param, request) as bucket:
         yield bucket
 
 
@@ -39,36 +37,6 @@ def server(settings: Settings, bucket: Bucket, endpoint: str) -> Server:
         VITRINE_AWS_REGION=REGION,
         VITRINE_AWS_ENDPOINT_URL=endpoint,
     )
-
-
-def announce(port: int, bearer: str, size: int) -> str:
-    """Create an upload; its path."""
-    asked = headers(bearer, Upload_Length=size, Upload_Metadata=named("a.mp4"))
-    with closing(HttpClient(port)) as client:
-        answer = client("POST", "/files/", asked)
-    assert answer.status == 201
-    return answer.headers["Location"].partition("/files/")[2]
-
-
-def send_from_offset(port: int, bearer: str, upload: str, data: bytes) -> str | None:
-    """One PATCH with all that is missing; the asset's id once the upload is complete. Raises as HTTP clients do."""
-    with closing(HttpClient(port)) as client:
-        offset = client("HEAD", f"/files/{upload}", headers(bearer)).offset
-        asked = {**headers(bearer, Upload_Offset=offset), **BODY}
-        answer = client("PATCH", f"/files/{upload}", asked, data[offset:])
-    return answer.headers.get("Vitrine-Asset") if answer.status == 204 else None
-
-
-def patiently(port: int, bearer: str, upload: str, data: bytes) -> str:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            if asset := send_from_offset(port, bearer, upload, data):
-                return asset
-        except (OSError, KeyError):
-            pass  # The server is down, or holds the upload for another request: as a tus client does, try again.
-        time.sleep(0.3)
-    raise TimeoutError(upload)
 
 
 def stored(bucket: Bucket) -> int:
@@ -84,14 +52,12 @@ def original(bucket: Bucket, tenant: str, asset: str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def test_a_killed_server_loses_nothing_that_it_acknowledged(
-    settings: Settings, world: World, bucket: Bucket, moto_clock: DoubleClock
-) -> None:
+def test_a_killed_server_loses_nothing_that_it_acknowledged(settings: Settings, world: World, bucket: Bucket) -> None:
     data = os.urandom(SIZE)
     bearer = ticket(secret(settings), world.alpha, world.alpha_album)
-    running = server(settings, bucket, moto_clock.url).start()
+    running = server(settings, bucket, bucket.client.meta.endpoint_url).start()
     try:
-        upload = announce(running.port, bearer, SIZE)
+        upload = announce(running.port, bearer, SIZE, "a.mp4")
         done: list[str] = []
         client = threading.Thread(target=lambda: done.append(patiently(running.port, bearer, upload, data)))
         client.start()
@@ -108,16 +74,14 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(
     assert [info.key for info in bucket.list("arriving/")] == []
 
 
-def test_many_uploads_at_once_while_s3_has_a_bad_day(
-    settings: Settings, world: World, bucket: Bucket, moto_clock: DoubleClock
-) -> None:
+def test_many_uploads_at_once_while_s3_has_a_bad_day(settings: Settings, world: World, bucket: Bucket) -> None:
     files = [os.urandom(size) for size in (1000, 200_000, 3_000_000, 9_000_000, 16_000_000)]
     bearer = ticket(secret(settings), world.alpha, world.alpha_album)
-    with faulty(moto_clock.url, one_in=5) as proxy, server(settings, bucket, proxy.url) as running:
+    with faulty(bucket.client.meta.endpoint_url, one_in=5) as proxy, server(settings, bucket, proxy.url) as running:
         done: dict[int, str] = {}
 
         def send(number: int) -> None:
-            upload = announce(running.port, bearer, len(files[number]))
+            upload = announce(running.port, bearer, len(files[number]), "a.mp4")
             done[number] = patiently(running.port, bearer, upload, files[number])
 
         clients = [threading.Thread(target=send, args=(number,)) for number in range(len(files))]

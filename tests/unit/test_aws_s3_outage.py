@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from conftest import World, free_port
+from conftest import World
 from flask import Flask
+from loopback import free_port
 from upload_server import AppClient, headers, named, ticket
 
 import wsgi

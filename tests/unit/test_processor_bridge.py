@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from bridge_stage import Stage
-from conftest import free_port
+from loopback import free_port
 from rq.worker import WorkerStatus
 
 from infra.ports import Depth

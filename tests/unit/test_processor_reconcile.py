@@ -1,10 +1,8 @@
 """What reconcile finds and what it leaves alone."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from conftest import ManualClock, World
 from flask import Flask
 from sqlalchemy import select, update
 
-from infra.local.files import FileBlobs
 from infra.local.queue import SqlQueue
 from processor import lease, reconcile
 from processor.giving_up import SENTENCE
@@ -294,13 +291,3 @@ def test_other_tenants_are_untouched(shelf: Shelf, world: World) -> None:
     shelf.clock.sleep(365 * 24 * 3600)
     reconcile.run()
     assert ports().blobs.stat(key).size == 4
-
-
-def test_what_a_killed_writer_left_in_the_store_goes_after_a_day(tmp_path: Path) -> None:
-    FileBlobs(tmp_path)
-    fresh, old = tmp_path / "scratch/fresh", tmp_path / "scratch/old"
-    for left in (fresh, old):
-        left.write_bytes(b"half")
-    os.utime(old, (0, 0))
-    FileBlobs(tmp_path)
-    assert list((tmp_path / "scratch").iterdir()) == [fresh]

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import World, free_port
+from conftest import World
 from flask import Flask
 from flask.testing import FlaskCliRunner
+from loopback import free_port
 
 import wsgi
 from infra.settings import Settings

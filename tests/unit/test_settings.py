@@ -44,6 +44,55 @@ def test_an_adapter_without_what_it_needs_stops_the_start(tmp_path: Path) -> Non
     assert load(data_dir=tmp_path, queue="sqs", aws_region="eu-central-1", sqs_queue="jobs").sqs_queue == "jobs"
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("VITRINE_BLOBS", "S3"),
+        ("VITRINE_QUEUE", "kafka"),
+        ("VITRINE_MEDIA_METADATA", "dynamodb"),
+        ("VITRINE_METRICS", "statsd"),
+        ("VITRINE_NOTICES", "spot"),
+        ("VITRINE_AWS_REGION", "eu central 1"),
+        ("VITRINE_AWS_ENDPOINT_URL", "localhost:5000"),
+        ("VITRINE_S3_BUCKET", "Photos_1"),
+        ("VITRINE_S3_RENDITION_CLASS", "GLACIER"),
+        ("VITRINE_SQS_QUEUE", "jobs.fifo"),
+        ("VITRINE_SQS_QUEUE", "q" * 76),  # With "-bulk" and "-dead" it would be longer than SQS's 80.
+        ("VITRINE_SIMPLEDB_DOMAIN", "no"),
+        ("VITRINE_SIMPLEDB_SHARDS", "0"),
+        ("VITRINE_CLOUDWATCH_NAMESPACE", ":AWS"),
+        ("VITRINE_METRICS_SPOOL_BYTES", "10"),
+    ],
+)
+def test_a_wrong_setting_for_aws_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load(data_dir=tmp_path)
+    (line,) = str(caught.value).splitlines()[1:]
+    assert line.startswith(f"{variable}: ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "choice", "needed"),
+    [
+        ("VITRINE_BLOBS", "s3", {"VITRINE_AWS_REGION", "VITRINE_S3_BUCKET"}),
+        ("VITRINE_QUEUE", "sqs", {"VITRINE_AWS_REGION", "VITRINE_SQS_QUEUE"}),
+        ("VITRINE_MEDIA_METADATA", "simpledb", {"VITRINE_AWS_REGION", "VITRINE_SIMPLEDB_DOMAIN"}),
+        ("VITRINE_METRICS", "cloudwatch", {"VITRINE_AWS_REGION"}),
+    ],
+)
+def test_a_missing_setting_for_aws_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, choice: str, needed: set[str]
+) -> None:
+    monkeypatch.setenv(variable, choice)
+    with pytest.raises(SettingsError) as caught:
+        load(data_dir=tmp_path)
+    lines = str(caught.value).splitlines()[1:]
+    assert sorted(lines) == sorted(f"{name}: is needed by {variable}={choice}" for name in needed)
+
+
 def test_an_upload_must_fit_into_s3s_parts(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="max_upload_bytes: S3 takes 52428800000 at most"):
         load(data_dir=tmp_path, blobs="s3", aws_region="x", s3_bucket="photos", max_upload_bytes=50 * 2**30)
