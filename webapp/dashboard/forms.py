@@ -1,7 +1,10 @@
 """The dashboard's forms. Each checks shape and length; the domain decides what is allowed."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField, TextAreaField
@@ -25,19 +28,24 @@ THEMES = {
 }
 FONTS = {font.value: font.value.title() for font in Font}
 CAPTURES = {
-    "": "As for all albums",
-    Capture.NONE.value: "Nothing",
-    Capture.CAMERA.value: "Camera and exposure",
-    Capture.DATE.value: "Camera, exposure and date",
+    Capture.NONE.value: _l("Nothing"),
+    Capture.CAMERA.value: _l("Camera and exposure"),
+    Capture.DATE.value: _l("Camera, exposure and date"),
 }
-PLACES = {"": "As for all albums", "no": "Not shown", "yes": "Shown where the file has it"}
+PLACES = {"no": _l("Not shown"), "yes": _l("Shown where the file has it")}
+AS_ALL = {"": _l("As for all albums")}
 ROLES = {role.value: role.value.title() for role in Role}
 
 
 _HEX = re.compile(r"#[0-9a-f]{6}")
 
 
-def _stripped(value: str | None) -> str:
+def said(choices: Mapping[Any, str]) -> dict[str, str]:
+    """Choices in the language of the request."""
+    return {str(key): str(name) for key, name in choices.items()}
+
+
+def stripped(value: str | None) -> str:
     return (value or "").strip()
 
 
@@ -47,8 +55,8 @@ class SignIn(FlaskForm):
 
 
 class AlbumForm(FlaskForm):
-    title = StringField("Title", [DataRequired("An album needs a title."), Length(max=200)], filters=[_stripped])
-    description = TextAreaField("Description", [Length(max=5000)], filters=[_stripped])
+    title = StringField("Title", [DataRequired("An album needs a title."), Length(max=200)], filters=[stripped])
+    description = TextAreaField("Description", [Length(max=5000)], filters=[stripped])
     visibility = RadioField(
         "Who can see it",
         choices=VISIBILITIES,
@@ -56,8 +64,8 @@ class AlbumForm(FlaskForm):
     )
     ordering = SelectField("Order", choices=ORDERINGS, default=Ordering.CAPTURED.value)
     originals = BooleanField("Visitors may download the originals")
-    capture = SelectField("Capture data", choices=CAPTURES, default="")
-    place = SelectField("Place on the map", choices=PLACES, default="")
+    capture = SelectField(_l("Capture data"), choices=lambda: said({**AS_ALL, **CAPTURES}), default="")
+    place = SelectField(_l("Place on the map"), choices=lambda: said({**AS_ALL, **PLACES}), default="")
 
     def fields(self) -> dict[str, object]:
         """What the album's columns take."""
@@ -71,14 +79,14 @@ class AlbumForm(FlaskForm):
 
 
 class PrivacyForm(FlaskForm):
-    capture = RadioField("Capture data", choices={key: name for key, name in CAPTURES.items() if key})
-    place = BooleanField("Show where photos were taken")
+    capture = RadioField(_l("Capture data"), choices=lambda: said(CAPTURES))
+    place = BooleanField(_l("Show where photos were taken"))
 
 
 class BrandForm(FlaskForm):
-    name = StringField("Name", [DataRequired("Your brand needs a name."), Length(max=120)], filters=[_stripped])
-    tagline = StringField("Tagline", [Length(max=200)], filters=[_stripped])
-    accent = StringField("Accent colour", filters=[lambda value: _stripped(value).lower()])
+    name = StringField("Name", [DataRequired("Your brand needs a name."), Length(max=120)], filters=[stripped])
+    tagline = StringField("Tagline", [Length(max=200)], filters=[stripped])
+    accent = StringField("Accent colour", filters=[lambda value: stripped(value).lower()])
     font = RadioField("Typeface", choices=FONTS)
     theme = RadioField(
         "Theme",
@@ -94,7 +102,7 @@ class BrandForm(FlaskForm):
 
 class MemberForm(FlaskForm):
     email = EmailField("E-mail address", [InputRequired("Enter their e-mail address."), Length(max=254)])
-    name = StringField("Name", [Length(max=120)], filters=[_stripped])
+    name = StringField("Name", [Length(max=120)], filters=[stripped])
     role = SelectField("Role", choices=ROLES, default=Role.EDITOR.value)
     password = PasswordField(
         "First password",

@@ -1,6 +1,5 @@
 """The form of a share link, for making one and for changing one."""
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ from wtforms.validators import Length, NumberRange, Optional, ValidationError
 from tenants import sharing
 from tenants.people import MIN_PASSWORD, hash_password
 from tenants.sharing import MAX_PIN, MIN_PIN, Rights, ShareLink
+from webapp.dashboard.forms import said, stripped
 
 DOWNLOADS = {
     "view": _("Look only"),
@@ -39,29 +39,20 @@ LIFETIMES = {
 MB = 1_000_000
 
 
-def _stripped(value: str | None) -> str:
-    return (value or "").strip()
-
-
-def _said(choices: Mapping[Any, str]) -> Callable[[], dict[str, str]]:
-    """Choices in the language of the request."""
-    return lambda: {str(key): str(name) for key, name in choices.items()}
-
-
 def _number(label: str, most: int) -> IntegerField:
     message = _("A whole number from 1, or nothing.")
     return IntegerField(label, [Optional(), NumberRange(min=1, max=most, message=message)])
 
 
 class ShareForm(FlaskForm):
-    label = StringField(_("For whom"), [Length(max=120)], filters=[_stripped])
-    rights = RadioField(_("Photos"), choices=_said(DOWNLOADS), default="view")
+    label = StringField(_("For whom"), [Length(max=120)], filters=[stripped])
+    rights = RadioField(_("Photos"), choices=lambda: said(DOWNLOADS), default="view")
     favourite = BooleanField(_("Mark favourites"))
     comment = BooleanField(_("Comment"))
     select = BooleanField(_("Hand in a selection"))
     upload = BooleanField(_("Add photos of their own"))
     asks_name = BooleanField(_("Ask for a name first"))
-    lifetime = SelectField(_("Expires"), choices=_said(LIFETIMES), coerce=int, default=0)
+    lifetime = SelectField(_("Expires"), choices=lambda: said(LIFETIMES), coerce=int, default=0)
     until = DateField(_("Last day"), [Optional()])
     password = StringField(
         _("Password"),
@@ -71,7 +62,7 @@ class ShareForm(FlaskForm):
         ],
     )
     no_password = BooleanField(_("Remove the password"))
-    pin = StringField(_("PIN for downloads"), [Optional()], filters=[_stripped])
+    pin = StringField(_("PIN for downloads"), [Optional()], filters=[stripped])
     no_pin = BooleanField(_("Remove the PIN"))
     max_visits = _number(_("Visits at most"), 1_000_000)
     choose_at_most = _number(_("Photos in a selection"), 10_000)

@@ -46,7 +46,7 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
   } catch {
     throw new Refused(0, "The server cannot be reached. Check your connection and try again.");
   }
-  if (answer.status === 401) {
+  if (answer.status === 401 && location.pathname.startsWith("/dashboard")) {
     location.href = `/dashboard/sign-in?next=${encodeURIComponent(location.pathname)}`;
   }
   if (!answer.ok) {

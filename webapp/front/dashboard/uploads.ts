@@ -20,11 +20,12 @@ const AT_ONCE = 3;
  * an upload that is cut short would begin again. */
 const IN_ONE_REQUEST = 512 * 1024;
 
-export function startUploads(root: HTMLElement, live: Live): void {
+/** `live` shows what arrives; without it these are a guest's uploads, which are not asked about and not shown. */
+export function startUploads(root: HTMLElement, live: Pick<Live, "expecting" | "poke"> | null): void {
   const album = root.dataset["album"]!;
   const tickets = new Tickets(root.dataset["base"]!);
   // The album in the id keeps an interrupted upload of the same file into another album apart: file ids begin with it.
-  const uppy = new Uppy<Meta, Body>({ id: `album-${album}`, autoProceed: true });
+  const uppy = new Uppy<Meta, Body>({ id: `${live ? "album" : "guest"}-${album}`, autoProceed: true });
   let checking = 0;
 
   const tray = new Tray({
@@ -38,7 +39,7 @@ export function startUploads(root: HTMLElement, live: Live): void {
   });
   const draw = (): void => {
     const rows = uppy.getFiles().map(rowOf);
-    live.expecting = rows.some((row) => row.state === "waiting" || row.state === "running");
+    if (live) live.expecting = rows.some((row) => row.state === "waiting" || row.state === "running");
     tray.show(rows, checking ? `Checking ${checking} file${checking === 1 ? "" : "s"}` : "");
   };
 
@@ -56,7 +57,7 @@ export function startUploads(root: HTMLElement, live: Live): void {
     },
   });
 
-  uppy.on("upload-success", () => live.poke());
+  uppy.on("upload-success", () => live?.poke());
   uppy.on("upload-error", (file, error, response) => {
     if (file) uppy.setFileState(file.id, { error: explained(error, response?.body?.xhr) });
   });
@@ -82,7 +83,7 @@ export function startUploads(root: HTMLElement, live: Live): void {
       await attempt(async () => {
         for (const each of known) await reuse(each, tickets);
       });
-      live.poke();
+      live?.poke();
     }
     draw();
   };
@@ -96,9 +97,9 @@ export function startUploads(root: HTMLElement, live: Live): void {
       await point(uppy, tickets);
       for (let at = 0; at < files.length; at += BATCH) {
         const batch = files.slice(at, at + BATCH);
-        const picked = await withTwins(batch, tickets);
-        add(picked.filter((each) => !each.twin));
-        asked.push(...picked.filter((each) => each.twin));
+        const picked = live ? await withTwins(batch, tickets) : batch.map((file) => ({ file }));
+        add(picked.filter((each: Picked) => !each.twin));
+        asked.push(...picked.filter((each: Picked) => each.twin));
       }
     });
     checking -= files.length;
