@@ -16,6 +16,7 @@ type File_ = UppyFile<Meta, Body>;
 /** Files that are hashed and asked about together: the first upload starts before the last hash is known. */
 const BATCH = 20;
 const AT_ONCE = 3;
+const NAMED = ["name", "type"];
 /** Smaller files travel with the request that creates the upload. Larger ones get their address first: without one,
  * an upload that is cut short would begin again. */
 const IN_ONE_REQUEST = 512 * 1024;
@@ -48,7 +49,7 @@ export function startUploads(root: HTMLElement, live: Pick<Live, "expecting" | "
     limit: AT_ONCE,
     retryDelays: [0, 1000, 3000, 5000, 10_000, 20_000],
     removeFingerprintOnSuccess: true,
-    allowedMetaFields: ["name", "type", "sha256"],
+    allowedMetaFields: NAMED,
     onBeforeRequest: async (request) => request.setHeader("Authorization", `Bearer ${(await tickets.get()).ticket}`),
     onShouldRetry: (error, _attempt, _options, next) => {
       if (error.originalResponse?.getStatus() !== 401) return next(error);
@@ -69,7 +70,9 @@ export function startUploads(root: HTMLElement, live: Pick<Live, "expecting" | "
     for (const { file, sha256 } of picked) {
       try {
         const id = uppy.addFile({ name: file.name, type: file.type, data: file, meta: sha256 ? { sha256 } : {} });
-        if (file.size <= IN_ONE_REQUEST) uppy.setFileState(id, { tus: { uploadDataDuringCreation: true } });
+        // A field that a file has not is sent as the word "undefined", so each is named where it is there.
+        const allowedMetaFields = sha256 ? [...NAMED, "sha256"] : NAMED;
+        uppy.setFileState(id, { tus: { allowedMetaFields, uploadDataDuringCreation: file.size <= IN_ONE_REQUEST } });
       } catch (error) {
         if (!(error as { isRestriction?: boolean }).isRestriction) throw error; // That one was told already.
       }
