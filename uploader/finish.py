@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from infra.errors import Problem
-from tenants import catalog, contributions, outbox
-from tenants.catalog import Album, Asset
+from tenants import arrivals, catalog, contributions
 from tenants.names import original_key
 from tenants.scope import Site
 from tenants.usage import Meter
@@ -88,7 +87,7 @@ def _commit(site: Site, lease: Lease, sha256: str) -> Finished:
     album = catalog.album_by_id(site.session, site.tenant_id, upload.album_id)
     if album is None:
         raise Problem("gone", "The album was removed while the file was on its way.")
-    asset = add(site, album, upload.asset_id, upload.filename, sha256, upload.offset)
+    asset = arrivals.add(site, album, upload.asset_id, upload.filename, sha256, upload.offset)
     site.use(f"upload:{asset.id}", Meter.UPLOADED, asset.size, album_id=album.id, asset_id=asset.id)
     contributions.arrived(site.session, album, asset, now=site.now())
     upload.state = UploadState.FINISHED
@@ -101,16 +100,6 @@ def _commit(site: Site, lease: Lease, sha256: str) -> Finished:
     finished = Finished(asset.id, upload.duplicate_of)
     site.session.commit()
     return finished
-
-
-def add(site: Site, album: Album, asset_id: str, filename: str, sha256: str, size: int) -> Asset:
-    """The asset, the message that has it processed, and what it takes, within the current transaction."""
-    asset = catalog.add_asset(
-        site.session, album, asset_id=asset_id, filename=filename, sha256=sha256, size=size, now=site.now()
-    )
-    site.enqueue(outbox.media_job(site.tenant_id, asset.id))
-    site.use(f"stored:{asset.id}", Meter.STORED, size, album_id=album.id, asset_id=asset.id)
-    return asset
 
 
 def _give_up(site: Site, lease: Lease) -> None:

@@ -7,12 +7,13 @@ from sqlalchemy import select
 
 from infra.errors import BlobMissing, Problem
 from infra.sql import reading
+from tenants import arrivals
 from tenants.catalog import Asset, AssetState
 from tenants.names import new_id, original_key
 from tenants.scope import Site
 from tenants.tickets import Ticket
 from uploader import access, offload, protocol, session
-from uploader.finish import Finished, add
+from uploader.finish import Finished
 from uploader.routes import asset_headers
 
 routes = Blueprint("known", __name__)
@@ -84,7 +85,7 @@ def _twin(site: Site, ticket: Ticket, sha256: str) -> tuple[str, int]:
 
 
 def _add(site: Site, ticket: Ticket, asset_id: str, filename: str, sha256: str, size: int) -> Finished:
-    asset = add(site, session.album_of(site, ticket), asset_id, filename, sha256, size)
+    asset = arrivals.add(site, session.album_of(site, ticket), asset_id, filename, sha256, size)
     finished = Finished(asset.id, asset.duplicate_of)
     site.session.commit()
     return finished

@@ -17,15 +17,25 @@ from sqlalchemy import select
 from visits import ALPHA, BETA, Browser, member, share_link, visitor
 from werkzeug.routing import Rule
 
-from tenants.catalog import album_by_id
+from tenants import guests, proofing
+from tenants.catalog import Asset, album_by_id
 from tenants.db import Base, TenantOwned, db
-from tenants.scope import open_site
-from tenants.sharing import ShareLink
+from tenants.scope import Site, open_site
+from tenants.sharing import GUEST_RIGHTS, Rights, ShareLink
 
 MARK = "alpha-marked-secret"
 """Part of every name that alpha's private things bear: finding it in an answer is a leak."""
 
 REFUSALS = {401, 403, 404, 405}
+
+
+@dataclass(frozen=True)
+class Left:
+    """Ids of what a guest left."""
+
+    guest: str
+    selection: str
+    comment: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class Things:
     link_id: str
     link_token: str
     member: str
+    left: Left
 
     def path(self, rule: Rule) -> str:
         """The rule's path with alpha's ids in the place of its variables."""
@@ -49,6 +60,10 @@ class Things:
             "generation": "1",
             "name": "w320.jpg",
             "sha256": "ab" * 32,
+            "guest_id": self.left.guest,
+            "selection_id": self.left.selection,
+            "comment_id": self.left.comment,
+            "kind": "csv",
         }
         return re.sub(r"<([^>]+)>", lambda variable: values[variable.group(1).rpartition(":")[2]], rule.rule)
 
@@ -57,16 +72,29 @@ class Things:
 def things(web: Flask, world: World) -> Things:
     # Refusals must come from scoping and rights: with this on, a missing form token would refuse first.
     web.config["WTF_CSRF_ENABLED"] = False
-    token = share_link(web, world.alpha, world.alpha_private, label=MARK).removeprefix("/s/")
+    rights = Rights.DOWNLOAD | GUEST_RIGHTS
+    token = share_link(web, world.alpha, world.alpha_private, label=MARK, rights=rights).removeprefix("/s/")
     with web.app_context(), open_site(world.alpha) as site:
         album = album_by_id(site.session, world.alpha, world.alpha_private)
         assert album is not None
         album.title = album.description = album.slug = MARK
         shot = gallery.shot(gallery.sources()[0])
         asset = gallery.add_photo(site, album, shot, filename=f"{MARK}.jpg", caption=MARK, original=True)
-        link_id = site.session.scalars(select(ShareLink.id)).one()
+        link = site.session.scalars(select(ShareLink)).one()
+        left = leave(site, link, asset)
+        made = Things(album.id, asset.id, site.generation_token(asset.id, 1), link.id, token, world.alice, left)
         site.session.commit()
-        return Things(album.id, asset.id, site.generation_token(asset.id, 1), link_id, token, world.alice)
+        return made
+
+
+def leave(site: Site, link: ShareLink, asset: Asset) -> Left:
+    """What a guest of the link leaves."""
+    guest = guests.create(site.session, link, MARK, now=site.now())
+    guests.set_favourite(site.session, guest, asset, True, now=site.now())
+    comment = guests.add_comment(site.session, guest, asset, MARK, now=site.now())
+    selection = proofing.begin(site.session, guest, MARK, 3, now=site.now())
+    proofing.choose(site.session, selection, [asset.id])
+    return Left(guest.id, selection.id, comment.id)
 
 
 Actor = Callable[[Flask, World], Browser]
@@ -195,6 +223,12 @@ def form(things: Things) -> dict[str, Any]:
         "ordering": "name",
         "accent": "#ff0000",
         "rights": "download",
+        "lifetime": "0",
+        "capture": "none",
+        "do": "approve",
+        "on": "1",
+        "hidden": "1",
+        "text": "taken over",
     }
 
 

@@ -9,7 +9,7 @@ from dashboard_client import Browser
 from flask import Flask
 from werkzeug.routing import Rule
 
-from tenants import catalog, names, people, sharing
+from tenants import catalog, guests, names, people, proofing, sharing
 from tenants.db import db
 from tenants.people import Role
 from tenants.registry import TenantState
@@ -19,19 +19,10 @@ OPEN = {"dashboard.sign_in", "dashboard.sign_out"}
 NEEDS = {
     Role.VIEWER: {"albums", "album", "asset", "progress", "account"},
     Role.EDITOR: {"new_album", "album_settings", "delete_album", "restore_album", "caption", "cover", "delete_assets"}
-    | {
-        "restore_assets",
-        "retry",
-        "arrange",
-        "move",
-        "ticket",
-        "shares",
-        "share_terms",
-        "share_code",
-        "revoke",
-        "trash",
-    },
-    Role.ADMIN: {"brand", "members", "change_role", "remove_member"},
+    | {"restore_assets", "retry", "arrange", "move", "ticket", "shares", "share_terms", "share_code", "revoke", "trash"}
+    | {"newsroom", "news_seen", "album_guests", "judge", "hide_comment", "delete_guest_comment", "reopen"}
+    | {"export_selection", "export_favourites", "copy_selection", "copy_favourites"},
+    Role.ADMIN: {"brand", "privacy", "members", "change_role", "remove_member"},
 }
 
 
@@ -53,7 +44,13 @@ def things(web: Flask, world: World) -> Iterator[dict[str, dict[str, str]]]:
                 )
                 link, _ = sharing.create_link(site.session, album, secret(), now=site.now())
                 member = world.bob if slug == "beta" else world.adam
+                guest = guests.create(site.session, link, "Guest", now=site.now())
+                selection = proofing.begin(site.session, guest, "Prints", None, now=site.now())
+                added = site.session.get_one(catalog.Asset, (tenant, asset))
+                comment = guests.add_comment(site.session, guest, added, "Nice", now=site.now())
                 found[slug] = {"album_id": album_id, "asset_id": asset, "link_id": link.id, "member_id": member}
+                found[slug] |= {"guest_id": guest.id, "selection_id": selection.id, "comment_id": comment.id}
+                found[slug] |= {"kind": "csv" if slug == "alpha" else "exe"}
                 if slug == "alpha":
                     for role in (Role.EDITOR, Role.ADMIN):
                         address = f"{role.value}@example.com"

@@ -7,9 +7,13 @@ from webapp.dashboard import (
     albums,
     assets,
     brand,
+    exports,
+    guests,
     members,
+    newsroom,
     order,
     pictures,
+    privacy,
     progress,
     shares,
     sign_in,
@@ -18,7 +22,10 @@ from webapp.dashboard import (
 )
 from webapp.dashboard.mount import bp
 
-VIEWS = (sign_in, account, albums, assets, order, uploads, progress, shares, trash, brand, members, pictures)
+VIEWS = (
+    *(sign_in, account, albums, assets, order, uploads, progress, shares, guests, exports, newsroom),
+    *(trash, brand, privacy, members, pictures),
+)
 """Importing them hangs their routes and template functions on the blueprint."""
 
 

@@ -46,12 +46,12 @@ ROLES = {
     Role.OWNER.value: N_("Owner"),
 }
 CAPTURES = {
-    "": N_("As for all albums"),
     Capture.NONE.value: N_("Nothing"),
     Capture.CAMERA.value: N_("Camera and exposure"),
     Capture.DATE.value: N_("Camera, exposure and date"),
 }
-PLACES = {"": N_("As for all albums"), "no": N_("Not shown"), "yes": N_("Shown where the file has it")}
+PLACES = {"no": N_("Not shown"), "yes": N_("Shown where the file has it")}
+AS_ALL = {"": N_("As for all albums")}
 
 
 _HEX = re.compile(r"#[0-9a-f]{6}")
@@ -63,11 +63,11 @@ def role_name(role: Role) -> str:
     return str(gettext(ROLES[role.value]))
 
 
-def _stripped(value: str | None) -> str:
+def stripped(value: str | None) -> str:
     return (value or "").strip()
 
 
-def _said(choices: dict[Any, str]) -> Callable[[], dict[Any, str]]:
+def said(choices: dict[Any, str]) -> Callable[[], dict[Any, str]]:
     """The choices in the language of the page."""
     return lambda: {value: str(gettext(label)) for value, label in choices.items()}
 
@@ -78,17 +78,17 @@ class SignIn(FlaskForm):
 
 
 class AlbumForm(FlaskForm):
-    title = StringField(_("Title"), [DataRequired(_("An album needs a title.")), Length(max=200)], filters=[_stripped])
-    description = TextAreaField(_("Description"), [Length(max=5000)], filters=[_stripped])
+    title = StringField(_("Title"), [DataRequired(_("An album needs a title.")), Length(max=200)], filters=[stripped])
+    description = TextAreaField(_("Description"), [Length(max=5000)], filters=[stripped])
     visibility = RadioField(
         _("Who can see it"),
-        choices=_said(VISIBILITIES),
+        choices=said(VISIBILITIES),
         default=Visibility.PRIVATE.value,
     )
-    ordering = SelectField(_("Order"), choices=_said(ORDERINGS), default=Ordering.CAPTURED.value)
+    ordering = SelectField(_("Order"), choices=said(ORDERINGS), default=Ordering.CAPTURED.value)
     originals = BooleanField(_("Visitors may download the originals"))
-    capture = SelectField(_("Capture data"), choices=_said(CAPTURES), default="")
-    place = SelectField(_("Place on the map"), choices=_said(PLACES), default="")
+    capture = SelectField(_("Capture data"), choices=said({**AS_ALL, **CAPTURES}), default="")
+    place = SelectField(_("Place on the map"), choices=said({**AS_ALL, **PLACES}), default="")
 
     def fields(self) -> dict[str, object]:
         """What the album's columns take."""
@@ -102,18 +102,18 @@ class AlbumForm(FlaskForm):
 
 
 class PrivacyForm(FlaskForm):
-    capture = RadioField(_("Capture data"), choices=_said({key: name for key, name in CAPTURES.items() if key}))
+    capture = RadioField(_("Capture data"), choices=said(CAPTURES))
     place = BooleanField(_("Show where photos were taken"))
 
 
 class BrandForm(FlaskForm):
-    name = StringField(_("Name"), [DataRequired(_("Your brand needs a name.")), Length(max=120)], filters=[_stripped])
-    tagline = StringField(_("Tagline"), [Length(max=200)], filters=[_stripped])
-    accent = StringField(_("Accent colour"), filters=[lambda value: _stripped(value).lower()])
-    font = RadioField(_("Typeface"), choices=_said(FONTS))
+    name = StringField(_("Name"), [DataRequired(_("Your brand needs a name.")), Length(max=120)], filters=[stripped])
+    tagline = StringField(_("Tagline"), [Length(max=200)], filters=[stripped])
+    accent = StringField(_("Accent colour"), filters=[lambda value: stripped(value).lower()])
+    font = RadioField(_("Typeface"), choices=said(FONTS))
     theme = RadioField(
         _("Theme"),
-        choices=_said(THEMES),
+        choices=said(THEMES),
     )
     logo = FileField(_("Logo"))
     remove_logo = BooleanField(_("Remove the logo"))
@@ -125,8 +125,8 @@ class BrandForm(FlaskForm):
 
 class MemberForm(FlaskForm):
     email = EmailField(_("E-mail address"), [InputRequired(_("Enter their e-mail address.")), Length(max=254)])
-    name = StringField(_("Name"), [Length(max=120)], filters=[_stripped])
-    role = SelectField(_("Role"), choices=_said(ROLES), default=Role.EDITOR.value)
+    name = StringField(_("Name"), [Length(max=120)], filters=[stripped])
+    role = SelectField(_("Role"), choices=said(ROLES), default=Role.EDITOR.value)
     password = PasswordField(
         _("First password"),
         [
@@ -137,7 +137,7 @@ class MemberForm(FlaskForm):
 
 
 class RoleForm(FlaskForm):
-    role = SelectField(_("Role"), choices=_said(ROLES))
+    role = SelectField(_("Role"), choices=said(ROLES))
 
 
 class PasswordForm(FlaskForm):

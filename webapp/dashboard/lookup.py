@@ -28,6 +28,14 @@ def assets_of(album: Album, asset_ids: list[str], *, deleted: bool = False) -> l
     wanted = {asset_id for asset_id in asset_ids if is_id(asset_id)}
     state = Asset.deleted_at.is_not(None) if deleted else Asset.deleted_at.is_(None)
     rows = list(g.site.session.scalars(select(Asset).where(Asset.album_id == album.id, Asset.id.in_(wanted), state)))
+    if not deleted:
+        rows = [row for row in rows if may(g.viewer, Action.VIEW, (album, row))]
     if not asset_ids or len(rows) != len(set(asset_ids)):
         raise Problem("not-found", "Nothing is selected, or some of it is gone. Reload the page.")
     return rows
+
+
+def live_ones(album: Album, asset_ids: set[str]) -> dict[str, Asset]:
+    """Those of the assets that are there, by id."""
+    wanted = select(Asset).where(Asset.album_id == album.id, Asset.id.in_(asset_ids), Asset.deleted_at.is_(None))
+    return {asset.id: asset for asset in g.site.session.scalars(wanted)}

@@ -1,6 +1,5 @@
 """The form of a share link, for making one and for changing one."""
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -9,14 +8,16 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, DateField, IntegerField, RadioField, SelectField, StringField
 from wtforms.validators import Length, NumberRange, Optional, ValidationError
 
+from infra.errors import N_
 from tenants import sharing
 from tenants.people import MIN_PASSWORD, hash_password
 from tenants.sharing import MAX_PIN, MIN_PIN, Rights, ShareLink
+from webapp.dashboard.forms import said, stripped
 
 DOWNLOADS = {
-    "view": _("Look only"),
-    "web": _("Download at the size of the screen"),
-    "download": _("Download the originals"),
+    "view": N_("Look only"),
+    "web": N_("Download at the size of the screen"),
+    "download": N_("Download the originals"),
 }
 ALLOWED = {"view": Rights.VIEW, "web": Rights.VIEW | Rights.WEB, "download": Rights.DOWNLOAD}
 GUESTS = {
@@ -27,25 +28,16 @@ GUESTS = {
 }
 ON_A_DATE = -1
 LIFETIMES = {
-    0: _("Never"),
-    1: _("In a day"),
-    7: _("In a week"),
-    30: _("In a month"),
-    90: _("In three months"),
-    ON_A_DATE: _("On a date"),
+    0: N_("Never"),
+    1: N_("In a day"),
+    7: N_("In a week"),
+    30: N_("In a month"),
+    90: N_("In three months"),
+    ON_A_DATE: N_("On a date"),
 }
 """Days until a share link expires."""
 
 MB = 1_000_000
-
-
-def _stripped(value: str | None) -> str:
-    return (value or "").strip()
-
-
-def _said(choices: Mapping[Any, str]) -> Callable[[], dict[str, str]]:
-    """Choices in the language of the request."""
-    return lambda: {str(key): str(name) for key, name in choices.items()}
 
 
 def _number(label: str, most: int) -> IntegerField:
@@ -54,14 +46,14 @@ def _number(label: str, most: int) -> IntegerField:
 
 
 class ShareForm(FlaskForm):
-    label = StringField(_("For whom"), [Length(max=120)], filters=[_stripped])
-    rights = RadioField(_("Photos"), choices=_said(DOWNLOADS), default="view")
+    label = StringField(_("For whom"), [Length(max=120)], filters=[stripped])
+    rights = RadioField(_("Photos"), choices=said(DOWNLOADS), default="view")
     favourite = BooleanField(_("Mark favourites"))
     comment = BooleanField(_("Comment"))
     select = BooleanField(_("Hand in a selection"))
     upload = BooleanField(_("Add photos of their own"))
     asks_name = BooleanField(_("Ask for a name first"))
-    lifetime = SelectField(_("Expires"), choices=_said(LIFETIMES), coerce=int, default=0)
+    lifetime = SelectField(_("Expires"), choices=said(LIFETIMES), coerce=int, default=0)
     until = DateField(_("Last day"), [Optional()])
     password = StringField(
         _("Password"),
@@ -71,7 +63,7 @@ class ShareForm(FlaskForm):
         ],
     )
     no_password = BooleanField(_("Remove the password"))
-    pin = StringField(_("PIN for downloads"), [Optional()], filters=[_stripped])
+    pin = StringField(_("PIN for downloads"), [Optional()], filters=[stripped])
     no_pin = BooleanField(_("Remove the PIN"))
     max_visits = _number(_("Visits at most"), 1_000_000)
     choose_at_most = _number(_("Photos in a selection"), 10_000)

@@ -1,6 +1,7 @@
 // The lightbox: PhotoSwipe over the page's tiles, with videos, captions, capture data and an address for each photo.
 import PhotoSwipe from "photoswipe";
 import { installFilms } from "./films";
+import { installHeart } from "./heart";
 import { loadMore } from "./scroll";
 import { links, slide, type Slide } from "./slides";
 import { say } from "./words";
@@ -31,6 +32,7 @@ export function open(grid: HTMLElement, first: HTMLAnchorElement): void {
   installCaption(box);
   installDetails(box);
   installDownload(box, grid);
+  installHeart(box, grid);
   installGrowth(box, grid, slides);
   box.on("afterInit", () => box.element?.setAttribute("aria-label", document.title));
   box.on("destroy", () => current(box)?.link.focus({ preventScroll: false }));

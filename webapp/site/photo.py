@@ -1,5 +1,6 @@
 """One photo or video: its page, its capture data, its files."""
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -55,11 +56,12 @@ def details(slug: str, asset_id: str) -> ResponseReturnValue:
 def _shown(album: Album, asset: Asset) -> dict[str, Any]:
     """What the photo's page and the lightbox's panel tell alike."""
     thing = (album, asset)
+    stored = g.site.media.get(asset.id)
     return {
         "album": album,
         "tile": listing.tile_of(g.site.session, asset),
-        "facts": capture_facts(album, asset),
-        "place": privacy.place_of(g.site.tenant, album, g.site.media.get(asset.id)),
+        "facts": capture_facts(album, asset, stored),
+        "place": privacy.place_of(g.site.tenant, album, stored),
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
         "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, thing),
         "may_comment": may(g.viewer, Action.COMMENT, thing),
@@ -106,13 +108,12 @@ def _web_file(tile: Tile) -> tuple[str, str]:
     return jpegs[-1].name, "image/jpeg"
 
 
-def capture_facts(album: Album, asset: Asset) -> list[tuple[str, str]]:
-    """Labelled and ready to be shown: what the tenant, or the album, lets pages tell."""
+def capture_facts(album: Album, asset: Asset, stored: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Labelled and ready to be shown: what the tenant, or the album, lets pages tell of the `stored` attributes."""
     facts: list[tuple[str, str]] = []
     if asset.has_capture_time and privacy.shows_date(g.site.tenant, album):
         facts.append((_("Taken"), dates.moment(asset.taken_at, asset.taken_offset)))
     if privacy.shows_camera(g.site.tenant, album):
-        stored = g.site.media.get(asset.id)
         facts += [(_(label), stored[name]) for name, label in CAPTURE_FIELDS if stored.get(name)]
     if asset.width and asset.height:
         facts.append((_("Size"), f"{asset.width} × {asset.height}"))

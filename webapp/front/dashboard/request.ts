@@ -47,7 +47,7 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
   } catch {
     throw new Refused(0, say("unreachable"));
   }
-  if (answer.status === 401) {
+  if (answer.status === 401 && location.pathname.startsWith("/dashboard")) {
     location.href = `/dashboard/sign-in?next=${encodeURIComponent(location.pathname)}`;
   }
   if (!answer.ok) {

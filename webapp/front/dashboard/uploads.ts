@@ -17,15 +17,17 @@ type File_ = UppyFile<Meta, Body>;
 /** Files that are hashed and asked about together: the first upload starts before the last hash is known. */
 const BATCH = 20;
 const AT_ONCE = 3;
+const NAMED = ["name", "type"];
 /** Smaller files travel with the request that creates the upload. Larger ones get their address first: without one,
  * an upload that is cut short would begin again. */
 const IN_ONE_REQUEST = 512 * 1024;
 
-export function startUploads(root: HTMLElement, live: Live): void {
+/** `live` shows what arrives; without it these are a guest's uploads, which are not asked about and not shown. */
+export function startUploads(root: HTMLElement, live: Pick<Live, "expecting" | "poke"> | null): void {
   const album = root.dataset["album"]!;
   const tickets = new Tickets(root.dataset["base"]!);
   // The album in the id keeps an interrupted upload of the same file into another album apart: file ids begin with it.
-  const uppy = new Uppy<Meta, Body>({ id: `album-${album}`, autoProceed: true });
+  const uppy = new Uppy<Meta, Body>({ id: `${live ? "album" : "guest"}-${album}`, autoProceed: true });
   let checking = 0;
 
   const tray = new Tray({
@@ -39,7 +41,7 @@ export function startUploads(root: HTMLElement, live: Live): void {
   });
   const draw = (): void => {
     const rows = uppy.getFiles().map(rowOf);
-    live.expecting = rows.some((row) => row.state === "waiting" || row.state === "running");
+    if (live) live.expecting = rows.some((row) => row.state === "waiting" || row.state === "running");
     tray.show(rows, checking ? say("checking", { count: checking }) : "");
   };
 
@@ -48,7 +50,7 @@ export function startUploads(root: HTMLElement, live: Live): void {
     limit: AT_ONCE,
     retryDelays: [0, 1000, 3000, 5000, 10_000, 20_000],
     removeFingerprintOnSuccess: true,
-    allowedMetaFields: ["name", "type", "sha256"],
+    allowedMetaFields: NAMED,
     onBeforeRequest: async (request) => request.setHeader("Authorization", `Bearer ${(await tickets.get()).ticket}`),
     onShouldRetry: (error, _attempt, _options, next) => {
       if (error.originalResponse?.getStatus() !== 401) return next(error);
@@ -57,7 +59,7 @@ export function startUploads(root: HTMLElement, live: Live): void {
     },
   });
 
-  uppy.on("upload-success", () => live.poke());
+  uppy.on("upload-success", () => live?.poke());
   uppy.on("upload-error", (file, error, response) => {
     if (file) uppy.setFileState(file.id, { error: explained(error, response?.body?.xhr) });
   });
@@ -69,7 +71,9 @@ export function startUploads(root: HTMLElement, live: Live): void {
     for (const { file, sha256 } of picked) {
       try {
         const id = uppy.addFile({ name: file.name, type: file.type, data: file, meta: sha256 ? { sha256 } : {} });
-        if (file.size <= IN_ONE_REQUEST) uppy.setFileState(id, { tus: { uploadDataDuringCreation: true } });
+        // A field that a file has not is sent as the word "undefined", so each is named where it is there.
+        const allowedMetaFields = sha256 ? [...NAMED, "sha256"] : NAMED;
+        uppy.setFileState(id, { tus: { allowedMetaFields, uploadDataDuringCreation: file.size <= IN_ONE_REQUEST } });
       } catch (error) {
         if (!(error as { isRestriction?: boolean }).isRestriction) throw error; // That one was told already.
       }
@@ -83,7 +87,7 @@ export function startUploads(root: HTMLElement, live: Live): void {
       await attempt(async () => {
         for (const each of known) await reuse(each, tickets);
       });
-      live.poke();
+      live?.poke();
     }
     draw();
   };
@@ -97,9 +101,9 @@ export function startUploads(root: HTMLElement, live: Live): void {
       await point(uppy, tickets);
       for (let at = 0; at < files.length; at += BATCH) {
         const batch = files.slice(at, at + BATCH);
-        const picked = await withTwins(batch, tickets);
-        add(picked.filter((each) => !each.twin));
-        asked.push(...picked.filter((each) => each.twin));
+        const picked = live ? await withTwins(batch, tickets) : batch.map((file) => ({ file }));
+        add(picked.filter((each: Picked) => !each.twin));
+        asked.push(...picked.filter((each: Picked) => each.twin));
       }
     });
     checking -= files.length;
