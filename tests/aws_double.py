@@ -5,6 +5,8 @@ The corrections, each from AWS's documentation:
 - **Time moves when told** (`POST /double/clock`, seconds in the body), for what asks `moto.core` for it, as SQS does.
 - **SQS, DeleteMessage and ChangeMessageVisibility**: only a message's latest receipt handle is good. moto takes any.
 - **S3, If-None-Match**: a conditional write is atomic. moto looks and then writes, between which another may write.
+- **S3, lost objects** (`POST /double/lose`, `/bucket/key` in the body): GET and HEAD of an object that reduced
+  redundancy has lost answer 405 MethodNotAllowed; it is still listed. moto loses nothing by itself.
 - **CloudWatch, GetMetricData**: a query without dimensions means the metric without dimensions, and namespaces are
   apart. moto adds up whatever has the name.
 
@@ -39,6 +41,16 @@ class DoubleClock:
         urllib.request.urlopen(f"{self.url}/double/clock", body, timeout=10).close()
 
 
+_NOT_ALLOWED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>MethodNotAllowed</Code><Message>Not allowed against this resource.</Message></Error>
+"""
+
+
+def lose(url: str, bucket: str, key: str) -> None:
+    """Have the double at `url` lose an object as reduced redundancy does."""
+    urllib.request.urlopen(f"{url}/double/lose", f"/{bucket}/{key}".encode(), timeout=10).close()
+
+
 @contextmanager
 def running() -> Iterator[tuple[str, int]]:
     """The double's address and process id, while it runs."""
@@ -63,12 +75,20 @@ def serve(port: int) -> None:
     _exact_metrics()
     moto = DomainDispatcherApplication(create_backend_app)
     conditional = threading.Lock()
+    lost: set[str] = set()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/double/clock":
             move(float(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
             start_response("204 No Content", [])
             return []
+        if environ["PATH_INFO"] == "/double/lose":
+            lost.add(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
+            start_response("204 No Content", [])
+            return []
+        if environ["PATH_INFO"] in lost and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            start_response("405 Method Not Allowed", [("Content-Type", "application/xml")])
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else [_NOT_ALLOWED]
         with conditional if "HTTP_IF_NONE_MATCH" in environ else nullcontext():
             return moto(environ, start_response)  # type: ignore[no-any-return]
 
