@@ -6,6 +6,7 @@ from datetime import timedelta
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from structlog.contextvars import bind_contextvars
 
 from processor import bridge as bridging
 from processor import dispatch, losses
@@ -24,6 +25,7 @@ def register(app: Flask) -> None:
 @with_appcontext
 def bridge() -> None:
     """Hand messages of the job queue to this machine's RQ workers."""
+    bind_contextvars(fleet="bridge")
     running = bridging.build(dispatch.Dispatch(dispatch.connect(settings().redis_url)))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, running.stop)
@@ -53,6 +55,7 @@ def reconcile(loop: bool, every: int) -> None:
     if not loop:
         click.echo(reconciling.run())
         return
+    bind_contextvars(fleet="reconcile")
     heartbeat = Heartbeat("reconcile")
     while True:
         heartbeat.beat()
@@ -69,6 +72,7 @@ def heal(loop: bool) -> None:
     if not loop:
         click.echo(f"rebuilding: {losses.hear()}")
         return
+    bind_contextvars(fleet="heal")
     heartbeat = Heartbeat("heal")
     while True:
         heartbeat.beat()
