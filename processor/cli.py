@@ -8,6 +8,7 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 from redis import RedisError
+from structlog.contextvars import bind_contextvars
 
 from processor import bridge as bridging
 from processor import dispatch, losses
@@ -29,6 +30,7 @@ def register(app: Flask) -> None:
 @with_appcontext
 def bridge() -> None:
     """Hand messages of the job queue to this machine's RQ workers."""
+    bind_contextvars(fleet="bridge")
     running = bridging.build(dispatch.Dispatch(dispatch.connect(settings().redis_url)))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, running.stop)
@@ -95,6 +97,7 @@ def reconcile(loop: bool, every: int) -> None:
     if not loop:
         click.echo(reconciling.run())
         return
+    bind_contextvars(fleet="reconcile")
     heartbeat = Heartbeat("reconcile")
     while True:
         heartbeat.beat()
@@ -111,6 +114,7 @@ def heal(loop: bool) -> None:
     if not loop:
         click.echo(f"rebuilding: {losses.hear()}")
         return
+    bind_contextvars(fleet="heal")
     heartbeat = Heartbeat("heal")
     while True:
         heartbeat.beat()

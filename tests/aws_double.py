@@ -6,6 +6,8 @@ The corrections, each from AWS's documentation:
 - **SQS, DeleteMessage and ChangeMessageVisibility**: only a message's latest receipt handle is good. moto takes any.
 - **S3, If-None-Match**: a conditional write is atomic. moto looks and then writes, between which another may write.
 - **S3, x-amz-checksum-crc32**: a body of another checksum is a 400, BadDigest. moto keeps the checksum and the body.
+- **S3, lost objects** (`POST /double/lose`, `/bucket/key` in the body): GET and HEAD of an object that reduced
+  redundancy has lost answer 405 MethodNotAllowed; it is still listed. moto loses nothing by itself.
 - **CloudWatch, GetMetricData**: a query without dimensions means the metric without dimensions, and namespaces are
   apart. moto adds up whatever has the name.
 
@@ -45,6 +47,16 @@ class DoubleClock:
         urllib.request.urlopen(f"{self.url}/double/clock", body, timeout=10).close()
 
 
+_NOT_ALLOWED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>MethodNotAllowed</Code><Message>Not allowed against this resource.</Message></Error>
+"""
+
+
+def lose(url: str, bucket: str, key: str) -> None:
+    """Have the double at `url` lose an object as reduced redundancy does."""
+    urllib.request.urlopen(f"{url}/double/lose", f"/{bucket}/{key}".encode(), timeout=10).close()
+
+
 @contextmanager
 def running() -> Iterator[tuple[str, int]]:
     """The double's address and process id, while it runs."""
@@ -67,6 +79,7 @@ def serve(port: int) -> None:
     _exact_metrics()
     moto = DomainDispatcherApplication(create_backend_app)
     conditional = threading.Lock()
+    lost: set[str] = set()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/double/clock":
@@ -76,6 +89,13 @@ def serve(port: int) -> None:
         if environ["REQUEST_METHOD"] == "PUT" and "HTTP_X_AMZ_CHECKSUM_CRC32" in environ and _damaged(environ):
             start_response("400 Bad Request", [("Content-Type", "application/xml")])
             return [b"<Error><Code>BadDigest</Code><Message>The CRC32 you specified did not match.</Message></Error>"]
+        if environ["PATH_INFO"] == "/double/lose":
+            lost.add(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
+            start_response("204 No Content", [])
+            return []
+        if environ["PATH_INFO"] in lost and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            start_response("405 Method Not Allowed", [("Content-Type", "application/xml")])
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else [_NOT_ALLOWED]
         with conditional if "HTTP_IF_NONE_MATCH" in environ else nullcontext():
             return moto(environ, start_response)  # type: ignore[no-any-return]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from structlog.contextvars import bind_contextvars
 
 from infra.errors import Problem
 from tenants import catalog
@@ -37,6 +38,7 @@ def relay_command(once: bool) -> None:
     if once:
         click.echo(f"sent {relay.relay_once()}")
     else:
+        bind_contextvars(fleet="relay")
         relay.run(_stop_on_signals())
 
 

@@ -196,6 +196,14 @@ def test_a_superseded_generation_goes_after_its_grace(shelf: Shelf) -> None:
         assert [row.generation for row in site.session.scalars(select(Rendition))] == [2]
 
 
+def test_what_a_failed_rebuild_left_goes_too(shelf: Shelf) -> None:
+    asset_id = shelf.asset(state=AssetState.READY, generation=1, fence=3, ready_at=shelf.clock.now())
+    shown, left = shelf.rendition(asset_id, 1), shelf.rendition(asset_id, 3)
+    shelf.clock.sleep(3601)
+    assert reconcile.run().superseded_generations == 1
+    assert shown in shelf.stored() and left not in shelf.stored()
+
+
 def test_a_generation_is_not_superseded_before_the_new_one_is_whole(shelf: Shelf) -> None:
     asset_id = shelf.asset(state=AssetState.VIEWABLE, generation=2, fence=2)
     shelf.rendition(asset_id, 1)

@@ -1,6 +1,7 @@
 """A rendition is deleted behind our back: pages answer, one job makes it again, and the picture is back.
 
-The real steps on a real photograph; blobs are files, then S3 as moto's server has it.
+The real steps on a real photograph; blobs are files, then S3 as moto's server has it, where an object is deleted or
+lost as reduced redundancy loses it.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from hashlib import sha256
 import gallery
 import pytest
 from aws_double import DoubleClock
+from aws_double import lose as lose_in
 from behind import s3_bucket
 from conftest import World
 from flask import Flask
@@ -26,25 +28,28 @@ from tenants.catalog import Asset, AssetState, Rendition
 from tenants.db import db
 from tenants.names import RenditionKey, new_id, original_key, rendition_key
 from tenants.outbox import Outbox
-from tenants.scope import Site, open_site
+from tenants.scope import Site, open_site, settings
 from tenants.usage import UsageEvent
 
 ALBUM = "/a/alpha-shows"
-BLOBS = ["files: a real folder", "s3: moto server"]
+LOST = "s3: moto server, corrected, answers 405"
+BLOBS = ["files: a real folder", "s3: moto server", LOST]
 
 
 @pytest.fixture(params=BLOBS)
-def app(request: pytest.FixtureRequest, settings: Settings, world: World) -> Iterator[Flask]:
+def app(request: pytest.FixtureRequest, world: World) -> Iterator[Flask]:
     """The web fleet, which also runs the jobs here; its blobs are in what the parameter says."""
     if request.param.startswith("files"):
         yield request.getfixturevalue("web")
         return
     request.getfixturevalue("keys")
+    given: Settings = request.getfixturevalue("settings")
     double: DoubleClock = request.getfixturevalue("moto_clock")
     bucket = request.getfixturevalue("unique")
     with s3_bucket(double.url, bucket, versioned=True):
         about = {"aws_region": "us-east-1", "aws_endpoint_url": double.url, "s3_bucket": bucket}
-        app = wsgi.make_web(settings.model_copy(update={"blobs": "s3", **about}))
+        app = wsgi.make_web(given.model_copy(update={"blobs": "s3", **about}))
+        app.extensions["loses"] = request.param == LOST
         yield app
         with app.app_context():
             db.engine.dispose()
@@ -71,7 +76,11 @@ def lose(app: Flask, world: World, photo: str) -> Callable[..., None]:
     def remove(*names: str, generation: int = 1) -> None:
         with app.app_context(), open_site(world.alpha) as site:
             for name in names:
-                site.blobs.delete(rendition_key(world.alpha, photo, generation, name))
+                key = rendition_key(world.alpha, photo, generation, name)
+                if app.extensions.get("loses"):
+                    lose_in(settings().aws_endpoint_url, settings().s3_bucket, key)
+                else:
+                    site.blobs.delete(key)
 
     return remove
 
