@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from behind import S3_CONDITIONAL
@@ -13,6 +14,7 @@ from infra.aws.s3 import S3Store
 from infra.aws.s3_bucket import Bucket
 from infra.aws.s3_intake import WINDOW
 from infra.aws.s3_pieces import LEAST, MIB
+from infra.aws.s3_policy import bucket_rules
 from infra.errors import BlobExists, BlobMissing
 
 
@@ -117,3 +119,17 @@ def test_a_range_past_the_end_is_empty(s3: S3Store) -> None:
             assert stream.read() == b""
     with pytest.raises(BlobMissing):
         s3.open("t/01/o/none", 0, 0)
+
+
+def test_the_bucket_takes_the_lifecycle_rules(bucket: Bucket) -> None:
+    rules = bucket_rules()
+    bucket.client.put_bucket_lifecycle_configuration(Bucket=bucket.name, LifecycleConfiguration=rules)
+    kept = bucket.client.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    assert by_name(kept) == by_name(rules["Rules"])
+    assert by_name(kept)["abandoned-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+def by_name(rules: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """radosgw tells a filter for everything in its older form, a `Prefix` outside of it."""
+    told = {"Filter": {"Prefix": ""}}
+    return {rule["ID"]: told | {name: value for name, value in rule.items() if name != "Prefix"} for rule in rules}

@@ -1,4 +1,4 @@
-"""The documents for STS and for the bucket. What the session policy allows is worked out here by IAM's rules for `*`
+"""The document for STS. What the session policy allows is worked out here by IAM's rules for `*`
 (any characters, slashes too) as far as the document uses them; `contracts/test_s3_session.py` has it enforced."""
 
 import json
@@ -6,10 +6,8 @@ import re
 from typing import Any
 
 import pytest
-from aws_double import DoubleClock
-from behind import s3_bucket
 
-from infra.aws.s3_policy import bucket_rules, session_policy
+from infra.aws.s3_policy import session_policy
 from infra.wiring import RENDITIONS
 from tenants.names import intake_key, new_id, original_key, rendition_key, tenant_prefix
 
@@ -76,13 +74,6 @@ def test_a_prefix_that_would_mean_more_is_refused(prefix: str) -> None:
 def test_it_fits_into_a_session(policy: dict[str, Any]) -> None:
     longest = session_policy("b" * 63, tenant_prefix(TENANT), partition="aws-us-gov")
     assert len(json.dumps(longest, separators=(",", ":"))) <= 2048
-
-
-def test_the_bucket_takes_the_lifecycle_rules(moto_clock: DoubleClock, keys: None, unique: str) -> None:
-    with s3_bucket(moto_clock.url, unique) as bucket:
-        bucket.client.put_bucket_lifecycle_configuration(Bucket=unique, LifecycleConfiguration=bucket_rules())
-        kept = bucket.client.get_bucket_lifecycle_configuration(Bucket=unique)["Rules"]
-    assert kept == bucket_rules()["Rules"]
 
 
 def test_wiring_knows_a_rendition_by_its_key() -> None:
