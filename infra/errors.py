@@ -11,7 +11,9 @@ TABLE: dict[str, tuple[int, str]] = {
     "bad-request": (400, "That request could not be read"),
     "bad-ticket": (401, "The upload ticket is missing, expired or not valid"),
     "sign-in": (401, "Please sign in"),
+    "private": (401, "This is not public"),
     "forbidden": (403, "That is not allowed for your account"),
+    "origin": (403, "This cannot be shown on that website"),
     "not-found": (404, "There is nothing here"),
     "wrong-method": (405, "That method is not allowed here"),
     "timeout": (408, "The request took too long to arrive"),
@@ -29,6 +31,7 @@ TABLE: dict[str, tuple[int, str]] = {
     "rate-limited": (429, "Too many requests"),
     "checksum-mismatch": (460, "The checksum does not match what arrived"),
     "internal": (500, "Something went wrong on our side"),
+    "not-implemented": (501, "That is not offered here"),
     "unavailable": (503, "The service is not ready, please try again shortly"),
     "disk-full": (507, "The server has no room left"),
 }

@@ -16,6 +16,7 @@ from flask import Flask, current_app
 from structlog.contextvars import bound_contextvars
 
 from infra.attributes import fitted
+from infra.crc import crc32_of
 from processor import commit, faults, lease, limits
 from processor.lease import Claim, Keeper, LostLease
 from processor.task import Facts, Made, Rejected, Task
@@ -52,7 +53,7 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
             run = _Run(site, held, keeper, folder)
             facts = run.process()
         faults.point("before-commit")
-        commit.ready(site, held, facts, run.stored)
+        commit.ready(site, held, facts, run.stored, run.crc32)
     except Rejected as refusal:
         _reject(site, held, str(refusal))
     except LostLease as lost:
@@ -85,6 +86,8 @@ class _Run:
     def __init__(self, site: Site, held: Claim, keeper: Keeper, folder: Path) -> None:
         self._site, self._held, self._keeper, self._folder = site, held, keeper, folder
         self.stored: list[commit.Stored] = []
+        self.crc32: int | None = None
+        """The original's, once it has been read."""
         self._published: tuple[Facts, int] | None = None
         self._told = float("-inf")
 
@@ -96,6 +99,7 @@ class _Run:
             original_key(self._site.tenant_id, self._held.asset_id, self._held.sha256), self._folder / "original"
         )
         kind, _ = sniff.kind_of(original)
+        self.crc32 = _crc32(original)  # Archives need it, and here the file is at hand.
         faults.point("decode")
         steps = _steps_of(kind)
         with limits.confined(limits.of_kind(kind, settings())):
@@ -126,7 +130,8 @@ class _Run:
         self._keeper.check()
         key = rendition_key(self._site.tenant_id, self._held.asset_id, self._held.fence, made.name)
         info = self._site.blobs.put(key, made.path, content_type=made.content_type)
-        self.stored.append(commit.Stored(made.name, made.content_type, made.width, made.height, info.size))
+        stored = commit.Stored(made.name, made.content_type, made.width, made.height, info.size, _crc32(made.path))
+        self.stored.append(stored)
         faults.point(f"write-{made.name}")
 
     def publish(self, facts: Facts) -> None:
@@ -148,6 +153,11 @@ class _Run:
         if now - self._told >= PROGRESS_SECONDS:
             commit.progress(self._site, self._held, percent, stage)
             self._told = now
+
+
+def _crc32(path: Path) -> int:
+    with path.open("rb") as file:
+        return crc32_of(file)
 
 
 def _steps_of(kind: Kind) -> Callable[[Task], None]:

@@ -21,6 +21,10 @@ class Meter(enum.Enum):
     VIDEO_OUT = "video_out.seconds"
     STORED = "stored.bytes"
     """Change of what originals take: negative when one is removed."""
+    DELIVERED = "delivered.bytes"
+    """What downloads of albums and selections sent."""
+    EMBED_VIEWS = "embed.views"
+    """Times that a frame of an embedding was opened on another site."""
 
 
 class UsageEvent(TenantOwned, Base):

@@ -7,7 +7,21 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from infra.settings import Settings
-from webapp import assets, auth, brand, dashboard, headers, host, language, limits, problems, site
+from webapp import (
+    assets,
+    auth,
+    brand,
+    canonical,
+    dashboard,
+    download,
+    embed,
+    headers,
+    host,
+    language,
+    limits,
+    problems,
+    site,
+)
 
 csrf = CSRFProtect()
 
@@ -31,5 +45,8 @@ def init_app(app: Flask) -> None:
     language.init_app(app)
     assets.init_app(app)
     brand.init_app(app)
+    canonical.init_app(app)
     site.init_app(app)
+    download.init_app(app)
+    embed.init_app(app)
     dashboard.init_app(app)

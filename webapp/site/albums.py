@@ -12,7 +12,7 @@ from tenants.names import is_id
 from tenants.ordering import covers
 from tenants.scope import secret
 from tenants.sharing import Action, may
-from webapp.site import listing
+from webapp.site import listing, meta
 from webapp.site.blueprint import album_or_404, site
 from webapp.site.listing import Counts, Page, Tile
 
@@ -78,6 +78,7 @@ def album(slug: str) -> ResponseReturnValue:
         **shown,
         card=card,
         hero=chosen,
+        preview=meta.of_album(album, card.cover, page.tiles) if card else None,
         waiting=any(not tile.shown for tile in page.tiles),
         may_edit=may(g.viewer, Action.EDIT, album),
     )

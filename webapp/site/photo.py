@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from tenants.catalog import Album, Asset
 from tenants.names import original_key
 from tenants.sharing import Action, may
-from webapp.site import dates, listing
+from webapp.site import dates, listing, meta, pictures
 from webapp.site.blueprint import album_or_404, asset_or_404, site
 from webapp.site.sending import send_blob
 
@@ -27,10 +27,12 @@ def photo(slug: str, asset_id: str) -> ResponseReturnValue:
     album = album_or_404(slug)
     asset = asset_or_404(album, asset_id)
     previous, following = listing.neighbours(g.site.session, album, asset)
+    tile = listing.tile_of(g.site.session, asset)
     return render_template(
         "site/photo.html",
         album=album,
-        tile=listing.tile_of(g.site.session, asset),
+        tile=tile,
+        preview=meta.of_photo(album, tile, pictures.label(tile)),
         facts=capture_facts(asset),
         previous=previous,
         following=following,

@@ -64,9 +64,13 @@ class Shown:
 
     @property
     def label(self) -> str:
-        """What a screen reader says: the caption, else the kind with the file's name."""
-        kind = "Video" if self.tile.is_video else "Photo"
-        return self.tile.caption or f"{kind} {self.tile.filename.rpartition('.')[0] or self.tile.filename}"
+        return label(self.tile)
+
+
+def label(tile: Tile) -> str:
+    """What a screen reader says: the caption, else the kind with the file's name."""
+    kind = "Video" if tile.is_video else "Photo"
+    return tile.caption or f"{kind} {tile.filename.rpartition('.')[0] or tile.filename}"
 
 
 def show(site: Site, tile: Tile) -> Shown:

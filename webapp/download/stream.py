@@ -1,0 +1,124 @@
+"""An archive's bytes on their way to a client, in constant memory."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import structlog
+from flask import Flask, current_app
+from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
+
+from infra.crc import crc32_of
+from infra.sql import reading
+from tenants.catalog import Asset, Rendition
+from tenants.names import new_id
+from tenants.scope import TenantBlobs, open_site
+from tenants.usage import Meter
+from webapp.download.archive import Archive, Content
+from webapp.download.choice import File
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 256 * 1024
+SAVED_AT_ONCE = 100
+
+
+class Checksums:
+    """CRC-32s of the files. One that nobody has computed yet is computed once, by reading the file, and kept."""
+
+    def __init__(self, files: list[File], blobs: TenantBlobs) -> None:
+        self._files, self._blobs = files, blobs
+        self._fresh: dict[int, int] = {}
+        self._unsaved: list[int] = []
+
+    def __call__(self, number: int) -> int:
+        known = self._files[number].crc32
+        return known if known is not None else self._computed(number)
+
+    def _computed(self, number: int) -> int:
+        if number not in self._fresh:
+            with self._blobs.open(self._files[number].key) as stream:
+                self._fresh[number] = crc32_of(stream)
+            self._unsaved.append(number)
+            if len(self._unsaved) >= SAVED_AT_ONCE:
+                self.save()
+        return self._fresh[number]
+
+    def save(self) -> None:
+        """In a transaction of its own. What cannot be saved now is computed again by a later download."""
+        if not self._unsaved:
+            return
+        try:
+            with reading(False), open_site(self._blobs.tenant_id) as site:
+                for number in self._unsaved:
+                    site.session.execute(
+                        self._update(self._files[number], self._fresh[number]),
+                        execution_options={"synchronize_session": False},
+                    )
+                site.session.commit()
+        except SQLAlchemyError as error:
+            log.warning("checksums not kept", error=str(error))
+        self._unsaved.clear()
+
+    def _update(self, file: File, crc32: int) -> Any:
+        own = self._blobs.tenant_id
+        if file.rendition is None:
+            return update(Asset).where(Asset.tenant_id == own, Asset.id == file.asset_id).values(crc32=crc32)
+        generation, name = file.rendition
+        return (
+            update(Rendition)
+            .where(
+                Rendition.tenant_id == own,
+                Rendition.asset_id == file.asset_id,
+                Rendition.generation == generation,
+                Rendition.name == name,
+            )
+            .values(crc32=crc32)
+        )
+
+
+class Stream:
+    """The body of one response: bytes `start` to before `stop` of the archive. `close` must be called."""
+
+    def __init__(self, archive: Archive, files: list[File], blobs: TenantBlobs, start: int, stop: int) -> None:
+        self._archive, self._files, self._blobs = archive, files, blobs
+        self._window = start, stop
+        self._app = cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
+        self._crc = Checksums(files, blobs)
+        self._sent = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._archive.part(*self._window, self._checksum):
+            for chunk in self._read(piece) if isinstance(piece, Content) else (piece,):
+                yield chunk
+                self._sent += len(chunk)
+
+    def _checksum(self, number: int) -> int:
+        with self._app.app_context():  # The request's own has ended: bodies are sent after it.
+            return self._crc(number)
+
+    def _read(self, piece: Content) -> Iterator[bytes]:
+        """Raises `EOFError` for an object that is shorter than it was: a cut connection says so to the client."""
+        left = piece.length
+        with self._blobs.open(self._files[piece.entry].key, piece.start, piece.length) as stream:
+            while left:
+                chunk = stream.read(min(CHUNK, left))
+                if not chunk:
+                    raise EOFError(f"{self._files[piece.entry].key} ends {left} bytes early")
+                left -= len(chunk)
+                yield chunk
+
+    def close(self, album_id: str) -> None:
+        """Keep what was computed, and record what was delivered: what the client took, not what it asked for."""
+        with self._app.app_context():
+            self._crc.save()
+            if self._sent:
+                self._record(album_id)
+
+    def _record(self, album_id: str) -> None:
+        try:
+            with reading(False), open_site(self._blobs.tenant_id) as site:
+                site.use(f"download:{new_id()}", Meter.DELIVERED, self._sent, album_id=album_id)
+                site.session.commit()
+        except SQLAlchemyError as error:
+            log.error("a delivery is not recorded", bytes=self._sent, album=album_id, error=str(error))
