@@ -83,9 +83,7 @@ def origins_of(text: str) -> list[str]:
     if not origins:
         raise Problem("invalid", "Name at least one website, like https://www.example.com.", field="origins")
     if len(origins) > MOST_ORIGINS:
-        raise Problem(
-            "invalid", f"{MOST_ORIGINS} websites at most. Make a second embedding for the others.", field="origins"
-        )
+        raise Problem("invalid", f"{MOST_ORIGINS} websites at most. Make a second one for the rest.", field="origins")
     return origins
 
 
@@ -101,7 +99,7 @@ def _origin(text: str) -> str:
     if parts.scheme not in ("http", "https") or not known or parts.username or parts.path.strip("/") or parts.query:
         raise Problem(
             "invalid",
-            f"“{text[:80]}” is not a website's address. Write it like https://www.example.com.",
+            f"“{text[:80]}” is no website's address. Write it like https://www.example.com.",
             field="origins",
         )
     standard = {"http": 80, "https": 443}[parts.scheme]
@@ -115,12 +113,9 @@ def by_key(session: Session, key: str) -> EmbedGrant | None:
 
 def of_album(session: Session, album: Album) -> list[EmbedGrant]:
     """The live grants that name the album or the whole site, newest first."""
-    wanted = or_(EmbedGrant.album_id == album.id, EmbedGrant.album_id.is_(None))
-    return list(
-        session.scalars(
-            select(EmbedGrant).where(wanted, EmbedGrant.revoked_at.is_(None)).order_by(EmbedGrant.id.desc())
-        )
-    )
+    named = or_(EmbedGrant.album_id == album.id, EmbedGrant.album_id.is_(None))
+    live = select(EmbedGrant).where(named, EmbedGrant.revoked_at.is_(None))
+    return list(session.scalars(live.order_by(EmbedGrant.id.desc())))
 
 
 def by_id(session: Session, tenant_id: str, grant_id: str) -> EmbedGrant | None:

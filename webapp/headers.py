@@ -60,7 +60,7 @@ def allow(directive: str, source: str) -> None:
 
 
 def frame_by(*origins: str) -> None:
-    """Let pages of these origins (or `*`) show this response in a frame. X-Frame-Options cannot say that, so it goes."""
+    """Let pages of these origins (or `*`) show this response in a frame, which X-Frame-Options cannot say."""
     g.frame_ancestors = " ".join(origins)
 
 

@@ -62,10 +62,10 @@ class Archive:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = entries
-        self._starts = list(accumulate((len(_local(entry, 0)) + entry.size for entry in entries), initial=0))
+        self._starts = list(accumulate((_local_size(entry) + entry.size for entry in entries), initial=0))
         self._records = list(
             accumulate(
-                (len(_central(entry, at, 0)) for entry, at in zip(entries, self._starts, strict=False)),
+                (_central_size(entry, at) for entry, at in zip(entries, self._starts, strict=False)),
                 initial=self._starts[-1],
             )
         )
@@ -114,6 +114,16 @@ def _local(entry: Entry, crc: int) -> bytes:
     extra = _time(entry) + (_zip64(entry.size, entry.size) if large else b"")
     sizes = (U32, U32) if large else (entry.size, entry.size)
     return b"".join((_LOCAL.pack(0x04034B50, *_common(entry, large), crc, *sizes, len(name), len(extra)), name, extra))
+
+
+def _local_size(entry: Entry) -> int:
+    wide = 4 + 16 if entry.size >= U32 else 0
+    return _LOCAL.size + len(entry.name.encode()) + _TIME_FIELD.size + wide
+
+
+def _central_size(entry: Entry, at: int) -> int:
+    wide = 16 * (entry.size >= U32) + 8 * (at >= U32)
+    return _CENTRAL.size + len(entry.name.encode()) + _TIME_FIELD.size + (4 + wide if wide else 0)
 
 
 def _central(entry: Entry, at: int, crc: int) -> bytes:

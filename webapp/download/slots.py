@@ -29,9 +29,7 @@ class Slots:
         retry = {"Retry-After": str(RETRY_SECONDS)}
         with self._lock:
             if self._held[visitor] >= A_VISITOR:
-                raise Problem(
-                    "rate-limited", "Wait until one of your downloads has ended, then try again.", headers=retry
-                )
+                raise Problem("rate-limited", "Wait until one of your downloads has ended.", headers=retry)
             if self._held.total() >= self._most:
                 raise Problem("unavailable", "Many downloads are running. Try again in a minute.", headers=retry)
             self._held[visitor] += 1

@@ -1,11 +1,12 @@
 """Frames by grant: albums, private ones too, on the sites that a tenant named.
 
-`/embed/~<key>` is what stands in the embedding page. It looks where the request comes from, mints a token and goes on to
-`/embed/~<key>/at/<token>`, which needs no cookie. What that proves: browsers do not let a page forge the Referer or
+`/embed/~<key>` is what stands in the embedding page. It looks where the request comes from, mints a token and goes on
+to `/embed/~<key>/at/<token>`, which needs no cookie. What that proves: browsers do not let a page forge the Referer or
 Sec-Fetch-Dest of a frame, so other sites cannot show the album to anyone. It is no proof against a program, which says
 what it likes: who knows the key can have the album's pictures. `frame-ancestors` has the browser check once more.
 """
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import g, redirect, request, url_for
@@ -40,7 +41,7 @@ def gate(key: str, slug: str | None = None) -> ResponseReturnValue:
     if _embedding_origin() not in grant.allowed_origins:
         raise Problem("origin", "Whoever runs this album can add the website to the embedding's list.")
     token = embeds.mint(secret(), grant, album, now=g.site.now())
-    own = {name: request.args[name] for name in ("photos", "theme") if name in request.args}
+    own: dict[str, Any] = {name: request.args[name] for name in ("photos", "theme") if name in request.args}
     answer = redirect(url_for("embed.granted", key=key, token=token, **own), 303)
     answer.headers["Cache-Control"] = "no-store"
     headers.frame_by(*grant.allowed_origins)

@@ -1,5 +1,6 @@
-"""What pages tell other machines of themselves: canonical address, previews (Open Graph, Twitter card), oEmbed discovery
-and structured data (schema.org, JSON-LD). Private albums tell nothing, and no page tells where a photo was taken."""
+"""What pages tell other machines of themselves: canonical address, previews (Open Graph, Twitter card), oEmbed
+discovery and structured data (schema.org, JSON-LD). Private albums tell nothing, and no page tells where a photo was
+taken."""
 
 from dataclasses import dataclass
 from typing import Any
