@@ -26,6 +26,7 @@ THEMES = {
 }
 FONTS = {font.value: font.value.title() for font in Font}
 ROLES = {role.value: role.value.title() for role in Role}
+SCOPES = {"album": "This album", "site": "Every album that is not private"}
 LIFETIMES = {0: "Never", 1: "In a day", 7: "In a week", 30: "In a month", 90: "In three months"}
 """Days until a share link expires."""
 
@@ -77,6 +78,12 @@ class ShareForm(FlaskForm):
             Length(min=MIN_PASSWORD, max=1024, message=f"At least {MIN_PASSWORD} characters, or leave it empty."),
         ],
     )
+
+
+class EmbedForm(FlaskForm):
+    origins = TextAreaField("Websites that may show it", [Length(max=4000)], filters=[_stripped])
+    scope = RadioField("What they may show", choices=SCOPES, default="album")
+    label = StringField("Name", [Length(max=120)], filters=[_stripped])
 
 
 class BrandForm(FlaskForm):

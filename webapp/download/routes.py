@@ -68,17 +68,13 @@ def archive(slug: str) -> Response:
     response.headers["X-Robots-Tag"] = "noindex"
     if window is None:
         return response
-    slots: Slots = current_app.extensions["vitrine.downloads"]
-    give_back = slots.take(visitor())
-    start, length = window
-    album_id = album.id
-    body = Stream(packed, files, g.site.blobs, start, start + length)
-    _cut_off_when_stalled()
-    response.response = body
-    response.call_on_close(lambda: body.close(album_id))
-    response.call_on_close(give_back)
+    body = Stream(packed, files, g.site.blobs, window=window, album_id=album.id)
     # From here on nothing needs the database: a connection must not be held for as long as a download takes.
     g.site.session.rollback()
+    slots: Slots = current_app.extensions["vitrine.downloads"]
+    response.call_on_close(slots.take(visitor()))
+    _cut_off_when_stalled()
+    response.response = body
     return response
 
 

@@ -56,7 +56,7 @@ class Checksums:
                         execution_options={"synchronize_session": False},
                     )
                 site.session.commit()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, LookupError) as error:
             log.warning("checksums not kept", error=str(error))
         self._unsaved.clear()
 
@@ -78,17 +78,21 @@ class Checksums:
 
 
 class Stream:
-    """The body of one response: bytes `start` to before `stop` of the archive. `close` must be called."""
+    """The body of one response: bytes of the archive. `close` must be called, as WSGI servers do."""
 
-    def __init__(self, archive: Archive, files: list[File], blobs: TenantBlobs, start: int, stop: int) -> None:
+    def __init__(
+        self, archive: Archive, files: list[File], blobs: TenantBlobs, *, window: tuple[int, int], album_id: str
+    ) -> None:
+        """`window` is the offset of the first byte, and how many."""
         self._archive, self._files, self._blobs = archive, files, blobs
-        self._window = start, stop
+        self._start, self._stop = window[0], sum(window)
+        self._album_id = album_id
         self._app = cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
         self._crc = Checksums(files, blobs)
         self._sent = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        for piece in self._archive.part(*self._window, self._checksum):
+        for piece in self._archive.part(self._start, self._stop, self._checksum):
             for chunk in self._read(piece) if isinstance(piece, Content) else (piece,):
                 yield chunk
                 self._sent += len(chunk)
@@ -108,17 +112,17 @@ class Stream:
                 left -= len(chunk)
                 yield chunk
 
-    def close(self, album_id: str) -> None:
+    def close(self) -> None:
         """Keep what was computed, and record what was delivered: what the client took, not what it asked for."""
         with self._app.app_context():
             self._crc.save()
             if self._sent:
-                self._record(album_id)
+                self._record()
 
-    def _record(self, album_id: str) -> None:
+    def _record(self) -> None:
         try:
             with reading(False), open_site(self._blobs.tenant_id) as site:
-                site.use(f"download:{new_id()}", Meter.DELIVERED, self._sent, album_id=album_id)
+                site.use(f"download:{new_id()}", Meter.DELIVERED, self._sent, album_id=self._album_id)
                 site.session.commit()
-        except SQLAlchemyError as error:
-            log.error("a delivery is not recorded", bytes=self._sent, album=album_id, error=str(error))
+        except (SQLAlchemyError, LookupError) as error:
+            log.error("a delivery is not recorded", bytes=self._sent, album=self._album_id, error=str(error))
