@@ -19,7 +19,7 @@ from tenants.names import new_id, original_key
 from tenants.scope import open_site
 from tenants.usage import Meter, UsageEvent
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 GIB = 1 << 30
 FILES = {"Film – 1.mov": GIB, "film – 1.MOV": GIB - 5, "photo.jpg": 1000}
