@@ -8,11 +8,10 @@ from typing import Any
 
 import gallery
 import pytest
-from conftest import World
+from conftest import PASSWORD, World
 from flask import Flask
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
-from visits import member
 
 from tenants import embeds
 from tenants.catalog import Asset, album_by_id
@@ -107,16 +106,11 @@ def test_shown_on_the_second_site_and_refused_on_the_third(
     page.locator("vitrine-album iframe").wait_for(state="attached")
     expect(page.get_by_role("link", name="The album")).to_be_visible()
     # A token that was minted for the shop does not help either: the browser looks at frame-ancestors.
-    elsewhere.html["evil"] = (
-        f"<!doctype html><title>x</title><link rel=icon href='data:,'><iframe src='{token_address}'></iframe>"
-    )
+    thief = f"<!doctype html><title>x</title><link rel=icon href='data:,'><iframe src='{token_address}'></iframe>"
+    elsewhere.html["evil"] = thief
     page.goto(elsewhere.origin("evil"))
-    page.wait_for_function("document.querySelector('iframe').contentWindow.length === 0")
-    page.wait_for_timeout(300)
-    assert all(
-        "alpha secret" not in (frame.content() if frame.url.startswith("http://alpha") else "")
-        for frame in page.frames[1:]
-    )
+    page.frame_locator("iframe").locator("body").wait_for()
+    assert page.frames[1].url.startswith("chrome-error:")
     assert any("frame-ancestors" in line for line in complaints.lines)
     for expected in ("X-Frame-Options", "frame-ancestors", "403", "chrome-error"):
         complaints.forget(expected)
@@ -138,7 +132,7 @@ def test_a_grant_that_is_switched_off_leaves_the_link(
     expect(page.frame_locator("vitrine-album iframe").locator(".tile")).to_have_count(0)
     page.reload()
     expect(page.get_by_role("link", name="The album")).to_be_visible()
-    for expected in ("X-Frame-Options", "404", "chrome-error"):
+    for expected in ("X-Frame-Options", "frame-ancestors", "404", "chrome-error"):
         complaints.forget(expected)
 
 
@@ -149,7 +143,7 @@ def test_an_album_below_the_fold_is_loaded_when_it_comes_near(
     spacer = "<div style='height:5000px'></div>"
     elsewhere.html["shop"] = host_page(alpha, f"{alpha}/a/alpha-shows", 'photos="3" theme="dark"', spacer)
     page.goto(elsewhere.origin("shop"))
-    page.wait_for_function("customElements.get('vitrine-album')")
+    page.wait_for_function("!!customElements.get('vitrine-album')")
     page.wait_for_timeout(200)
     assert len(page.frames) == 1
     page.get_by_role("link", name="The album").scroll_into_view_if_needed()
@@ -199,12 +193,8 @@ def test_frames_and_the_download_page_are_accessible(
 def test_the_dashboard_page_works_without_scripts_and_is_accessible(
     web: Flask, world: World, served: Any, key: str, new_page: NewPage, assert_accessible: Callable[[Page], None]
 ) -> None:
-    cookie = member(web, world.alpha, world.alice).get_cookie("__Host-vitrine", "alpha.localhost")
-    assert cookie is not None
     page = new_page(java_script_enabled=False)
-    page.context.add_cookies(
-        [{"name": "__Host-vitrine", "value": cookie.value, "url": served.origin("alpha"), "secure": True}]
-    )
+    sign_in(page, served)
     page.goto(f"{served.origin('alpha')}/dashboard/albums/{world.alpha_private}/embed")
     page.get_by_label("Websites that may show it").fill("https://blog.example")
     page.get_by_role("button", name="Create embedding").click()
@@ -213,8 +203,14 @@ def test_the_dashboard_page_works_without_scripts_and_is_accessible(
     page.get_by_role("button", name="Switch it off").first.click()
     expect(page.get_by_role("heading", name="https://blog.example")).to_have_count(0)
     scripted = new_page()
-    scripted.context.add_cookies(
-        [{"name": "__Host-vitrine", "value": cookie.value, "url": served.origin("alpha"), "secure": True}]
-    )
+    sign_in(scripted, served)
     scripted.goto(f"{served.origin('alpha')}/dashboard/albums/{world.alpha_private}/embed")
     assert_accessible(scripted)
+
+
+def sign_in(page: Page, served: Any) -> None:
+    page.goto(served.origin("alpha") + "/dashboard/sign-in")
+    page.get_by_label("E-mail address").fill("alice@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/dashboard/")
