@@ -3,6 +3,7 @@ discovery and structured data (schema.org, JSON-LD). Private albums tell nothing
 taken."""
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -45,7 +46,7 @@ def of_album(album: Album, cover: Tile | None, tiles: list[Tile]) -> Preview | N
         "name": album.title,
         "url": url,
         "author": _author(),
-        "associatedMedia": [_media(album, tile) for tile in tiles if canonical.jpegs(tile)][:LISTED],
+        "associatedMedia": [_media(album, tile) for tile in islice(filter(canonical.jpegs, tiles), LISTED)],
     }
     if album.description:
         data["description"] = album.description

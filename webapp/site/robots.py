@@ -12,7 +12,8 @@ from webapp.site.blueprint import site
 MOST = 50_000
 """What one file of the protocol takes (sitemaps.org); the newest albums, should there be more."""
 
-CLOSED = ("/dashboard/", "/s/", "/embed/", "/m/")
+CLOSED = ("/dashboard/", "/s/")
+"""Not `/embed/`: previews fetch their pictures there, and those of some networks obey this file."""
 
 
 @site.get("/robots.txt")
