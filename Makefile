@@ -1,7 +1,9 @@
 # Two commands do everything on a fresh Debian machine: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test check unit browser faults test-aws bench format clean
+.PHONY: help run test setup setup-test translations check unit browser faults test-aws bench format clean
 BIN := .venv/bin
+# What marks a sentence beside gettext's own names; of a Problem the second argument is one.
+KEYWORDS := -k N_ -k NN_:1,2 -k Problem:2
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1mmake %-16s\033[0m %s\n", $$1, $$2}'
@@ -9,14 +11,22 @@ help: ## This list
 run: setup ## Install what is missing, start every fleet, import the sample album (ports: VITRINE_WEB_PORT=…)
 	@infra/machine/run.sh
 
-test: setup-test check ## Install what is missing, then lint, types, layers and every test
-	$(BIN)/python -m pytest
+# Many tests wait for processes that they have started, so three at a time keep two cores busy.
+TEST_PROCESSES ?= 3
+
+test: setup-test check ## Install what is missing, then lint, types, layers and every test (TEST_PROCESSES=3 at a time)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 setup: ## What the product needs: Debian packages, uv, Python and npm packages by lock file
 	@infra/machine/setup.sh run
 
 setup-test: ## That, and what the tests need
 	@infra/machine/setup.sh test
+
+translations: ## Collect the sentences of pages into webapp/translations/*.po, add the new ones empty, compile
+	$(BIN)/pybabel -q extract -F babel.cfg $(KEYWORDS) --no-location --sort-output -o var/messages.pot .
+	$(BIN)/pybabel -q update -i var/messages.pot -d webapp/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 120
+	$(BIN)/pybabel -q compile -d webapp/translations
 
 check: ## ruff, mypy and the layers, without tests
 	$(BIN)/ruff check .

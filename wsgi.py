@@ -2,10 +2,12 @@
 
 from flask import Flask
 
-from infra import logs, wiring
+from infra import access_log, logs, wiring
 from infra.settings import Settings, load
+from infra.tally import Tally
 from tenants.cli import register as register_tenants
 from tenants.db import db, init_app
+from tenants.ready import ready
 
 
 def core(settings: Settings | None = None) -> Flask:
@@ -27,6 +29,7 @@ def make_web(settings: Settings | None = None) -> Flask:
     import webapp
 
     app = core(settings)
+    _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
     return app
 
@@ -34,10 +37,19 @@ def make_web(settings: Settings | None = None) -> Flask:
 def make_upload(settings: Settings | None = None) -> Flask:
     """The upload host."""
     import uploader
+    from uploader import offload
 
     app = core(settings)
+    _watch(app, "upload", Tally(app.extensions["vitrine.ports"].metrics, run=offload.in_app(app)))
     uploader.init_app(app)
     return app
+
+
+def _watch(app: Flask, fleet: str, tally: Tally) -> None:
+    """Log each request and count those that fail, in the metric `http.errors`."""
+    app.extensions["vitrine.tally"] = tally
+    proxies = app.extensions["vitrine.settings"].proxies
+    access_log.init_app(app, fleet, proxies=proxies, failed=lambda: tally.add("http.errors", fleet=fleet))
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -46,13 +58,29 @@ def create_app(settings: Settings | None = None) -> Flask:
     import processor
     import uploader
     from processor import sample_video
-    from tenants import catalog, domains, downloads, embeds, outbox, people, registry, sharing, usage  # noqa: F401
+    from tenants import (  # noqa: F401
+        catalog,
+        contributions,
+        domains,
+        downloads,
+        embeds,
+        guessing,
+        guests,
+        news,
+        outbox,
+        people,
+        proofing,
+        registry,
+        sharing,
+        usage,
+    )
 
     app = core(settings)
     register_tenants(app)
     uploader.register_commands(app)
     processor.register_commands(app)
     app.cli.add_command(sample_video.command)
+    app.cli.add_command(ready)
     return app
 
 

@@ -6,34 +6,40 @@ Code raises `Problem("code", "what to do")`; the web layers turn it into RFC 945
 from http import HTTPStatus
 from typing import Any
 
+
+def N_(text: str) -> str:  # noqa: N802 (gettext's own name for it)
+    """Marks a sentence for the translators (babel.cfg). The layer that shows it has it translated."""
+    return text
+
+
 TABLE: dict[str, tuple[int, str]] = {
     # code: (HTTP status, public title)
-    "bad-request": (400, "That request could not be read"),
-    "bad-ticket": (401, "The upload ticket is missing, expired or not valid"),
-    "sign-in": (401, "Please sign in"),
-    "private": (401, "This is not public"),
-    "forbidden": (403, "That is not allowed for your account"),
-    "origin": (403, "This cannot be shown on that website"),
-    "not-found": (404, "There is nothing here"),
-    "wrong-method": (405, "That method is not allowed here"),
-    "timeout": (408, "The request took too long to arrive"),
-    "conflict": (409, "That does not fit what is stored"),
-    "offset-conflict": (409, "The offset is not where the upload stands"),
-    "gone": (410, "This has expired or was removed"),
-    "length-required": (411, "The request needs a Content-Length"),
-    "tus-version": (412, "This server speaks tus 1.0.0"),
-    "stale": (412, "It was changed by someone else in the meantime"),
-    "too-large": (413, "That is larger than allowed"),
-    "media-type": (415, "That content type is not accepted here"),
-    "range": (416, "That part of the file does not exist"),
-    "invalid": (422, "Some fields need another look"),
-    "locked": (423, "The upload is being written by another request"),
-    "rate-limited": (429, "Too many requests"),
-    "checksum-mismatch": (460, "The checksum does not match what arrived"),
-    "internal": (500, "Something went wrong on our side"),
-    "not-implemented": (501, "That is not offered here"),
-    "unavailable": (503, "The service is not ready, please try again shortly"),
-    "disk-full": (507, "The server has no room left"),
+    "bad-request": (400, N_("That request could not be read")),
+    "bad-ticket": (401, N_("The upload ticket is missing, expired or not valid")),
+    "sign-in": (401, N_("Please sign in")),
+    "private": (401, N_("This is not public")),
+    "forbidden": (403, N_("That is not allowed for your account")),
+    "origin": (403, N_("This cannot be shown on that website")),
+    "not-found": (404, N_("There is nothing here")),
+    "wrong-method": (405, N_("That method is not allowed here")),
+    "timeout": (408, N_("The request took too long to arrive")),
+    "conflict": (409, N_("That does not fit what is stored")),
+    "offset-conflict": (409, N_("The offset is not where the upload stands")),
+    "gone": (410, N_("This has expired or was removed")),
+    "length-required": (411, N_("The request needs a Content-Length")),
+    "tus-version": (412, N_("This server speaks tus 1.0.0")),
+    "stale": (412, N_("It was changed by someone else in the meantime")),
+    "too-large": (413, N_("That is larger than allowed")),
+    "media-type": (415, N_("That content type is not accepted here")),
+    "range": (416, N_("That part of the file does not exist")),
+    "invalid": (422, N_("Some fields need another look")),
+    "locked": (423, N_("The upload is being written by another request")),
+    "rate-limited": (429, N_("Too many requests")),
+    "checksum-mismatch": (460, N_("The checksum does not match what arrived")),
+    "internal": (500, N_("Something went wrong on our side")),
+    "not-implemented": (501, N_("That is not offered here")),
+    "unavailable": (503, N_("The service is not ready, please try again shortly")),
+    "disk-full": (507, N_("The server has no room left")),
 }
 
 TYPE_BASE = "urn:vitrine:problem:"
@@ -43,13 +49,23 @@ class Problem(Exception):
     """A refusal with a public explanation.
 
     `detail` says in a sentence what the caller can do; `extra` becomes extension members (RFC 9457, section 3.2);
-    `headers` go on the response (a `Retry-After`, a tus header).
+    `headers` go on the response (a `Retry-After`, a tus header). `values` fill the `%(name)s` of the detail, so that it
+    stays one sentence for translators.
     """
 
-    def __init__(self, code: str, detail: str = "", *, headers: dict[str, str] | None = None, **extra: Any) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        values: dict[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
         self.code = code
         self.status, self.title = TABLE[code]
-        self.detail = detail
+        self.sentence, self.values = detail, values or {}
+        self.detail = detail = detail % values if values else detail
         self.extra = extra
         self.headers = headers or {}
         super().__init__(f"{code}: {detail or self.title}")

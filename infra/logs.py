@@ -1,9 +1,36 @@
-"""Structured logs: one event a line, with whatever ids are bound to the current context."""
+"""Structured logs: one event a line, with whatever ids are bound to the current context.
+
+Nothing is logged that opens anything. Code names routes instead of paths; behind it stands `redact`, for what libraries
+and servers say (gunicorn names the address of a request whose answer broke off).
+"""
 
 import logging
+import re
 import sys
 
 import structlog
+
+_SECRETS = (
+    # Addresses that carry their own authority: share links, media, embeds, invitations.
+    (re.compile(r"(/(?:s|m|e|embed|invite|invitations|join)/)[^/\s?\"']{16,}"), r"\1***"),
+    (re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), r"\1***"),
+    (re.compile(r"(?i)([?&](?:token|ticket|signature|x-amz-[a-z-]+|password)=)[^&\s\"']+"), r"\1***"),
+    (re.compile(r"(://[^/\s:@]*:)[^/\s@]+(@)"), r"\1***\2"),
+)
+
+
+def redacted(text: str) -> str:
+    """`text` without the secrets of addresses and headers in it."""
+    for pattern, kept in _SECRETS:
+        text = pattern.sub(kept, text)
+    return text
+
+
+def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = redacted(value)
+    return event
 
 
 def configure(style: str) -> None:
@@ -15,8 +42,9 @@ def configure(style: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     renderer: structlog.typing.Processor
+    # Formatted here in either style: rich, where it is installed, would show the values of local variables.
+    shared += [structlog.processors.format_exc_info, _redact]
     if style == "json":
-        shared.append(structlog.processors.format_exc_info)
         renderer = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
@@ -32,7 +60,13 @@ def configure(style: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    server = logging.getLogger(
+        "gunicorn.error"
+    )  # It has a handler of its own, which would print addresses as they are.
+    server.handlers.clear()
+    server.propagate = True
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.getLogger("flask-limiter").setLevel(logging.WARNING)  # It names whom it stops by ticket or share link.
     logging.getLogger("botocore").setLevel(logging.WARNING)  # It tells where each client's credentials come from.

@@ -53,6 +53,24 @@ class BlobStore(Protocol):
         """Remove every object under `prefix` (which ends in a slash); the number removed."""
 
 
+@dataclass(frozen=True)
+class Loss:
+    """A report that objects are gone. `receipt` is for `settle`; a report that makes no sense has no keys."""
+
+    receipt: str
+    keys: tuple[str, ...]
+
+
+class Losses(Protocol):
+    """Reports of objects that the blob store has lost, each at least once and none in time."""
+
+    def receive(self, wait: timedelta = timedelta()) -> list[Loss]:
+        """Up to ten, after waiting up to `wait` for the first. What is not settled comes again within minutes."""
+
+    def settle(self, *receipts: str) -> None:
+        """These have been dealt with."""
+
+
 class IntakeWriter(Protocol):
     """Appends to one upload. One writer at a time: the caller holds the upload's lease."""
 
@@ -278,6 +296,7 @@ class Ports:
     """What `wiring.build` returns: one adapter a port."""
 
     blobs: BlobStore
+    losses: Losses
     intake: Intake
     queue: JobQueue
     media: KeyValue

@@ -20,6 +20,7 @@ S3_MOST = 10_000 * 5 * MIB
 # (setting, choice): the settings without which that adapter cannot work.
 _NEEDS = {
     ("blobs", "s3"): ("aws_region", "s3_bucket"),
+    ("losses", "sqs"): ("aws_region", "s3_bucket", "sqs_lost_queue"),
     ("queue", "sqs"): ("aws_region", "sqs_queue"),
     ("media_metadata", "simpledb"): ("aws_region", "simpledb_domain"),
     ("metrics", "cloudwatch"): ("aws_region",),
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
 
     # Which adapter stands behind each port; `infra/wiring.py` reads these and nothing else does.
     blobs: Literal["files", "s3"] = "files"
+    losses: Literal["none", "sqs"] = "none"
     queue: Literal["sql", "sqs"] = "sql"
     media_metadata: Literal["sql", "simpledb"] = "sql"
     metrics: Literal["sql", "cloudwatch"] = "sql"
@@ -52,6 +54,7 @@ class Settings(BaseSettings):
     s3_bucket: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
     s3_rendition_class: Literal["STANDARD", "REDUCED_REDUNDANCY", "ONEZONE_IA", "INTELLIGENT_TIERING"] = "STANDARD"
     sqs_queue: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,75}$")
+    sqs_lost_queue: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,80}$")
     simpledb_domain: str = Field(default="", pattern=r"^([A-Za-z0-9_.-]{3,250})?$")
     simpledb_shards: int = Field(default=4, ge=1, le=100, description="Never changed once items are stored.")
     cloudwatch_namespace: str = Field(default="Vitrine", pattern=r"^[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}$")
@@ -78,6 +81,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=20 * GIB, ge=1)
     upload_expiry: int = Field(default=24 * 3600, ge=60, description="Seconds an idle upload is kept.")
     ticket_ttl: int = Field(default=6 * 3600, ge=60)
+    min_free_bytes: int = Field(default=256 * MIB, ge=0, description="Less room on disk makes a fleet not ready.")
     max_pixels: int = Field(default=200_000_000, ge=1, description="Width x height x frames, checked before decoding.")
     max_video_seconds: int = Field(default=4 * 3600, ge=1)
 

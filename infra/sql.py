@@ -65,11 +65,13 @@ def engine_options(
     """What `create_engine` gets for `url`; `recycle` and `timeout` are seconds.
 
     A connection is asked whether it still lives before it is handed out, and one that goes silent in the middle of a
-    statement (a host that failed over) is given up after 15 s instead of TCP's quarter of an hour.
+    statement (a host that failed over) is given up after 15 s instead of TCP's quarter of an hour. Errors do not show
+    the values of a statement: they end up in logs.
     """
     if not is_postgres(url):
-        return {}
+        return {"hide_parameters": True}
     return {
+        "hide_parameters": True,
         "pool_pre_ping": True,
         "pool_size": pool_size,
         "max_overflow": overflow,

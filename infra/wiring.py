@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
 from infra.local.edge import AppEdge
-from infra.ports import BlobStore, Clock, Intake, JobQueue, KeyValue, Metrics, Notices, Ports
+from infra.ports import BlobStore, Clock, Intake, JobQueue, KeyValue, Losses, Metrics, Notices, Ports
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def build(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> 
     blobs, intake = _blobs(settings)
     return Ports(
         blobs=blobs,
+        losses=_losses(settings, clock),
         intake=intake,
         queue=_queue(settings, engine, clock),
         media=_media(settings, engine),
@@ -47,6 +48,16 @@ def _blobs(settings: Settings) -> tuple[BlobStore, Intake]:
 
     files = FileBlobs(settings.data_dir / "blobs")
     return files, files
+
+
+def _losses(settings: Settings, clock: Clock) -> Losses:
+    if settings.losses == "sqs":
+        from infra.aws.s3_events import S3LostObjects
+
+        return S3LostObjects(_clients(settings), queue=settings.sqs_lost_queue, bucket=settings.s3_bucket)
+    from infra.local.no_losses import NoLosses
+
+    return NoLosses(clock)
 
 
 def _queue(settings: Settings, engine: Engine, clock: Clock) -> JobQueue:

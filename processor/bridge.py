@@ -28,6 +28,7 @@ from processor.outage import waited_out
 from processor.pace import LONG_LYING_SECONDS, Pace
 from tenants.catalog import TERMINAL, Asset, AssetState
 from tenants.db import across_tenants, db
+from tenants.heartbeat import Heartbeat
 from tenants.names import is_id
 from tenants.scope import ports, settings
 
@@ -129,7 +130,9 @@ class Bridge:
 
     def run(self) -> None:
         """Until `stop`."""
+        heartbeat = Heartbeat("bridge")
         while not self.stopping:
+            heartbeat.beat()
             waited_out(self.step)
         self.close()
 

@@ -1,20 +1,22 @@
-"""`flask --app wsgi bridge`, `worker`, `reconcile` and `redrive`."""
+"""`flask --app wsgi bridge`, `worker`, `reconcile`, `heal` and `redrive`."""
 
 import signal
+from datetime import timedelta
 
 import click
 from flask import Flask
 from flask.cli import with_appcontext
 
 from processor import bridge as bridging
-from processor import dispatch
+from processor import dispatch, losses
 from processor import reconcile as reconciling
 from processor.outage import waited_out
+from tenants.heartbeat import Heartbeat
 from tenants.scope import ports, settings
 
 
 def register(app: Flask) -> None:
-    for command in (bridge, worker, reconcile, redrive):
+    for command in (bridge, worker, reconcile, heal, redrive):
         app.cli.add_command(command)
 
 
@@ -47,13 +49,30 @@ def worker(count: int | None, grace: float) -> None:
 @click.option("--every", type=click.IntRange(1), default=600, show_default=True, help="Seconds between, with --loop.")
 @with_appcontext
 def reconcile(loop: bool, every: int) -> None:
-    """Requeue what was forgotten, fail what is dead, remove what is left over, purge what was deleted."""
+    """Requeue what was forgotten, rebuild what is lost, fail what is dead, purge what was deleted, tidy up."""
     if not loop:
         click.echo(reconciling.run())
         return
+    heartbeat = Heartbeat("reconcile")
     while True:
+        heartbeat.beat()
         waited_out(lambda: click.echo(reconciling.run()))
+        heartbeat.beat()
         ports().clock.sleep(every)
+
+
+@click.command("heal")
+@click.option("--loop", is_flag=True, help="Again and again, until stopped.")
+@with_appcontext
+def heal(loop: bool) -> None:
+    """Rebuild what the store reports as lost, without waiting for the next `reconcile`, which does so too."""
+    if not loop:
+        click.echo(f"rebuilding: {losses.hear()}")
+        return
+    heartbeat = Heartbeat("heal")
+    while True:
+        heartbeat.beat()
+        waited_out(lambda: losses.hear(timedelta(seconds=20)))
 
 
 @click.command("redrive")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, func, insert, update
 
 from processor.lease import Claim, LostLease, mine
 from processor.task import Facts
@@ -36,8 +36,13 @@ def progress(site: Site, held: Claim, percent: int, stage: str) -> None:
 
 
 def publish(site: Site, held: Claim, facts: Facts, added: Sequence[Stored]) -> None:
-    """Show the claim's generation, with `added` being what it has gained since the last publish."""
-    _set(site, held, **_columns(facts), generation=held.fence, state=AssetState.VIEWABLE)
+    """Show the claim's generation, with `added` being what it has gained since the last publish.
+
+    A rebuild shows nothing before its end: what pages have is more than its first half.
+    """
+    shown: dict[str, Any] = {} if held.rebuild else {"generation": held.fence}
+    first = func.coalesce(Asset.viewable_at, site.now())
+    _set(site, held, **_columns(facts), **shown, state=AssetState.VIEWABLE, viewable_at=first)
     if added:
         rows = [
             {
@@ -62,8 +67,9 @@ def ready(site: Site, held: Claim, facts: Facts, stored: Sequence[Stored], crc32
 
     `crc32` is the original's.
     """
-    end = {**_end(AssetState.READY), "ready_at": site.now(), "progress": 100, "crc32": crc32}
-    _set(site, held, Asset.generation == held.fence, **end)
+    whole = [] if held.rebuild else [Asset.generation == held.fence]
+    end = {**_end(AssetState.READY), "generation": held.fence, "ready_at": site.now(), "rebuild_asked_at": None}
+    _set(site, held, *whole, **end, progress=100, crc32=crc32)
     about = {"album_id": held.album_id, "asset_id": held.asset_id}
     if facts.kind is Kind.VIDEO:
         seconds = facts.duration or 0.0
@@ -71,6 +77,21 @@ def ready(site: Site, held: Claim, facts: Facts, stored: Sequence[Stored], crc32
         site.use(f"video_out:{held.asset_id}", Meter.VIDEO_OUT, seconds * encodings(stored), **about)
     else:
         site.use(f"photo:{held.asset_id}", Meter.PHOTOS, 1, **about)
+    site.session.commit()
+
+
+def keep(site: Site, held: Claim) -> None:
+    """The end of a rebuild that cannot succeed: what is shown stays, without what was lost."""
+    _set(site, held, **_end(AssetState.READY), progress=100)
+    site.session.execute(
+        delete(Rendition)
+        .where(
+            Rendition.tenant_id == site.tenant_id,
+            Rendition.asset_id == held.asset_id,
+            Rendition.generation == held.fence,
+        )
+        .execution_options(synchronize_session=False)
+    )
     site.session.commit()
 
 

@@ -21,6 +21,7 @@ from rq.utils import str_to_date
 from rq.worker import WorkerStatus
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from infra.access_log import safe_request_id
 from infra.ports import Message
 from processor import jobs, limits
 from tenants.scope import settings
@@ -86,7 +87,7 @@ class Dispatch:
         try:
             self.queue.enqueue_call(
                 "processor.jobs.run",
-                args=(body["tenant"], body["asset"], message.id, message.receives),
+                args=(body["tenant"], body["asset"], message.id, message.receives, safe_request_id(body.get("trace"))),
                 timeout=limits.longest(settings()),
                 result_ttl=_KEEP_SECONDS,
                 failure_ttl=_KEEP_SECONDS,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import func, update
+from sqlalchemy import case, func, literal, update
 
 from tenants.catalog import TERMINAL, Asset, AssetState
 from tenants.scope import Site, open_site
@@ -14,7 +14,12 @@ SENTENCE = "We could not process this file. It is kept, and you can have it trie
 
 
 def give_up(tenant_id: str, asset_id: str, *, idle: timedelta = timedelta()) -> bool:
-    """FAILED, unless the asset is at its end or was held by someone less than `idle` ago; whether this call did it."""
+    """FAILED, unless the asset is at its end or was held by someone less than `idle` ago; whether this call did it.
+
+    A rebuild that is given up leaves the asset READY, with what there was before.
+    """
+    rebuild = Asset.rebuild_asked_at.is_not(None)
+    ready, failed = (literal(state, Asset.state.type) for state in (AssetState.READY, AssetState.FAILED))
     try:
         with open_site(tenant_id) as site:
             since = func.coalesce(Asset.leased_until, Asset.created_at)
@@ -26,16 +31,21 @@ def give_up(tenant_id: str, asset_id: str, *, idle: timedelta = timedelta()) -> 
                     Asset.state.not_in(TERMINAL),
                     since <= site.now() - idle,
                 )
-                .values(state=AssetState.FAILED, reason=SENTENCE, leased_until=None, stage="")
+                .values(
+                    state=case((rebuild, ready), else_=failed),
+                    reason=case((rebuild, ""), else_=SENTENCE),
+                    leased_until=None,
+                    stage="",
+                )
                 .execution_options(synchronize_session=False)
             )
             site.session.commit()
     except LookupError:
         return False
-    failed = bool(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
-    if failed:
+    gave_up = bool(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+    if gave_up:
         log.error("gave up", tenant=tenant_id, asset=asset_id)
-    return failed
+    return gave_up
 
 
 def reopen(site: Site, asset_id: str) -> bool:

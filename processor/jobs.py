@@ -15,6 +15,7 @@ import structlog
 from flask import Flask, current_app
 from structlog.contextvars import bound_contextvars
 
+from infra.access_log import safe_request_id
 from infra.attributes import fitted
 from infra.crc import crc32_of
 from processor import commit, faults, lease, limits
@@ -29,12 +30,21 @@ log = structlog.get_logger(__name__)
 PROGRESS_SECONDS = 1.0
 
 
-def run(tenant_id: str, asset_id: str, message_id: str, attempt: int) -> None:
-    """What a media message asks for. `attempt` counts the message's receives."""
+def run(tenant_id: str, asset_id: str, message_id: str, attempt: int, trace: str = "") -> None:
+    """What a media message asks for. `attempt` counts the message's receives; `trace` is the id of the request that
+    caused it."""
     if not (is_id(tenant_id) and is_id(asset_id)):
         raise ValueError("not the ids of a tenant and an asset")
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # the lease's thread needs the app
-    about = {"tenant": tenant_id, "asset": asset_id, "message": message_id, "attempt": attempt}
+    about: dict[str, object] = {
+        "tenant": tenant_id,
+        "asset": asset_id,
+        "message": message_id,
+        "attempt": attempt,
+        "fleet": "worker",
+    }
+    if request_id := safe_request_id(trace):
+        about["request_id"] = request_id
     with bound_contextvars(**about), open_site(tenant_id) as site:
         held = lease.claim(site, asset_id, settings().visibility)
         if held is None:
@@ -70,10 +80,15 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
 
 
 def _reject(site: Site, held: Claim, reason: str) -> None:
+    """Nothing of the file is shown any more; of one that was good enough once, what is left of it stays."""
     try:
-        commit.reject(site, held, reason)
+        (commit.keep(site, held) if held.rebuild else commit.reject(site, held, reason))
     except LostLease as lost:
         log.warning("lease lost, not rejecting", error=str(lost))
+        site.blobs.delete_prefix(generation_prefix(site.tenant_id, held.asset_id, held.fence))
+        return
+    if held.rebuild:
+        log.error("a rebuild was rejected, what is left is shown", reason=reason)
         site.blobs.delete_prefix(generation_prefix(site.tenant_id, held.asset_id, held.fence))
         return
     log.info("rejected", reason=reason)

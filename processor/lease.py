@@ -29,13 +29,18 @@ class LostLease(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """What the holder needs to know of its asset. `fence` is also the generation that it writes."""
+    """What the holder needs to know of its asset. `fence` is also the generation that it writes.
+
+    `rebuild`: pages show a whole generation already, of which something was lost. They go on showing it until the new
+    one is whole.
+    """
 
     asset_id: str
     album_id: str
     fence: int
     filename: str
     sha256: str
+    rebuild: bool = False
 
 
 def claim(site: Site, asset_id: str, seconds: float) -> Claim | None:
@@ -57,6 +62,7 @@ def claim(site: Site, asset_id: str, seconds: float) -> Claim | None:
             state=case((Asset.state == AssetState.RECEIVED, processing), else_=Asset.state),
             stage="",
             progress=0,
+            claimed_at=now,
         )
         .execution_options(synchronize_session=False)
     )
@@ -64,9 +70,14 @@ def claim(site: Site, asset_id: str, seconds: float) -> Claim | None:
         site.session.rollback()
         return None
     row = site.session.execute(
-        select(Asset.id, Asset.album_id, Asset.fence, Asset.filename, Asset.sha256).where(
-            Asset.tenant_id == site.tenant_id, Asset.id == asset_id
-        )
+        select(
+            Asset.id,
+            Asset.album_id,
+            Asset.fence,
+            Asset.filename,
+            Asset.sha256,
+            Asset.rebuild_asked_at.is_not(None),
+        ).where(Asset.tenant_id == site.tenant_id, Asset.id == asset_id)
     ).one()
     site.session.commit()
     return Claim(*row)

@@ -25,7 +25,7 @@ from tenants.scope import Site, ports
 
 
 def superseded(site: Site, grace: timedelta) -> int:
-    """Remove generations older than the shown one of assets that were READY `grace` ago; how many.
+    """Remove generations beside the shown one of assets that were READY `grace` ago; how many.
 
     Rows go first: an object without a row is found by `renditions`, a row without its object would be a broken picture.
     """
@@ -33,7 +33,7 @@ def superseded(site: Site, grace: timedelta) -> int:
         select(Rendition.asset_id, Rendition.generation)
         .join(Asset, (Asset.tenant_id == Rendition.tenant_id) & (Asset.id == Rendition.asset_id))
         .where(
-            Rendition.generation < Asset.generation,
+            Rendition.generation != Asset.generation,
             Asset.state == AssetState.READY,
             Asset.ready_at < site.now() - grace,
         )

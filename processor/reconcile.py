@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import func, or_, select, update
 
 from infra.sql import reading
-from processor import leftovers, purge
+from processor import leftovers, losses, purge
 from processor.bridge import is_media_job, look_up
 from processor.giving_up import give_up, reopen
 from tenants import outbox
@@ -45,6 +45,7 @@ class Graces:
 class Report:
     """How many of each were dealt with."""
 
+    rebuilt: int = 0
     requeued: int = 0
     failed: int = 0
     settled_dead_letters: int = 0
@@ -65,6 +66,7 @@ def run(graces: Graces | None = None) -> Report:
     graces = graces or Graces(orphan=timedelta(seconds=settings().upload_expiry) + timedelta(hours=1))
     report = Report()
     report.failed, report.settled_dead_letters = bury(graces.idle)
+    report.rebuilt = losses.hear()
     quiet = ports().queue.depth().waiting == 0
     for tenant_id in _tenants():
         with open_site(tenant_id) as site:
@@ -72,6 +74,7 @@ def run(graces: Graces | None = None) -> Report:
                 report.requeued += requeue(site, graces.idle)
             report.purged_assets += purge.assets(site, graces.undo)
             report.purged_albums += purge.albums(site, graces.undo)
+            report.rebuilt += losses.look(site)
             report.superseded_generations += leftovers.superseded(site, graces.superseded)
             report.orphan_renditions += leftovers.renditions(site, graces.orphan)
             report.orphan_originals += leftovers.originals(site, graces.orphan)

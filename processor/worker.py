@@ -29,6 +29,7 @@ from rq.worker_registration import register
 
 from processor.dispatch import BEAT_SECONDS, QUEUE, Dispatch, MediaJob
 from tenants.db import db
+from tenants.heartbeat import Heartbeat
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,12 @@ class MediaPool(WorkerPool):
         )
         self._grace = grace
         self._deadline: float | None = None
+        self._heartbeat = Heartbeat("worker")
+
+    def check_workers(self, respawn: bool = True) -> None:
+        """RQ calls it on every turn of the pool's loop, to start again what has died."""
+        self._heartbeat.beat()
+        super().check_workers(respawn)
 
     def get_worker_process(self, name: str, burst: bool, _sleep: float = 0, logging_level: str = "INFO") -> BaseProcess:
         connect = partial(_reconnect, self._connection_class, self._pool_class, self._pool_kwargs)

@@ -9,7 +9,7 @@ import enum
 import re
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, func, select, text
+from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, false, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -45,7 +45,8 @@ class Kind(enum.Enum):
 class AssetState(enum.Enum):
     """RECEIVED -> PROCESSING -> VIEWABLE -> READY; REJECTED (the file's fault) and FAILED (ours) end it early.
 
-    VIEWABLE: the first renditions are published and pages show them while the rest is made.
+    VIEWABLE: the first renditions are published and pages show them while the rest is made. READY goes back to it when
+    a rendition is lost (`healing.py`).
     """
 
     RECEIVED = "received"
@@ -76,6 +77,9 @@ class Album(TenantOwned, Base):
     ordering: Mapped[Ordering] = mapped_column(ChoiceType(Ordering, impl=String(10)), default=Ordering.CAPTURED)
     originals: Mapped[bool] = mapped_column(default=False)
     """Whether whoever may view the album may also download originals."""
+    capture: Mapped[str | None] = mapped_column(String(8))
+    place: Mapped[bool | None]
+    """What pages tell of how and where a photo was taken (`tenants/privacy.py`); None is as the tenant has it."""
     cover_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     """The chosen cover; without one (or when it is gone) the first shown asset serves."""
     created_at: Mapped[datetime]
@@ -128,6 +132,8 @@ class Asset(TenantOwned, Base):
     """CSS hex."""
     duplicate_of: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     """An older asset of the tenant with the same SHA-256, for the dashboard to point at."""
+    held: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Added by a guest, and not approved yet: only editors see it."""
 
     generation: Mapped[int] = mapped_column(Integer, default=0)
     """The published generation; 0 before the first."""
@@ -138,7 +144,14 @@ class Asset(TenantOwned, Base):
     """Percent of processing."""
 
     created_at: Mapped[datetime]
+    claimed_at: Mapped[datetime | None]
+    """When a worker last took it up."""
+    viewable_at: Mapped[datetime | None]
+    """When pages could first show it."""
     ready_at: Mapped[datetime | None]
+    """When the shown generation was whole: a rebuild moves it."""
+    rebuild_asked_at: Mapped[datetime | None]
+    """When a lost rendition was last found, unless it was made again since (`healing.py`)."""
     deleted_at: Mapped[datetime | None]
 
     renditions: Mapped[list["Rendition"]] = relationship(

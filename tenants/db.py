@@ -13,12 +13,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, ForeignKey, ForeignKeyConstraint, MetaData, String, event, text
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    Executable,
+    ForeignKey,
+    ForeignKeyConstraint,
+    MetaData,
+    String,
+    Table,
+    event,
+    text,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -31,6 +42,7 @@ from sqlalchemy.orm import (
     registry,
     with_loader_criteria,
 )
+from sqlalchemy.sql import visitors
 
 from infra import sql
 from infra.settings import Settings
@@ -177,15 +189,26 @@ def _end(session: Session, transaction: SessionTransaction) -> None:
 def _scope_statements(state: ORMExecuteState) -> None:
     if _works_across(state.session) or state.is_column_load:
         return
-    owned = [mapper.class_ for mapper in state.all_mappers if issubclass(mapper.class_, TenantOwned)]
+    owned = {mapper.class_.__name__ for mapper in state.all_mappers if issubclass(mapper.class_, TenantOwned)}
+    owned = owned or _owned_tables(state.statement)
     if not owned:
         return
     tenant_id = bound_tenant(state.session)
     if tenant_id is None:
-        raise ScopeMissing(f"no tenant in scope for {', '.join(cls.__name__ for cls in owned)}")
+        raise ScopeMissing(f"no tenant in scope for {', '.join(sorted(owned))}")
     state.statement = state.statement.options(
         with_loader_criteria(TenantOwned, lambda cls: cls.tenant_id == tenant_id, include_aliases=True)
     )
+
+
+def _owned_tables(statement: Executable) -> set[str]:
+    """Tenant-owned tables that a statement reads without selecting their classes.
+
+    Such are `select(func.count()).where(Asset.fence > 0)`, an `exists()`, or a join of `Tenant` with `Asset`: the ORM
+    lists no mapper of theirs, yet applies the criterion where it has one. Not to a bare `Table`, which knows no class.
+    """
+    tables = (each for each in visitors.iterate(cast(ClauseElement, statement)) if isinstance(each, Table))
+    return {table.name for table in tables if "tenant_id" in table.primary_key.columns}
 
 
 @event.listens_for(Session, "before_flush")

@@ -83,7 +83,12 @@ def origins_of(text: str) -> list[str]:
     if not origins:
         raise Problem("invalid", "Name at least one website, like https://www.example.com.", field="origins")
     if len(origins) > MOST_ORIGINS:
-        raise Problem("invalid", f"{MOST_ORIGINS} websites at most. Make a second one for the rest.", field="origins")
+        raise Problem(
+            "invalid",
+            "%(most)d websites at most. Make a second one for the rest.",
+            values={"most": MOST_ORIGINS},
+            field="origins",
+        )
     return origins
 
 
@@ -99,7 +104,8 @@ def _origin(text: str) -> str:
     if parts.scheme not in ("http", "https") or not known or parts.username or parts.path.strip("/") or parts.query:
         raise Problem(
             "invalid",
-            f"“{text[:80]}” is no website's address. Write it like https://www.example.com.",
+            "“%(text)s” is no website's address. Write it like https://www.example.com.",
+            values={"text": text[:80]},
             field="origins",
         )
     standard = {"http": 80, "https": 443}[parts.scheme]

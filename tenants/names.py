@@ -5,7 +5,7 @@ RQ job id.
 """
 
 import re
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from ulid import ULID
 
@@ -21,6 +21,18 @@ _ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RENDITION = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*){0,2}(\.[a-z0-9]{1,5})?")
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+_RENDITION_KEY = re.compile(r"t/([^/]+)/r/([^/]+)/([1-9][0-9]{0,8})/(.+)", re.DOTALL)
+
+
+class RenditionKey(NamedTuple):
+    """The parts of a rendition's key, in the order of `rendition_key`."""
+
+    tenant: str
+    asset: str
+    generation: int
+    name: str
 
 
 def new_id() -> str:
@@ -61,6 +73,17 @@ def rendition_key(tenant: str, asset: str, generation: int, name: str) -> str:
     if not _RENDITION.fullmatch(name):
         raise ValueError(f"not a rendition name: {name!r}")
     return f"{generation_prefix(tenant, asset, generation)}{name}"
+
+
+def parse_rendition(key: str) -> RenditionKey | None:
+    """What `rendition_key` made `key` from; None if it made no such key."""
+    found = _RENDITION_KEY.fullmatch(key)
+    if found is None:
+        return None
+    tenant, asset, generation, name = found.groups()
+    if not (is_id(tenant) and is_id(asset) and _RENDITION.fullmatch(name)):
+        return None
+    return RenditionKey(tenant, asset, int(generation), name)
 
 
 def generation_prefix(tenant: str, asset: str, generation: int) -> str:

@@ -52,6 +52,7 @@ def _first_of_each(album_ids: Sequence[str], ordering: Ordering) -> Select[str, 
             Asset.album_id == Album.id,
             Asset.state.in_(SHOWN),
             Asset.deleted_at.is_(None),
+            Asset.held.is_(False),
         )
         .order_by(sort_key(ordering), Asset.id)
         .limit(1)
@@ -63,7 +64,10 @@ def _first_of_each(album_ids: Sequence[str], ordering: Ordering) -> Select[str, 
 
 def _shown(session: Session, ids: Iterable[str | None]) -> dict[str, Asset]:
     live = select(Asset).where(
-        Asset.id.in_({asset_id for asset_id in ids if asset_id}), Asset.state.in_(SHOWN), Asset.deleted_at.is_(None)
+        Asset.id.in_({asset_id for asset_id in ids if asset_id}),
+        Asset.state.in_(SHOWN),
+        Asset.deleted_at.is_(None),
+        Asset.held.is_(False),
     )
     return {asset.id: asset for asset in session.scalars(live)}
 

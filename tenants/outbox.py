@@ -24,7 +24,10 @@ class Outbox(TenantOwned, Base):
 
 
 def media_job(tenant_id: str, asset_id: str) -> dict[str, str]:
-    """The body of the message that has an asset processed. Receivers must tolerate fields that they do not know."""
+    """The body of the message that has an asset processed. Receivers must tolerate fields that they do not know.
+
+    Others that may be there: `trace`, the id of the request behind it, and `why`, if it is not an upload.
+    """
     return {"kind": "media", "tenant": tenant_id, "asset": asset_id}
 
 

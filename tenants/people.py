@@ -58,10 +58,10 @@ class Member(UserMixin, TenantOwned, Base):
         return f"{self.tenant_id}:{self.id}:{self.session_key}"
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str, *, least: int = MIN_PASSWORD) -> str:
     """Argon2id. Raises `Problem` for one that is too short or absurdly long."""
-    if not MIN_PASSWORD <= len(password) <= 1024:
-        raise Problem("invalid", f"A password needs at least {MIN_PASSWORD} characters.")
+    if not least <= len(password) <= 1024:
+        raise Problem("invalid", "A password needs at least %(least)s characters.", values={"least": least})
     return _hasher.hash(password)
 
 
@@ -80,9 +80,14 @@ def add(
     try:
         address = validate_email(email.strip(), check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
-        raise Problem("invalid", f"{email!r} is not an e-mail address: {error}", field="email") from None
+        raise Problem(
+            "invalid",
+            "“%(email)s” is not an e-mail address: %(why)s",
+            values={"email": email, "why": error},
+            field="email",
+        ) from None
     if by_email(session, address) is not None:
-        raise Problem("conflict", f"{address} is already a member.")
+        raise Problem("conflict", "%(address)s is already a member.", values={"address": address})
     member = Member(
         tenant_id=tenant_id,
         id=new_id(),

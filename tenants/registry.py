@@ -3,7 +3,7 @@
 import enum
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ForeignKey, String, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -49,6 +49,9 @@ class Tenant(Base):
     name: Mapped[str] = mapped_column(String(120))
     state: Mapped[TenantState] = mapped_column(ChoiceType(TenantState, impl=String(16)), default=TenantState.ACTIVE)
     created_at: Mapped[datetime]
+    capture: Mapped[str] = mapped_column(String(8), default="date", server_default="date")
+    place: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """What pages tell of how and where photos were taken (`tenants/privacy.py`)."""
 
     brand: Mapped["Brand"] = relationship(lazy="joined", cascade="all, delete-orphan", single_parent=True)
 

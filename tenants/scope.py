@@ -9,10 +9,12 @@ from typing import Any, BinaryIO, cast
 
 from flask import current_app
 from sqlalchemy.orm import Session
+from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
 
 from infra.ports import BlobInfo, Edge, IntakeWriter, Metrics, Ports
 from infra.settings import Settings
 from infra.sql import reading
+from infra.tally import Tally
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
 from tenants.names import generation_prefix, original_prefix, tenant_prefix
@@ -22,6 +24,11 @@ from tenants.registry import Tenant, TenantState
 def ports() -> Ports:
     """The current app's adapters."""
     return cast(Ports, current_app.extensions["vitrine.ports"])
+
+
+def tally() -> Tally:
+    """What the current server counts in memory. Apps without routes have none."""
+    return cast(Tally, current_app.extensions["vitrine.tally"])
 
 
 def settings() -> Settings:
@@ -157,12 +164,20 @@ class Site:
         return self._ports.clock.now()
 
     def enqueue(self, body: dict[str, Any]) -> None:
-        """Send `body` to the job queue once the current transaction commits."""
-        outbox.add(self.session, self.tenant_id, body, now=self.now())
+        """Send `body` to the job queue once the current transaction commits, with the id of the request behind it."""
+        request_id = get_contextvars().get("request_id")
+        traced = {**body, "trace": request_id} if request_id else body
+        outbox.add(self.session, self.tenant_id, traced, now=self.now())
 
     def use(self, event_id: str, meter: usage.Meter, quantity: float, **about: str | None) -> bool:
-        """Record usage within the current transaction; False if that event was recorded before."""
-        return usage.record(self.session, self.tenant_id, event_id, meter, quantity, at=self.now(), **about)
+        """Record usage within the current transaction; False if that event was recorded before.
+
+        A new event becomes the metric `usage.<meter>` of the tenant when the transaction commits.
+        """
+        new = usage.record(self.session, self.tenant_id, event_id, meter, quantity, at=self.now(), **about)
+        if new:
+            usage.tell(self.session, self.metrics, self.tenant_id, meter, quantity)
+        return new
 
     def generation_token(self, asset_id: str, generation: int, lifetime: timedelta = timedelta(days=2)) -> str:
         """Opens the renditions of one generation. Ends on a day's boundary, so a page's addresses stay cacheable."""
@@ -177,8 +192,9 @@ class Site:
 
 
 def enter(tenant: Tenant) -> Site:
-    """Bind the current session to the tenant, for the rest of a request."""
+    """Bind the current session, and what is logged, to the tenant, for the rest of a request."""
     adapters = ports()
+    bind_contextvars(tenant=tenant.id)
     bind_tenant(db.session(), tenant.id)
     tenant = db.session.merge(tenant, load=False) if tenant not in db.session else tenant
     return Site(
@@ -203,7 +219,7 @@ def open_site(tenant_id: str) -> Iterator[Site]:
     Raises `LookupError` if there is no such tenant.
     """
     session = db.session()
-    with scope_kept(session):
+    with scope_kept(session), bound_contextvars(tenant=tenant_id):
         try:
             with reading(), across_tenants(session, "look up the tenant"):
                 tenant = registry.by_id(session, tenant_id)

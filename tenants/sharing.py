@@ -6,31 +6,66 @@ import hmac
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import Integer, String, UniqueConstraint, select
+from sqlalchemy import BigInteger, CursorResult, Integer, String, UniqueConstraint, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
-from sqlalchemy_utils import ChoiceType
 
+from infra.errors import Problem
 from tenants.catalog import Album, Asset, Visibility
 from tenants.db import Base, TenantOwned, belongs_to
 from tenants.names import ID_LENGTH, new_id
 from tenants.people import Role, hash_password, verify_password
 
 
-class Rights(enum.Enum):
-    """VIEW opens the album; DOWNLOAD allows originals as well."""
+class Rights(enum.Flag):
+    """What a share link allows, joined by `|`. VIEW is part of every link."""
 
-    VIEW = "view"
-    DOWNLOAD = "download"
+    VIEW = 1
+    WEB = 2
+    """Download photos at the size that pages show them in."""
+    ORIGINAL = 4
+    FAVOURITE = 8
+    COMMENT = 16
+    SELECT = 32
+    """Put favourites together to a selection and hand it in."""
+    UPLOAD = 64
+    DOWNLOAD = VIEW | WEB | ORIGINAL
+
+
+DOWNLOADS = Rights.WEB | Rights.ORIGINAL
+GUEST_RIGHTS = Rights.FAVOURITE | Rights.COMMENT | Rights.SELECT | Rights.UPLOAD
+"""Rights whose use leaves something behind, and so needs to be somebody's."""
 
 
 class Action(enum.Enum):
     VIEW = "view"
+    DOWNLOAD_WEB = "download_web"
     DOWNLOAD_ORIGINAL = "download_original"
+    FAVOURITE = "favourite"
+    COMMENT = "comment"
+    SELECT = "select"
+    UPLOAD = "upload"
+    """Add files as a guest; they wait for a member to show them."""
     EDIT = "edit"
     """Change albums and assets, upload, share."""
     MANAGE = "manage"
     """Members, brand and domains."""
+
+
+_BY_LINK = {
+    Action.DOWNLOAD_WEB: Rights.WEB,
+    Action.DOWNLOAD_ORIGINAL: Rights.ORIGINAL,
+    Action.FAVOURITE: Rights.FAVOURITE | Rights.SELECT,
+    Action.COMMENT: Rights.COMMENT,
+    Action.SELECT: Rights.SELECT,
+    Action.UPLOAD: Rights.UPLOAD,
+}
+"""One of these rights is enough."""
+
+_DOWNLOADING = (Action.DOWNLOAD_WEB, Action.DOWNLOAD_ORIGINAL)
+
+MIN_PIN, MAX_PIN = 6, 12
 
 
 class ShareLink(TenantOwned, Base):
@@ -43,12 +78,36 @@ class ShareLink(TenantOwned, Base):
     album_id: Mapped[str] = mapped_column(String(ID_LENGTH), index=True)
     label: Mapped[str] = mapped_column(String(120), default="")
     token_sha256: Mapped[str] = mapped_column(String(64))
-    rights: Mapped[Rights] = mapped_column(ChoiceType(Rights, impl=String(10)), default=Rights.VIEW)
+    level: Mapped[str] = mapped_column("rights", String(10), default="view")
+    """What releases before 0018 read: `download` for whoever may have originals, else `view`."""
+    allowed: Mapped[int | None] = mapped_column(Integer)
+    """`Rights` as a number; None in a link that such a release made."""
     password_hash: Mapped[str | None] = mapped_column(String(200))
+    pin_hash: Mapped[str | None] = mapped_column(String(200))
+    """Of the PIN that downloads ask for; viewing does not."""
+    asks_name: Mapped[bool] = mapped_column(default=False)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     visits: Mapped[int] = mapped_column(Integer, default=0)
+    max_visits: Mapped[int | None]
+    last_visit_at: Mapped[datetime | None]
+    choose_at_most: Mapped[int | None]
+    """How many photos a selection may have."""
+    upload_files: Mapped[int | None]
+    upload_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """What all guests of the link together may add; None is as much as the tenant itself."""
     created_at: Mapped[datetime]
+
+    @property
+    def rights(self) -> Rights:
+        if self.allowed is None:
+            return Rights.DOWNLOAD if self.level == "download" else Rights.VIEW
+        return Rights(self.allowed)
+
+    @rights.setter
+    def rights(self, rights: Rights) -> None:
+        self.allowed = (rights | Rights.VIEW).value
+        self.level = "download" if Rights.ORIGINAL in rights else "view"
 
     def is_live(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
@@ -73,8 +132,9 @@ def create_link(
     password: str | None = None,
     expires_at: datetime | None = None,
     label: str = "",
+    **terms: Any,
 ) -> tuple[ShareLink, str]:
-    """The link and its token."""
+    """The link and its token. `terms` are other columns of the link, such as `max_visits`."""
     link_id = new_id()
     token = token_of(secret, link_id)
     link = ShareLink(
@@ -84,9 +144,9 @@ def create_link(
         label=label.strip()[:120],
         token_sha256=hashlib.sha256(token.encode()).hexdigest(),
         rights=rights,
-        password_hash=hash_password(password) if password else None,
         expires_at=expires_at,
         created_at=now,
+        **{"password_hash": hash_password(password) if password else None, **terms},
     )
     session.add(link)
     session.flush()
@@ -108,36 +168,82 @@ def opens(link: ShareLink, password: str) -> bool:
     return link.password_hash is None or verify_password(link.password_hash, password)
 
 
+def hash_pin(pin: str) -> str:
+    """Raises `Problem` unless it is 6 to 12 digits."""
+    if not (pin.isascii() and pin.isdigit() and MIN_PIN <= len(pin) <= MAX_PIN):
+        raise Problem("invalid", f"A PIN has {MIN_PIN} to {MAX_PIN} digits.", field="pin")
+    return hash_password(pin, least=MIN_PIN)
+
+
+def count_visit(session: Session, link: ShareLink, now: datetime) -> bool:
+    """Count one visit within the current transaction; False if the link has had all of its visits."""
+    counted = session.execute(
+        update(ShareLink)
+        .where(
+            ShareLink.tenant_id == link.tenant_id,
+            ShareLink.id == link.id,
+            or_(ShareLink.max_visits.is_(None), ShareLink.visits < ShareLink.max_visits),
+        )
+        .values(visits=ShareLink.visits + 1, last_visit_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(cast("CursorResult[Any]", counted).rowcount)
+
+
 @dataclass(frozen=True)
 class Viewer:
-    """Who is looking: a member's role in this tenant, or none, and what share links opened, by album id."""
+    """Who is looking: a member's role in this tenant, or none, and what share links opened, by album id.
+
+    `without_pin` are albums whose links ask for a PIN that was not given: what they allow to download is not in
+    `grants`.
+    """
 
     tenant_id: str
     role: Role | None = None
     grants: dict[str, Rights] = field(default_factory=dict)
+    without_pin: frozenset[str] = frozenset()
+
+
+def rights_for(action: Action) -> Rights:
+    """The rights of a link of which one is enough for the action."""
+    return _BY_LINK[action]
 
 
 def may(viewer: Viewer, action: Action, thing: Album | tuple[Album, Asset] | None = None) -> bool:
     """The only place that decides access. `thing` is an album, an asset with its album, or None for the tenant.
 
     A thing of another tenant, or one that is deleted, is never allowed to anyone but (for EDIT) the tenant's editors.
+    What a guest uploaded is the editors' alone until it is approved.
     """
     album, asset = thing if isinstance(thing, tuple) else (thing, None)
     if any(part is not None and part.tenant_id != viewer.tenant_id for part in (album, asset)):
         return False
     if asset is not None and album is not None and asset.album_id != album.id:
         return False
+    edits = viewer.role is not None and viewer.role.at_least(Role.EDITOR)
     if action is Action.MANAGE:
         return viewer.role is not None and viewer.role.at_least(Role.ADMIN)
     if action is Action.EDIT:
-        return viewer.role is not None and viewer.role.at_least(Role.EDITOR)
+        return edits
     if album is None:
         return action is Action.VIEW
-    if album.deleted_at is not None or (asset is not None and asset.deleted_at is not None):
+    if album.deleted_at is not None or (
+        asset is not None and (asset.deleted_at is not None or (asset.held and not edits))
+    ):
         return False
-    if viewer.role is not None:
-        return action is Action.VIEW or viewer.role.at_least(Role.EDITOR) or album.originals
-    granted = viewer.grants.get(album.id)
-    if album.visibility is Visibility.PRIVATE and granted is None:
-        return False
-    return action is Action.VIEW or album.originals or granted is Rights.DOWNLOAD
+    return _sees(viewer, album) and (action is Action.VIEW or _acts(viewer, action, album, edits=edits))
+
+
+def _is_out(asset: Asset, *, edits: bool) -> bool:
+    return asset.deleted_at is None and (edits or not asset.held)
+
+
+def _sees(viewer: Viewer, album: Album) -> bool:
+    return viewer.role is not None or album.visibility is not Visibility.PRIVATE or album.id in viewer.grants
+
+
+def _acts(viewer: Viewer, action: Action, album: Album, *, edits: bool) -> bool:
+    """Beyond looking. Members edit in the dashboard: as guests they act only by a link that they opened."""
+    if action in _DOWNLOADING and (edits or (album.originals and album.id not in viewer.without_pin)):
+        return True
+    return bool(viewer.grants.get(album.id, Rights(0)) & rights_for(action))

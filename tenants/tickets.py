@@ -17,6 +17,9 @@ class Ticket:
 
     `max_bytes` bounds each file. `types` are media type ranges such as `image/*`; the content decides later, this is
     the first, cheap look at what the client declares. `member` is who asked, for the record.
+
+    A guest's ticket names the share `link` that it came by, which must still take uploads at each request, and the
+    `guest`, whose own uploads are all that it opens.
     """
 
     tenant: str
@@ -25,6 +28,8 @@ class Ticket:
     types: tuple[str, ...]
     expires: int
     member: str = ""
+    link: str = ""
+    guest: str = ""
 
     def accepts(self, media_type: str) -> bool:
         main = media_type.partition("/")[0]
@@ -41,6 +46,8 @@ def mint(
     lifetime: timedelta,
     types: tuple[str, ...] = ("image/*", "video/*"),
     member: str = "",
+    link: str = "",
+    guest: str = "",
 ) -> str:
     """The ticket as it travels: in the `Authorization: Bearer` header of every tus request."""
     ticket = Ticket(
@@ -50,6 +57,8 @@ def mint(
         types=types,
         expires=int((now + lifetime).timestamp()),
         member=member,
+        link=link,
+        guest=guest,
     )
     token = URLSafeSerializer(secret, salt=_SALT).dumps(asdict(ticket))
     return token if isinstance(token, str) else token.decode()

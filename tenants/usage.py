@@ -1,13 +1,18 @@
-"""The append-only record of what a tenant used. Billing reads it; nothing changes it."""
+"""The append-only record of what a tenant used. Billing reads it; nothing changes it.
+
+Each event that is new is also put to the metrics as `usage.<meter>` with its tenant, once its transaction has
+committed. A process that dies between the two loses the metric and not the event: the ledger is the truth.
+"""
 
 import enum
 from datetime import datetime
 
-from sqlalchemy import Index, Numeric, String, func, select
+from sqlalchemy import Index, Numeric, String, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 from sqlalchemy_utils import ChoiceType
 
+from infra.ports import Metrics
 from tenants.db import Base, TenantOwned
 from tenants.names import ID_LENGTH
 
@@ -64,6 +69,37 @@ def record(
         at=at,
     )
     return session.scalar(statement.on_conflict_do_nothing().returning(UsageEvent.id)) is not None
+
+
+# Keys of `Session.info`: metrics of the current transaction, and those of one that has committed.
+_PENDING = "usage metrics"
+_DUE = "usage metrics due"
+_UNITS = {"bytes": "Bytes", "seconds": "Seconds", "count": "Count", "views": "Count"}
+
+
+def tell(session: Session, metrics: Metrics, tenant_id: str, meter: Meter, quantity: float) -> None:
+    """Put the quantity of a new event to `metrics` when the current transaction has committed, and not otherwise."""
+    unit = _UNITS[meter.value.rpartition(".")[2]]
+
+    def put() -> None:
+        metrics.put(f"usage.{meter.value}", quantity, unit=unit, tenant=tenant_id)
+
+    session.info.setdefault(_PENDING, []).append(put)
+
+
+@event.listens_for(Session, "after_commit")
+def _committed(session: Session) -> None:
+    if not session.in_nested_transaction():
+        session.info[_DUE] = session.info.pop(_PENDING, [])
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _ended(session: Session, transaction: SessionTransaction) -> None:
+    """The connection is given back by now: an adapter on SQL takes one of its own."""
+    if transaction.parent is None:
+        session.info.pop(_PENDING, None)
+        for put in session.info.pop(_DUE, []):
+            put()
 
 
 def total(session: Session, meter: Meter, start: datetime, end: datetime) -> float:

@@ -37,9 +37,13 @@ DATABASES = ("sqlite", "postgres")
 
 
 def free_port() -> int:
-    """A free port below the range that outgoing connections take theirs from, so that none of them takes it first."""
+    """A free port below the range that outgoing connections take theirs from, so that none of them takes it first.
+
+    Test processes (pytest-xdist) draw from ranges of their own.
+    """
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 6
     while True:
-        port = random.randint(20_000, 31_999)
+        port = random.randint(20_000 + 2_000 * process, 21_999 + 2_000 * process)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

@@ -3,13 +3,14 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from infra.health import Health
 from infra.settings import Settings
+from tenants.readiness import Readiness
 
 
 def init_app(app: Flask) -> None:
     """Attach the tus routes."""
-    from uploader import answers, known, limits
-    from uploader.health import HealthCheck
+    from uploader import answers, known, limits, offload
     from uploader.protocol import MethodOverride
     from uploader.routes import routes
 
@@ -22,7 +23,8 @@ def init_app(app: Flask) -> None:
     if settings.proxies:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    app.wsgi_app = HealthCheck(app.wsgi_app)  # type: ignore[method-assign]
+    lanes = {"database": offload.in_app(app), "blobs": offload.in_app(app, offload.BYTES)}
+    app.wsgi_app = Health(app.wsgi_app, Readiness(app, "upload", lanes).words)  # type: ignore[method-assign]
 
 
 def register_commands(app: Flask) -> None:

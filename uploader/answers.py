@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 _EXPOSED = (
     "Location, Retry-After, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, "
     "Upload-Concat, Upload-Defer-Length, Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset, "
-    "Vitrine-Asset, Vitrine-Duplicate-Of"
+    "Vitrine-Asset, Vitrine-Duplicate-Of, X-Request-Id"
 )
 _ACCEPTED = (
     "Authorization, Content-Type, Tus-Resumable, Upload-Checksum, Upload-Concat, Upload-Defer-Length, Upload-Length, "
@@ -66,17 +66,17 @@ def _database_error(error: SQLAlchemyError) -> Response:
     problem = problem_of(error)
     if problem is None:
         return _unexpected(error)
-    log.warning("the database refused", path=request.path, method=request.method, error=str(error))
+    log.warning("the database refused", route=request.endpoint, method=request.method, error=str(error))
     return _problem(Problem(problem.code, "What was acknowledged is kept. Resume later.", headers=problem.headers))
 
 
 def _service_away(error: Unavailable) -> Response:
-    log.warning("a service is away", path=request.path, method=request.method, error=str(error))
+    log.warning("a service is away", route=request.endpoint, method=request.method, error=str(error))
     return _problem(
         Problem("unavailable", "What was acknowledged is kept. Resume later.", headers={"Retry-After": "5"})
     )
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("request failed", path=request.path, method=request.method, exc_info=error)
+    log.error("request failed", route=request.endpoint, method=request.method, exc_info=error)
     return _problem(Problem("internal", "Resume the upload; if it happens again, tell the operator."))

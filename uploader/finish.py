@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from infra.errors import Problem
-from tenants import catalog, outbox
+from tenants import catalog, contributions, outbox
 from tenants.catalog import Album, Asset
 from tenants.names import original_key
 from tenants.scope import Site
@@ -90,12 +90,14 @@ def _commit(site: Site, lease: Lease, sha256: str) -> Finished:
         raise Problem("gone", "The album was removed while the file was on its way.")
     asset = add(site, album, upload.asset_id, upload.filename, sha256, upload.offset)
     site.use(f"upload:{asset.id}", Meter.UPLOADED, asset.size, album_id=album.id, asset_id=asset.id)
+    contributions.arrived(site.session, album, asset, now=site.now())
     upload.state = UploadState.FINISHED
     upload.sha256 = sha256
-    upload.duplicate_of = asset.duplicate_of
+    # A guest is not told what else the tenant has.
+    upload.duplicate_of = None if asset.held else asset.duplicate_of
     locks.let_go(upload)
     upload.expires_at = expiry(site.now())
-    finished = Finished(asset.id, asset.duplicate_of)
+    finished = Finished(asset.id, upload.duplicate_of)
     site.session.commit()
     return finished
 

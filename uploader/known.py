@@ -25,6 +25,7 @@ MAX_JSON = 64 * 1024
 def which_are_known() -> Response:
     """`{"sha256": [...]}` to `{"known": {sha256: {asset, album, filename}}}`, for a client that offers to reuse."""
     ticket = access.ticket()
+    access.members_only(ticket)
     hashes = _json().get("sha256")
     if not isinstance(hashes, list) or len(hashes) > MAX_KNOWN or not all(_is_sha256(h) for h in hashes):
         raise Problem("bad-request", f"`sha256` must be a list of at most {MAX_KNOWN} SHA-256 in lower-case hex.")
@@ -44,6 +45,7 @@ def _known(site: Site, hashes: list[str]) -> dict[str, dict[str, str]]:
 def reuse_known() -> Response:
     """`{"sha256", "filename"}`: an asset in the ticket's album from an original that is stored, without sending it."""
     ticket = access.ticket()
+    access.members_only(ticket)
     given = _json()
     sha256, filename = given.get("sha256"), given.get("filename")
     if not _is_sha256(sha256) or not isinstance(filename, str) or not filename.strip():

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
+from flask import Flask
 from gevent import get_hub, monkey
 from gevent.threadpool import ThreadPool
 
@@ -82,6 +83,16 @@ def database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
             db.session.rollback()
 
     return start(DATABASE, call).get()
+
+
+def in_app(app: Flask, lane: str = DATABASE) -> Callable[[Callable[[], None]], None]:
+    """Runs calls in a lane for whoever has no request: a timer, say."""
+
+    def run(function: Callable[[], None]) -> None:
+        with app.app_context():
+            call(lane, function)
+
+    return run
 
 
 def _outcome(call: Callable[[], R]) -> tuple[R | None, BaseException | None]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from infra.sql import reading
 from tenants import catalog, outbox
 from tenants.db import across_tenants, db
+from tenants.heartbeat import Heartbeat
 from tenants.scope import ports
 from uploader import sweep
 
@@ -75,15 +76,19 @@ def _pending(session: Session, *, hold: bool = False) -> list[_Pending]:
 
 
 def _send(session: Session, row: _Pending) -> None:
-    ports().queue.send(row.body, group=row.tenant_id, ahead=row.ahead)
+    message_id = ports().queue.send(row.body, group=row.tenant_id, ahead=row.ahead)
+    about = {"tenant": row.tenant_id, "asset": row.body.get("asset"), "request_id": row.body.get("trace")}
+    log.info("message sent", message=message_id, **{name: value for name, value in about.items() if value})
     session.execute(delete(outbox.Outbox).where(outbox.Outbox.tenant_id == row.tenant_id, outbox.Outbox.id == row.id))
 
 
 def run(stop: threading.Event) -> None:
     """Relay until `stop` is set; sweep every few minutes. An outage of database or queue is waited out."""
     clock = ports().clock
+    heartbeat = Heartbeat("relay")
     next_sweep = clock.now().timestamp()
     while not stop.is_set():
+        heartbeat.beat()
         try:
             busy = relay_once() == _BATCH
             if clock.now().timestamp() >= next_sweep:

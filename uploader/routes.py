@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import structlog
 from flask import Blueprint, Response, request
+from structlog.contextvars import bind_contextvars
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants.scope import Site, settings
+from tenants.scope import Site, settings, tally
 from tenants.tickets import Ticket
 from uploader import access, locks, offload, protocol, rawbody, session
 from uploader.append import Standing, append, join, resume_finish
@@ -74,11 +75,12 @@ def create() -> Response:
     checksum = protocol.checksum(request.headers.get("Upload-Checksum"))
     site = offload.database(access.site, ticket)
     view, lease, parts = offload.database(_create, site, ticket, wanted, size)
+    bind_contextvars(upload=view.id)
     standing: Standing | None = None
     if wanted.part == "final" and lease is not None:
         standing = join(site, lease, parts)
     elif lease is not None:
-        standing = append(site, lease, rawbody.open_body(request.environ, size), checksum)
+        standing = _take_in(site, lease, size, checksum)
     headers = {"Location": f"/files/{view.id}", "Upload-Expires": view.expires}
     return _answer(201, standing, headers)
 
@@ -126,8 +128,15 @@ def patch(upload_id: str) -> Response:
     if lease is None:
         standing = Standing(view.offset, view.finished)
     else:
-        standing = append(site, lease, rawbody.open_body(request.environ, head.size), head.checksum)
+        standing = _take_in(site, lease, head.size, head.checksum)
     return _answer(204, standing, {"Upload-Expires": view.expires})
+
+
+def _take_in(site: Site, lease: Lease, size: int, checksum: protocol.Checksum | None) -> Standing:
+    """Append the request's body, and count what of it was kept as the tenant's `upload.bytes`."""
+    standing = append(site, lease, rawbody.open_body(request.environ, size), checksum)
+    tally().add("upload.bytes", standing.offset - lease.offset, unit="Bytes", tenant=site.tenant_id)
+    return standing
 
 
 def _open(site: Site, ticket: Ticket, upload_id: str, head: protocol.Append) -> tuple[View, Lease | None]:

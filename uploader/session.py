@@ -9,10 +9,11 @@ import enum
 from datetime import datetime, timedelta
 
 from sqlalchemy import JSON, BigInteger, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, object_session
 from sqlalchemy_utils import ChoiceType
 
 from infra.errors import Problem
+from tenants import contributions
 from tenants.catalog import Album, album_by_id, clean_filename
 from tenants.db import Base, TenantOwned, belongs_to
 from tenants.names import ID_LENGTH, intake_key, is_id, new_id
@@ -102,6 +103,8 @@ def create(site: Site, ticket: Ticket, wanted: Creation) -> Upload:
         check_length(wanted.length, limit)
     if wanted.filetype and not ticket.accepts(wanted.filetype):
         raise Problem("media-type", f"{wanted.filetype} is not accepted in this album.")
+    if ticket.link and (wanted.length is None or wanted.part is not None):
+        raise Problem("bad-request", "Guests send each file whole, and say its length first.")
     parts = _parts(site, ticket, wanted.parts)
     length = wanted.length
     if wanted.part is not None and parts:
@@ -127,6 +130,9 @@ def create(site: Site, ticket: Ticket, wanted: Creation) -> Upload:
     )
     site.session.add(upload)
     site.session.flush()
+    if ticket.link and length is not None:
+        link = contributions.open_link(site.session, site.tenant_id, ticket.link, site.now())
+        contributions.announce(site.session, link, ticket.guest, upload.asset_id, length, now=site.now())
     return upload
 
 
@@ -151,17 +157,21 @@ def _parts(site: Site, ticket: Ticket, ids: tuple[str, ...]) -> list[Upload]:
 
 
 def find(site: Site, ticket: Ticket, upload_id: str, *, lock: bool = False) -> Upload:
-    """The upload, if the ticket is for its tenant and album. Raises 404, or 410 for one that was there."""
+    """The upload, if it is of the ticket's tenant, album and guest. Raises 404, or 410 for one that was there."""
     upload = (
         site.session.get(Upload, (site.tenant_id, upload_id), populate_existing=True, with_for_update=lock)
         if is_id(upload_id)
         else None
     )
-    if upload is None or upload.album_id != ticket.album:
+    if upload is None or upload.album_id != ticket.album or not _may_touch(site, ticket, upload):
         raise Problem("not-found", "There is no such upload.")
     if upload.state is UploadState.GONE or (upload.expires_at <= site.now() and upload.lease_token is None):
         raise Problem("gone", "This upload has expired or was removed. Start it again.")
     return upload
+
+
+def _may_touch(site: Site, ticket: Ticket, upload: Upload) -> bool:
+    return not ticket.link or contributions.is_from(site.session, site.tenant_id, upload.asset_id, ticket.guest)
 
 
 def accept_patch(upload: Upload, offset: int, size: int, declared_length: int | None) -> None:
@@ -191,6 +201,9 @@ def accept_patch(upload: Upload, offset: int, size: int, declared_length: int | 
 
 def bury(upload: Upload, now: datetime, keep: timedelta = timedelta(days=7)) -> None:
     """Make the row a tombstone; the caller discards the bytes after its commit."""
+    session = object_session(upload)
+    if session is not None and upload.state is not UploadState.FINISHED:
+        contributions.withdraw(session, upload.tenant_id, upload.asset_id)
     upload.state = UploadState.GONE
     upload.lease_token = None
     upload.expires_at = now + keep

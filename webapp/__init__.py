@@ -6,7 +6,9 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from infra.health import Health
 from infra.settings import Settings
+from tenants.readiness import Readiness
 from webapp import (
     assets,
     auth,
@@ -21,6 +23,7 @@ from webapp import (
     limits,
     problems,
     site,
+    words,
 )
 
 csrf = CSRFProtect()
@@ -43,6 +46,7 @@ def init_app(app: Flask) -> None:
     limits.init_app(app)
     headers.init_app(app)
     language.init_app(app)
+    words.init_app(app)
     assets.init_app(app)
     brand.init_app(app)
     canonical.init_app(app)
@@ -50,3 +54,4 @@ def init_app(app: Flask) -> None:
     download.init_app(app)
     embed.init_app(app)
     dashboard.init_app(app)
+    app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]

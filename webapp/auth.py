@@ -6,7 +6,8 @@ a removed member or a revoked link ends access at once.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property, wraps
 from typing import ParamSpec, TypeVar
@@ -23,7 +24,7 @@ from infra.errors import Problem
 from infra.settings import Settings
 from tenants import people
 from tenants.people import Member, Role
-from tenants.sharing import Rights, ShareLink, Viewer
+from tenants.sharing import DOWNLOADS, Rights, ShareLink, Viewer
 from webapp.problems import prefers_page
 
 P = ParamSpec("P")
@@ -31,20 +32,62 @@ R = TypeVar("R", bound=ResponseReturnValue)
 
 SIGN_IN_PATH = "/dashboard/sign-in"
 SESSION_LIFETIME = timedelta(days=30)
-MOST_LINKS = 40
+MOST_LINKS = 24
 """Share links that one session remembers; the oldest falls out, so the cookie stays below 4 KB."""
 
 login_manager = LoginManager()
 login_manager.session_protection = None  # It ties sessions to addresses, which phones change all day.
 
 
+@dataclass(frozen=True)
+class Pass:
+    """A link that this session opened and that still opens. `guest_id` is who they said they are, empty for nobody."""
+
+    link: ShareLink
+    pin_given: bool
+    guest_id: str
+
+    @property
+    def rights(self) -> Rights:
+        return self.link.rights if self.pin_given else self.link.rights & ~DOWNLOADS
+
+    @property
+    def wants_pin(self) -> bool:
+        """Whether a PIN would allow more than this."""
+        return self.rights != self.link.rights
+
+
 class _RequestGlobals(_AppCtxGlobals):
     """`g` with a `viewer` that is worked out when first asked for: media requests never do."""
 
     @cached_property
+    def passes(self) -> tuple[Pass, ...]:
+        return tuple(_passes())
+
+    @cached_property
     def viewer(self) -> Viewer:
         role = current_user.role if current_user.is_authenticated else None
-        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=_grants())
+        grants: dict[str, Rights] = {}
+        for each in self.passes:
+            grants[each.link.album_id] = grants.get(each.link.album_id, Rights.VIEW) | each.rights
+        waiting = frozenset(each.link.album_id for each in self.passes if each.wants_pin)
+        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=grants, without_pin=waiting)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What a session keeps of one link: marks of the password and the PIN that were given, and a guest's id."""
+
+    password: str
+    pin: str = ""
+    guest: str = ""
+
+    @classmethod
+    def read(cls, kept: str) -> "_Opened":
+        return cls(*kept.split(".")[:3])
+
+    def __str__(self) -> str:
+        return f"{self.password}.{self.pin}.{self.guest}"
 
 
 class _TenantSessions(SecureCookieSessionInterface):
@@ -78,6 +121,7 @@ def init_app(app: Flask) -> None:
 
 def _bind_session() -> None:
     g.pop("viewer", None)
+    g.pop("passes", None)
     if "site" in g and session and session.get("tenant") != g.site.tenant_id:
         session.clear()
 
@@ -98,44 +142,83 @@ def sign_in(member: Member) -> None:
     session.permanent = True
     login_user(member)
     g.pop("viewer", None)
+    g.pop("passes", None)
 
 
 def sign_out() -> None:
     logout_user()
     session.clear()
     g.pop("viewer", None)
+    g.pop("passes", None)
 
 
-def open_share(link: ShareLink) -> None:
+def open_share(link: ShareLink, *, guest_id: str = "") -> None:
     """Let this session see what the link opens, for as long as the link and its password stay as they are."""
-    shares = dict(session.get("shares", {}))
-    shares.pop(link.id, None)
-    shares[link.id] = _password_mark(link)
-    session["tenant"] = link.tenant_id
-    session["shares"] = dict(list(shares.items())[-MOST_LINKS:])
-    session.permanent = True
-    g.pop("viewer", None)
+    before = _opened(link)
+    guest_id = guest_id or (before.guest if before else "")
+    _keep(link, _Opened(password=_mark(link.password_hash), pin=before.pin if before else "", guest=guest_id))
+
+
+def give_pin(link: ShareLink) -> None:
+    """The link's PIN was right: downloads are allowed, until the PIN changes."""
+    before = _opened(link)
+    if before is not None:
+        _keep(link, replace(before, pin=_mark(link.pin_hash)))
+
+
+def become(link: ShareLink, guest_id: str) -> None:
+    """From now on, what this session leaves by this link is this guest's."""
+    before = _opened(link)
+    if before is not None:
+        _keep(link, replace(before, guest=guest_id))
 
 
 def holds(link: ShareLink) -> bool:
     """Whether this session has opened the link, with the password that it has now."""
-    return bool(session.get("shares", {}).get(link.id) == _password_mark(link))
+    opened = _opened(link)
+    return opened is not None and opened.password == _mark(link.password_hash)
 
 
-def _grants() -> dict[str, Rights]:
-    opened = session.get("shares")
-    if not opened:
-        return {}
-    grants: dict[str, Rights] = {}
+def is_named(link: ShareLink) -> bool:
+    """Whether this session said who it is, or need not."""
+    opened = _opened(link)
+    return not link.asks_name or bool(opened and opened.guest)
+
+
+def _opened(link: ShareLink) -> _Opened | None:
+    kept = session.get("shares", {}).get(link.id)
+    return _Opened.read(kept) if kept is not None else None
+
+
+def _keep(link: ShareLink, opened: _Opened) -> None:
+    shares = dict(session.get("shares", {}))
+    shares.pop(link.id, None)
+    shares[link.id] = str(opened)
+    session["tenant"] = link.tenant_id
+    session["shares"] = dict(list(shares.items())[-MOST_LINKS:])
+    session.permanent = True
+    g.pop("viewer", None)
+    g.pop("passes", None)
+
+
+def _passes() -> Iterator[Pass]:
+    """The latest opened link last."""
+    kept = session.get("shares")
+    if not kept:
+        return
     now = g.site.now()
-    for link in g.site.session.scalars(select(ShareLink).where(ShareLink.id.in_(list(opened)))):
-        if link.is_live(now) and holds(link) and grants.get(link.album_id) is not Rights.DOWNLOAD:
-            grants[link.album_id] = link.rights
-    return grants
+    found = {link.id: link for link in g.site.session.scalars(select(ShareLink).where(ShareLink.id.in_(list(kept))))}
+    for link_id in kept:
+        link = found.get(link_id)
+        opened = _opened(link) if link is not None else None
+        if link is None or opened is None or not (link.is_live(now) and holds(link) and is_named(link)):
+            continue
+        pin_given = link.pin_hash is None or opened.pin == _mark(link.pin_hash)
+        yield Pass(link, pin_given, opened.guest)
 
 
-def _password_mark(link: ShareLink) -> str:
-    return hashlib.sha256((link.password_hash or "").encode()).hexdigest()[:12]
+def _mark(stored: str | None) -> str:
+    return hashlib.sha256((stored or "").encode()).hexdigest()[:12]
 
 
 def require(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | ResponseReturnValue]]:
@@ -151,7 +234,7 @@ def require(role: Role) -> Callable[[Callable[P, R]], Callable[P, R | ResponseRe
                     return redirect(f"{SIGN_IN_PATH}?next={quote(request.full_path.removesuffix('?'))}", 303)
                 raise Problem("sign-in", "Sign in to the dashboard, then try again.")
             if not held.at_least(role):
-                raise Problem("forbidden", f"This needs the role {role.value} or higher.")
+                raise Problem("forbidden", "This needs the role “%(role)s” or higher.", values={"role": role.value})
             return view(*args, **kwargs)
 
         return guarded

@@ -10,6 +10,7 @@ from typing import Any
 
 from cachetools import TTLCache
 from flask import Flask, Response, current_app, g, request
+from structlog.contextvars import bind_contextvars
 
 from infra.errors import Problem
 from infra.sql import reading
@@ -19,8 +20,8 @@ from tenants.registry import Tenant
 from tenants.scope import enter, settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-ANY_HOST = frozenset({"healthz", "static"})
-"""Endpoints that are the same everywhere: the load balancer asks by address, built files belong to no tenant."""
+ANY_HOST = frozenset({"static"})
+"""Endpoints that are the same everywhere: built files belong to no tenant."""
 
 MEDIA = frozenset({"site.media"})
 """Endpoints whose address is all the authority that they need. They get `g.tenant_id` alone, without a query while
@@ -37,7 +38,6 @@ def init_app(app: Flask) -> None:
     app.before_request(_find_site)
     app.after_request(_vary_by_host)
     app.extensions["vitrine.hosts"] = TTLCache(maxsize=4096, ttl=REMEMBERED_SECONDS)
-    app.add_url_rule("/healthz", "healthz", _healthz)
 
 
 class _ReadOnlyWhenSafe:
@@ -68,6 +68,7 @@ def _find_site() -> None:
         return
     if request.endpoint in MEDIA:
         g.tenant_id = _remembered_tenant()
+        bind_contextvars(tenant=g.tenant_id)
         return
     with reading():
         tenant = _tenant()
@@ -99,9 +100,3 @@ def _remembered_tenant() -> str:
 def _vary_by_host(response: Response) -> Response:
     response.vary.add("Host")
     return response
-
-
-def _healthz() -> tuple[str, int, dict[str, str]]:
-    """200 while this process can reach its database."""
-    db.session.connection().exec_driver_sql("SELECT 1")
-    return "ok\n", 200, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}

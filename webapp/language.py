@@ -1,19 +1,113 @@
-"""The language of pages: texts go through `_()`, dates and numbers through Babel."""
+"""The language of pages: texts go through `_()`, dates and numbers through Babel.
 
+A visitor's own choice (`?lang=`, remembered in a cookie) comes before the tenant's locale, and that before what the
+browser asks for. Whatever the order, only languages that are `OFFERED` are answered in.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
-from flask import Flask
-from flask_babel import Babel
+from babel import Locale, UnknownLocaleError
+from flask import Flask, Response, current_app, g, request
+from flask_babel import Babel, get_locale, gettext
+
+from infra.errors import Problem
+from infra.settings import Settings
 
 TRANSLATIONS = Path(__file__).parent / "translations"
+OFFERED = {"en": "English", "de": "Deutsch", "fr": "Français", "ar": "العربية"}
+"""Language tags (BCP 47) by the name that their speakers give them. All but the first have a catalogue."""
 DEFAULT = "en"
+_REGION = {"en": "en_GB"}
+"""Whose dates are written where a language alone does not say: `3 June`, not `June 3`."""
+_YEAR = 365 * 24 * 3600
 
 
 def init_app(app: Flask) -> None:
+    settings: Settings = app.extensions["vitrine.settings"]
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
-    Babel(app, default_locale=DEFAULT, locale_selector=locale)
+    app.extensions["vitrine.language_cookie"] = "__Host-language" if settings.secure_cookies else "language"
+    Babel(app, default_locale=_REGION[DEFAULT], locale_selector=lambda: _formats(locale()))
+    app.after_request(_remember)
+    app.add_template_global(get_locale)
+    app.add_template_global(choices, "language_choices")
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
 
 
 def locale() -> str:
-    """Which language this request is answered in."""
-    return DEFAULT
+    """Which language this request is answered in: the tag of an offered one."""
+    g.language_was_asked = True
+    return _chosen() or _of_tenant() or request.accept_languages.best_match(OFFERED) or DEFAULT
+
+
+def current() -> Locale:
+    """The locale of the request, or English outside of one."""
+    return get_locale() or Locale.parse(_REGION[DEFAULT])
+
+
+def told(problem: Problem) -> str:
+    """The problem's detail in the language of the request; empty if it has none."""
+    return str(gettext(problem.sentence, **problem.values)) if problem.sentence else ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of the language menu; `address` is the present page in that language."""
+
+    tag: str
+    name: str
+    address: str
+    current: bool
+
+
+def choices() -> list[Choice]:
+    here = current().language
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return [Choice(tag, name, "?" + urlencode([*kept, ("lang", tag)]), tag == here) for tag, name in OFFERED.items()]
+
+
+def offered(tag: str | None) -> str | None:
+    """The offered language of a tag such as `de`, `de-AT` or `de_AT`; None if there is none."""
+    language = (tag or "").replace("_", "-").partition("-")[0].lower()
+    return language if language in OFFERED else None
+
+
+def _chosen() -> str | None:
+    cookie = current_app.extensions["vitrine.language_cookie"]
+    return offered(request.args.get("lang")) or offered(request.cookies.get(cookie))
+
+
+def _of_tenant() -> str | None:
+    """The tenant's locale where it has set one; a host that is nobody's has none."""
+    return offered(getattr(g.site.tenant.brand, "locale", None)) if "site" in g else None
+
+
+def _formats(language: str) -> str:
+    """The locale that formats dates and numbers: the region that the tenant or the browser names for that language."""
+    wanted = [getattr(g.site.tenant.brand, "locale", None) if "site" in g else None, *request.accept_languages.values()]
+    for tag in wanted:
+        if tag and "-" in tag.replace("_", "-") and offered(tag) == language:
+            try:
+                return str(Locale.parse(tag.replace("-", "_")))
+            except (ValueError, UnknownLocaleError):
+                continue
+    return _REGION.get(language, language)
+
+
+def _remember(response: Response) -> Response:
+    """Keep a choice for a year, and tell caches what the answer depended on."""
+    if g.get("language_was_asked"):
+        response.vary.update(["Accept-Language", "Cookie"])
+        response.headers.setdefault("Content-Language", current().language)
+    chosen = offered(request.args.get("lang"))
+    if chosen:
+        response.set_cookie(
+            current_app.extensions["vitrine.language_cookie"],
+            chosen,
+            max_age=_YEAR,
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+            httponly=True,
+            samesite="Lax",
+        )
+    return response

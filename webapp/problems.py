@@ -4,6 +4,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
@@ -11,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from infra.errors import Problem, Unavailable, from_status
 from infra.sql import problem_of, reading
 from tenants.db import db
+from webapp import language
 
 log = structlog.get_logger(__name__)
 
@@ -50,14 +52,14 @@ def _database(error: SQLAlchemyError) -> Response:
     problem = problem_of(error)
     if problem is None:
         raise error
-    log.warning("the database refused", path=request.path, method=request.method, error=str(error))
+    log.warning("the database refused", route=request.endpoint, method=request.method, error=str(error))
     if problem.code == "unavailable":
         g.pop("site", None)
     return _answer(problem)
 
 
 def _service_away(error: Unavailable) -> Response:
-    log.warning("a service is away", path=request.path, method=request.method, error=str(error))
+    log.warning("a service is away", route=request.endpoint, method=request.method, error=str(error))
     return _answer(Problem("unavailable", headers={"Retry-After": "5"}))
 
 
@@ -72,7 +74,10 @@ def _answer(problem: Problem, *, status: int | None = None) -> Response:
 
 
 def _document(problem: Problem, status: int) -> Response:
-    answer = jsonify({**problem.document(), "status": status})
+    document = {**problem.document(), "title": gettext(problem.title), "status": status}
+    if problem.detail:
+        document["detail"] = language.told(problem)
+    answer = jsonify(document)
     answer.status_code = status
     answer.content_type = CONTENT_TYPE
     return answer
@@ -80,6 +85,6 @@ def _document(problem: Problem, status: int) -> Response:
 
 def _page(problem: Problem, status: int) -> Response:
     template = "problem.html" if "site" in g else "problem_neutral.html"
-    shown: dict[str, Any] = {"problem": problem, "status": status}
+    shown: dict[str, Any] = {"problem": problem, "detail": language.told(problem), "status": status}
     with reading():
         return make_response(render_template(template, **shown), status)

@@ -34,7 +34,7 @@ _STALE = (
     "InvalidParameterValue",
 )
 _QUICK, _BULK, _DEAD = range(3)
-_ABSENT = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+ABSENT = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 
 
 class SqsQueue:
@@ -231,7 +231,7 @@ class SqsQueue:
 
     def _found_or_made(self, name: str, attributes: Mapping[str, str]) -> str:
         try:
-            with mapped(dict.fromkeys(_ABSENT, LookupError(name))):
+            with mapped(dict.fromkeys(ABSENT, LookupError(name))):
                 return str(self._sqs.get_queue_url(QueueName=name)["QueueUrl"])
         except LookupError:
             with mapped():

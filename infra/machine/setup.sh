@@ -55,6 +55,11 @@ install_python_packages() {
     .tools/bin/uv sync --quiet --frozen --python "$python" --no-python-downloads "${groups[@]}"
 }
 
+compile_translations() {
+    say "Compiling translations"
+    .venv/bin/pybabel --quiet compile -d webapp/translations
+}
+
 npm_packages() {
     local folder=$1 what=$2
     if [ ! -e "$folder/node_modules/.package-lock.json" ] ||
@@ -83,6 +88,7 @@ else
     # A machine that has run the tests keeps their packages: --inexact removes nothing.
     install_python_packages "$python" --inexact --no-default-groups
 fi
+compile_translations
 install_front_end
 if [ "$kind" = test ]; then
     npm_packages tests/bench "npm's tus client and the peers of the benchmarks (tests/bench/package-lock.json)"

@@ -65,6 +65,8 @@ def read_header(path: Path, content_type: str, max_pixels: int) -> Header:
 
 def _read_heic(path: Path) -> Header:
     image = pillow_heif.open_heif(path, convert_hdr_to_8bit=True)
+    if not len(image):  # A container whose items are damaged opens as one that has no picture.
+        raise Rejected(DAMAGED)
     width, height = image.size
     profile = image.info.get("icc_profile")
     return Header(path, "image/heic", width, height, profile=profile, exif=image.info.get("exif"))

@@ -151,7 +151,8 @@ def test_an_upload_in_pieces_becomes_an_asset(host: Host) -> None:
 def test_finishing_writes_outbox_and_usage_once(upload: Flask, settings: Settings, world: World) -> None:
     host = Host(AppClient(upload), settings, world)
     path = host.create(5)
-    asset = host.patch(path, 0, b"12345").headers["Vitrine-Asset"]
+    last = host.patch(path, 0, b"12345")
+    asset, trace = last.headers["Vitrine-Asset"], last.headers["X-Request-Id"]
     assert host.patch(path, 5, b"").headers["Vitrine-Asset"] == asset
     app = wsgi.core(settings)
     with app.app_context():
@@ -159,7 +160,7 @@ def test_finishing_writes_outbox_and_usage_once(upload: Flask, settings: Setting
             bodies = [row.body for row in site.session.query(Outbox)]
             events = {(row.meter, row.quantity) for row in site.session.query(UsageEvent)}
         db.engine.dispose()
-    assert bodies == [{"kind": "media", "tenant": world.alpha, "asset": asset}]
+    assert bodies == [{"kind": "media", "tenant": world.alpha, "asset": asset, "trace": trace}]
     assert events == {(Meter.UPLOADED, 5), (Meter.STORED, 5)}
 
 

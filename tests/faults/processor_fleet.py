@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psutil
@@ -48,13 +48,22 @@ class RedisServer:
 
 
 class Fleet:
-    """`settings` are those of the processes; `app` looks at the same database from the test's."""
+    """`settings` are those of the processes; `app` looks at the same database from the test's.
 
-    def __init__(self, app: Flask, settings: Settings, redis: RedisServer, faults: Path) -> None:
+    `names` are the `COMMANDS` that are started at once; `start` may start others later.
+    """
+
+    def __init__(
+        self, app: Flask, settings: Settings, redis: RedisServer, faults: Path, names: Iterable[str] = COMMANDS
+    ) -> None:
         self.app, self.settings, self.redis, self._faults = app, settings, redis, faults
         faults.mkdir()
         self._log = (settings.data_dir / "fleet.log").open("wb")
-        self.processes = {name: self._start(name) for name in COMMANDS}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.start(*names)
+
+    def start(self, *names: str) -> None:
+        self.processes |= {name: self._start(name) for name in names}
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         environment = {

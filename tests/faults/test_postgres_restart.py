@@ -56,7 +56,7 @@ def away(postgres: Postgres) -> Iterator[None]:
 
 def test_pages_answer_503_and_come_back(web: Flask, world: World, postgres: Postgres) -> None:
     guest, alice = visitor(web), member(web, world.alpha, world.alice)
-    pages = [(guest, "/"), (alice, "/dashboard/"), (guest, "/healthz")]
+    pages = [(guest, "/"), (alice, "/dashboard/")]
     for browser, path in pages:
         assert browser.get(path).status_code == 200
     with away(postgres):
@@ -67,6 +67,8 @@ def test_pages_answer_503_and_come_back(web: Flask, world: World, postgres: Post
             document = browser.get(path, headers={"Accept": "application/json"})
             assert document.status_code == 503 and document.json["type"] == TYPE_BASE + "unavailable"
         assert guest.post("/dashboard/sign-in", data={}).status_code in (400, 503)
+        assert guest.get("/healthz").status_code == 200, "a new host would not help"
+        assert guest.get("/readyz").json == {"ready": False, "checks": {"database": "failed", "blobs": "ok"}}
     for browser, path in pages:
         assert browser.get(path).status_code == 200
 

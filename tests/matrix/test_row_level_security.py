@@ -21,11 +21,12 @@ from sqlalchemy.exc import ProgrammingError
 import wsgi
 from infra.settings import Settings, load
 from infra.sql import UnsafeRole
-from tenants import catalog, outbox, sharing
-from tenants.catalog import Album, Rendition
+from tenants import catalog, contributions, guessing, guests, news, outbox, proofing, sharing
+from tenants.catalog import Album, Asset, Rendition
 from tenants.db import Base, TenantOwned, across_tenants, db
 from tenants.registry import Brand, Tenant
 from tenants.scope import Site, open_site, secret
+from tenants.sharing import ShareLink
 from tenants.usage import Meter
 from uploader.session import Upload
 
@@ -84,10 +85,23 @@ def furnish(site: Site, album_id: str) -> None:
             ),
         ]
     )
-    sharing.create_link(site.session, album, secret(), now=now)
+    link, _ = sharing.create_link(site.session, album, secret(), now=now)
+    leave(site, album, link, asset)
     site.enqueue(outbox.media_job(site.tenant_id, asset.id))
     site.use("upload:1", Meter.UPLOADED, 1)
     site.session.commit()
+
+
+def leave(site: Site, album: Album, link: ShareLink, asset: Asset) -> None:
+    """What a guest leaves: a row in each of their tables."""
+    now, session = site.now(), site.session
+    guest = guests.create(session, link, "Guest", now=now)
+    guests.set_favourite(session, guest, asset, True, now=now)
+    guests.add_comment(session, guest, asset, "How nice", now=now)
+    proofing.choose(session, proofing.begin(session, guest, "Prints", 3, now=now), [asset.id])
+    contributions.announce(session, link, guest.id, "3" * 26, 1, now=now)
+    guessing.book(session, link, guessing.Guessed.PIN, "somewhere", now=now)
+    news.tell(session, album, news.NewsKind.COMMENT, "Guest", "How nice", now=now)
 
 
 @pytest.fixture

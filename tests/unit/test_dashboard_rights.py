@@ -19,7 +19,18 @@ OPEN = {"dashboard.sign_in", "dashboard.sign_out"}
 NEEDS = {
     Role.VIEWER: {"albums", "album", "asset", "progress", "account"},
     Role.EDITOR: {"new_album", "album_settings", "delete_album", "restore_album", "caption", "cover", "delete_assets"}
-    | {"restore_assets", "retry", "arrange", "move", "ticket", "shares", "revoke", "trash"},
+    | {
+        "restore_assets",
+        "retry",
+        "arrange",
+        "move",
+        "ticket",
+        "shares",
+        "share_terms",
+        "share_code",
+        "revoke",
+        "trash",
+    },
     Role.ADMIN: {"brand", "members", "change_role", "remove_member"},
 }
 

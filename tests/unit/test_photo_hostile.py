@@ -158,6 +158,13 @@ def examine(data: bytes) -> None:
         assert time.process_time() - started < 10
 
 
+def test_a_heif_without_a_decodable_picture_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "file.heic"
+    path.write_bytes(SAMPLES["HEIF"].replace(b"hvcC", b"hvcX"))
+    with pytest.raises(Rejected, match="damaged"):
+        read_header(path, "image/heic", 2_000_000)
+
+
 @given(st.binary(max_size=2000), st.sampled_from([b"", *(data[:32] for data in SAMPLES.values())]))
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_random_bytes_never_raise_anything_else(noise: bytes, head: bytes) -> None:

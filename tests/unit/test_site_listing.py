@@ -135,7 +135,7 @@ def test_five_thousand_photos_cost_as_many_queries_as_ten(web: Flask, world: Wor
         numbers.append(len([statement for statement in seen if statement.startswith("SELECT")]))
     assert numbers[0] == numbers[1]
     assert numbers[1] <= MOST_STATEMENTS
-    assert f"{PHOTOS} photos" in page.text
+    assert f"{PHOTOS:,} photos" in page.text
     assert page.text.count('class="tile"') == listing.PAGE_SIZE
 
 

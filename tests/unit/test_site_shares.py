@@ -108,17 +108,6 @@ def test_a_password_without_the_forms_token_is_refused(web: Flask, world: World,
     assert visitor(web).post(shared, data={"password": WORD}).status_code == 400
 
 
-def test_guessing_is_slowed_down_for_the_guesser_alone(web: Flask, world: World, shared: str) -> None:
-    change(web, world, shared, password_hash=sharing.hash_password(WORD))
-    client = visitor(web)
-    answers = [give(client, shared, "guess") for _ in range(11)]
-    assert answers[:10] == [422] * 10
-    assert answers[10] == 429
-    neighbour = visitor(web)
-    neighbour.environ_base["REMOTE_ADDR"] = "192.0.2.7"
-    assert give(neighbour, shared, WORD) == 303
-
-
 def test_the_link_of_a_deleted_album_is_gone(web: Flask, world: World, shared: str) -> None:
     with web.app_context(), open_site(world.alpha) as site:
         album = album_by_id(site.session, world.alpha, world.alpha_private)

@@ -2,6 +2,7 @@
 
 from flask import g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from infra.sql import reading
@@ -25,9 +26,9 @@ def account() -> ResponseReturnValue:
         g.site.session.rollback()  # Hashing takes long on purpose: not while holding SQLite's write lock.
         if people.verify_password(stored, form.current.data):
             _change(member_id, people.hash_password(form.password.data))
-            say("Your password is changed. Other devices are signed out.")
+            say(_("Your password is changed. Other devices are signed out."))
             return redirect(url_for("dashboard.account"), 303)
-        form.current.errors = ["This is not your current password."]
+        form.current.errors = [_("This is not your current password.")]
     with reading():
         return render_template("dashboard/account.html", form=form), 422 if form.errors else 200
 

@@ -2,10 +2,11 @@
 
 from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from infra.errors import Problem
 from tenants import catalog, ordering
-from tenants.catalog import Album, Ordering, Visibility
+from tenants.catalog import Album, Ordering
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import settings
@@ -69,7 +70,7 @@ def album_settings(album_id: str) -> ResponseReturnValue:
     form = AlbumForm(data=_shown(found))
     if form.validate_on_submit():
         _change(found, form)
-        return done("The album is saved.", back=url_for("dashboard.album_settings", album_id=found.id))
+        return done(_("The album is saved."), back=url_for("dashboard.album_settings", album_id=found.id))
     return render_template("dashboard/album_settings.html", album=found, form=form), 422 if form.errors else 200
 
 
@@ -80,6 +81,8 @@ def _shown(album: Album) -> dict[str, object]:
         "visibility": album.visibility.value,
         "ordering": album.ordering.value,
         "originals": album.originals,
+        "capture": album.capture or "",
+        "place": "" if album.place is None else "yes" if album.place else "no",
     }
 
 
@@ -88,10 +91,9 @@ def _change(album: Album, form: AlbumForm) -> None:
     if chosen is Ordering.MANUAL:
         ordering.arrange_by_hand(g.site.session, album)
     album.title = form.title.data
-    album.description = form.description.data
-    album.visibility = Visibility(form.visibility.data)
     album.ordering = chosen
-    album.originals = form.originals.data
+    for column, value in form.fields().items():
+        setattr(album, column, value)
     album.updated_at = g.site.now()
 
 
@@ -101,7 +103,7 @@ def delete_album(album_id: str) -> ResponseReturnValue:
     found = lookup.album_of(album_id)
     found.deleted_at = g.site.now()
     undo = url_for("dashboard.restore_album", album_id=found.id)
-    return done(f"“{found.title}” is in the trash.", back=url_for("dashboard.albums"), undo=undo)
+    return done(_("“%(album)s” is in the trash.", album=found.title), back=url_for("dashboard.albums"), undo=undo)
 
 
 @bp.post("/albums/<album_id>/restore")
@@ -111,4 +113,4 @@ def restore_album(album_id: str) -> ResponseReturnValue:
     if found is None:
         raise Problem("not-found")
     found.deleted_at = None
-    return done(f"“{found.title}” is back.", back=album_url(found.id))
+    return done(_("“%(album)s” is back.", album=found.title), back=album_url(found.id))

@@ -2,10 +2,12 @@
 
 from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from infra.errors import Problem
 from tenants import outbox
-from tenants.catalog import SHOWN, Asset, AssetState
+from tenants.catalog import SHOWN, AssetState
 from tenants.people import Role
 from webapp.auth import require
 from webapp.dashboard import lookup, queries
@@ -32,10 +34,12 @@ def caption(album_id: str, asset_id: str) -> ResponseReturnValue:
     found = lookup.asset_of(lookup.album_of(album_id), asset_id)
     text = request.form.get("caption", "").strip()
     if len(text) > MAX_CAPTION:
-        raise Problem("invalid", f"A caption may have up to {MAX_CAPTION} characters.", field="caption")
+        raise Problem(
+            "invalid", "A caption may have up to %(most)s characters.", values={"most": MAX_CAPTION}, field="caption"
+        )
     found.caption = text
     back = url_for("dashboard.asset", album_id=album_id, asset_id=asset_id)
-    return done("The caption is saved.", back=back, caption=text)
+    return done(_("The caption is saved."), back=back, caption=text)
 
 
 @bp.post("/albums/<album_id>/cover")
@@ -46,7 +50,7 @@ def cover(album_id: str) -> ResponseReturnValue:
     if found.state not in SHOWN:
         raise Problem("conflict", "This file has no picture yet. Wait until it is processed.")
     album.cover_id = found.id
-    return done("This is the album's cover now.", back=album_url(album_id))
+    return done(_("This is the album's cover now."), back=album_url(album_id))
 
 
 @bp.post("/albums/<album_id>/assets/delete")
@@ -56,7 +60,9 @@ def delete_assets(album_id: str) -> ResponseReturnValue:
     for row in found:
         row.deleted_at = g.site.now()
     return done(
-        f"{_named(found)} in the trash.",
+        _("“%(name)s” is in the trash.", name=found[0].filename)
+        if len(found) == 1
+        else ngettext("%(num)s item is in the trash.", "%(num)s items are in the trash.", len(found)),
         back=album_url(album_id),
         undo=url_for("dashboard.restore_assets", album_id=album_id),
         ids=[row.id for row in found],
@@ -69,7 +75,12 @@ def restore_assets(album_id: str) -> ResponseReturnValue:
     found = lookup.assets_of(lookup.album_of(album_id), request.form.getlist("id"), deleted=True)
     for row in found:
         row.deleted_at = None
-    return done(f"{_named(found)} back in the album.", back=album_url(album_id), ids=[row.id for row in found])
+    message = (
+        _("“%(name)s” is back in the album.", name=found[0].filename)
+        if len(found) == 1
+        else ngettext("%(num)s item is back in the album.", "%(num)s items are back in the album.", len(found))
+    )
+    return done(message, back=album_url(album_id), ids=[row.id for row in found])
 
 
 @bp.post("/albums/<album_id>/assets/<asset_id>/retry")
@@ -83,10 +94,4 @@ def retry(album_id: str, asset_id: str) -> ResponseReturnValue:
     found.reason = found.stage = ""
     found.progress = 0
     g.site.enqueue(outbox.media_job(g.site.tenant_id, found.id))
-    return done("It is being processed again.", back=album_url(album_id), ids=[found.id])
-
-
-def _named(assets: list[Asset]) -> str:
-    if len(assets) == 1:
-        return f"“{assets[0].filename}” is"
-    return f"{len(assets)} items are"
+    return done(_("It is being processed again."), back=album_url(album_id), ids=[found.id])

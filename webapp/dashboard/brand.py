@@ -2,6 +2,7 @@
 
 from flask import g, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from infra.errors import Problem
 from tenants.people import Role
@@ -11,6 +12,7 @@ from webapp.dashboard import accent, logo
 from webapp.dashboard.answers import done
 from webapp.dashboard.forms import BrandForm
 from webapp.dashboard.mount import bp
+from webapp.language import told
 
 
 @bp.route("/brand", methods=["GET", "POST"])
@@ -22,9 +24,11 @@ def brand() -> ResponseReturnValue:
         theme = Theme(form.theme.data)
         if not accent.usable(form.accent.data, theme):
             suggestion = accent.suggestion(form.accent.data, theme)
-            form.accent.errors = [f"People could hardly read or find this colour. How about {suggestion}?"]
+            form.accent.errors = [
+                _("People could hardly read or find this colour. How about %(colour)s?", colour=suggestion)
+            ]
         elif _saved(form, theme):
-            return done("The brand is saved.", back=url_for("dashboard.brand"))
+            return done(_("The brand is saved."), back=url_for("dashboard.brand"))
     return render_template("dashboard/brand.html", form=form, suggestion=suggestion), 422 if form.errors else 200
 
 
@@ -36,7 +40,7 @@ def _saved(form: BrandForm, theme: Theme) -> bool:
         try:
             kept = logo.store(g.site, form.logo.data.stream)
         except Problem as problem:
-            form.logo.errors = [problem.detail]
+            form.logo.errors = [told(problem)]
             return False
     tenant: Tenant = g.site.session.get_one(Tenant, g.site.tenant_id)
     brand: Brand = tenant.brand

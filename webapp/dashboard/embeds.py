@@ -18,6 +18,7 @@ from webapp.dashboard import lookup
 from webapp.dashboard.answers import done, say
 from webapp.dashboard.forms import EmbedForm
 from webapp.dashboard.mount import bp
+from webapp.language import told
 
 COUNTED = timedelta(days=30)
 
@@ -47,7 +48,7 @@ def _create(album: Album, form: EmbedForm) -> bool:
     try:
         origins = embeds.origins_of(form.origins.data)
     except Problem as problem:
-        form.origins.errors = [problem.detail]
+        form.origins.errors = [told(problem)]
         return False
     named = None if form.scope.data == "site" else album
     embeds.create(g.site.session, g.site.tenant_id, origins, now=g.site.now(), album=named, label=form.label.data)

@@ -1,58 +1,95 @@
 """The dashboard's forms. Each checks shape and length; the domain decides what is allowed."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
+from infra.errors import N_
 from tenants.catalog import Ordering, Visibility
 from tenants.people import MIN_PASSWORD, Role
+from tenants.privacy import Capture
 from tenants.registry import Font, Theme
-from tenants.sharing import Rights
+from webapp.dashboard.mount import bp
 
-VISIBILITIES = {visibility.value: visibility.value.title() for visibility in reversed(Visibility)}
+VISIBILITIES = {
+    Visibility.PRIVATE.value: N_("Private"),
+    Visibility.UNLISTED.value: N_("Unlisted"),
+    Visibility.PUBLIC.value: N_("Public"),
+}
 ORDERINGS = {
-    Ordering.CAPTURED.value: "Capture time, oldest first",
-    Ordering.NAME.value: "File name",
-    Ordering.MANUAL.value: "By hand",
+    Ordering.CAPTURED.value: N_("Capture time, oldest first"),
+    Ordering.NAME.value: N_("File name"),
+    Ordering.MANUAL.value: N_("By hand"),
 }
-RIGHTS = {Rights.VIEW.value: "View", Rights.DOWNLOAD.value: "View and download originals"}
 THEMES = {
-    Theme.AUTO.value: "As the visitor prefers",
-    Theme.LIGHT.value: "Always light",
-    Theme.DARK.value: "Always dark",
+    Theme.AUTO.value: N_("As the visitor prefers"),
+    Theme.LIGHT.value: N_("Always light"),
+    Theme.DARK.value: N_("Always dark"),
 }
-FONTS = {font.value: font.value.title() for font in Font}
-ROLES = {role.value: role.value.title() for role in Role}
-SCOPES = {"album": "This album", "site": "Every album that is not private"}
-LIFETIMES = {0: "Never", 1: "In a day", 7: "In a week", 30: "In a month", 90: "In three months"}
-"""Days until a share link expires."""
+FONTS = {
+    Font.SANS.value: N_("Sans"),
+    Font.SERIF.value: N_("Serif"),
+    Font.ROUNDED.value: N_("Rounded"),
+    Font.MONO.value: N_("Mono"),
+}
+ROLES = {
+    Role.VIEWER.value: N_("Viewer"),
+    Role.EDITOR.value: N_("Editor"),
+    Role.ADMIN.value: N_("Admin"),
+    Role.OWNER.value: N_("Owner"),
+}
+CAPTURES = {
+    "": N_("As for all albums"),
+    Capture.NONE.value: N_("Nothing"),
+    Capture.CAMERA.value: N_("Camera and exposure"),
+    Capture.DATE.value: N_("Camera, exposure and date"),
+}
+PLACES = {"": N_("As for all albums"), "no": N_("Not shown"), "yes": N_("Shown where the file has it")}
+SCOPES = {"album": N_("This album"), "site": N_("Every album that is not private")}
 
 
 _HEX = re.compile(r"#[0-9a-f]{6}")
+
+
+@bp.app_template_global()
+def role_name(role: Role) -> str:
+    """The role in the language of the page."""
+    return str(gettext(ROLES[role.value]))
 
 
 def _stripped(value: str | None) -> str:
     return (value or "").strip()
 
 
+def _said(choices: dict[Any, str]) -> Callable[[], dict[Any, str]]:
+    """The choices in the language of the page."""
+    return lambda: {value: str(gettext(label)) for value, label in choices.items()}
+
+
 class SignIn(FlaskForm):
-    email = EmailField("E-mail address", [InputRequired("Enter your e-mail address."), Length(max=254)])
-    password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=1024)])
+    email = EmailField(_("E-mail address"), [InputRequired(_("Enter your e-mail address.")), Length(max=254)])
+    password = PasswordField(_("Password"), [InputRequired(_("Enter your password.")), Length(max=1024)])
 
 
 class AlbumForm(FlaskForm):
-    title = StringField("Title", [DataRequired("An album needs a title."), Length(max=200)], filters=[_stripped])
-    description = TextAreaField("Description", [Length(max=5000)], filters=[_stripped])
+    title = StringField(_("Title"), [DataRequired(_("An album needs a title.")), Length(max=200)], filters=[_stripped])
+    description = TextAreaField(_("Description"), [Length(max=5000)], filters=[_stripped])
     visibility = RadioField(
-        "Who can see it",
-        choices=VISIBILITIES,
+        _("Who can see it"),
+        choices=_said(VISIBILITIES),
         default=Visibility.PRIVATE.value,
     )
-    ordering = SelectField("Order", choices=ORDERINGS, default=Ordering.CAPTURED.value)
-    originals = BooleanField("Visitors may download the originals")
+    ordering = SelectField(_("Order"), choices=_said(ORDERINGS), default=Ordering.CAPTURED.value)
+    originals = BooleanField(_("Visitors may download the originals"))
+    capture = SelectField(_("Capture data"), choices=_said(CAPTURES), default="")
+    place = SelectField(_("Place on the map"), choices=_said(PLACES), default="")
 
     def fields(self) -> dict[str, object]:
         """What the album's columns take."""
@@ -60,72 +97,62 @@ class AlbumForm(FlaskForm):
             "description": self.description.data,
             "visibility": Visibility(self.visibility.data),
             "originals": self.originals.data,
+            "capture": self.capture.data or None,
+            "place": {"yes": True, "no": False}.get(self.place.data),
         }
 
 
-class ShareForm(FlaskForm):
-    label = StringField("For whom", [Length(max=120)], filters=[_stripped])
-    rights = RadioField(
-        "What they may do",
-        choices=RIGHTS,
-        default=Rights.VIEW.value,
-    )
-    lifetime = SelectField("Expires", choices=LIFETIMES, coerce=int, default=0)
-    password = StringField(
-        "Password",
-        [
-            Optional(),
-            Length(min=MIN_PASSWORD, max=1024, message=f"At least {MIN_PASSWORD} characters, or leave it empty."),
-        ],
-    )
+class PrivacyForm(FlaskForm):
+    capture = RadioField(_("Capture data"), choices=_said({key: name for key, name in CAPTURES.items() if key}))
+    place = BooleanField(_("Show where photos were taken"))
 
 
 class EmbedForm(FlaskForm):
-    origins = TextAreaField("Websites that may show it", [Length(max=4000)], filters=[_stripped])
-    scope = RadioField("What they may show", choices=SCOPES, default="album")
-    label = StringField("Name", [Length(max=120)], filters=[_stripped])
+    origins = TextAreaField(_("Websites that may show it"), [Length(max=4000)], filters=[_stripped])
+    scope = RadioField(_("What they may show"), choices=_said(SCOPES), default="album")
+    label = StringField(_("Name"), [Length(max=120)], filters=[_stripped])
 
 
 class BrandForm(FlaskForm):
-    name = StringField("Name", [DataRequired("Your brand needs a name."), Length(max=120)], filters=[_stripped])
-    tagline = StringField("Tagline", [Length(max=200)], filters=[_stripped])
-    accent = StringField("Accent colour", filters=[lambda value: _stripped(value).lower()])
-    font = RadioField("Typeface", choices=FONTS)
+    name = StringField(_("Name"), [DataRequired(_("Your brand needs a name.")), Length(max=120)], filters=[_stripped])
+    tagline = StringField(_("Tagline"), [Length(max=200)], filters=[_stripped])
+    accent = StringField(_("Accent colour"), filters=[lambda value: _stripped(value).lower()])
+    font = RadioField(_("Typeface"), choices=_said(FONTS))
     theme = RadioField(
-        "Theme",
-        choices=THEMES,
+        _("Theme"),
+        choices=_said(THEMES),
     )
-    logo = FileField("Logo")
-    remove_logo = BooleanField("Remove the logo")
+    logo = FileField(_("Logo"))
+    remove_logo = BooleanField(_("Remove the logo"))
 
     def validate_accent(self, field: StringField) -> None:
         if not _HEX.fullmatch(field.data):
-            raise ValidationError("Write the colour as # and six digits, like #3a5a78.")
+            raise ValidationError(gettext("Write the colour as # and six digits, like #3a5a78."))
 
 
 class MemberForm(FlaskForm):
-    email = EmailField("E-mail address", [InputRequired("Enter their e-mail address."), Length(max=254)])
-    name = StringField("Name", [Length(max=120)], filters=[_stripped])
-    role = SelectField("Role", choices=ROLES, default=Role.EDITOR.value)
+    email = EmailField(_("E-mail address"), [InputRequired(_("Enter their e-mail address.")), Length(max=254)])
+    name = StringField(_("Name"), [Length(max=120)], filters=[_stripped])
+    role = SelectField(_("Role"), choices=_said(ROLES), default=Role.EDITOR.value)
     password = PasswordField(
-        "First password",
+        _("First password"),
         [
-            InputRequired("Give them a password to sign in with."),
-            Length(min=MIN_PASSWORD, max=1024, message=f"At least {MIN_PASSWORD} characters."),
+            InputRequired(_("Give them a password to sign in with.")),
+            Length(min=MIN_PASSWORD, max=1024, message=_("At least %(least)s characters.", least=MIN_PASSWORD)),
         ],
     )
 
 
 class RoleForm(FlaskForm):
-    role = SelectField("Role", choices=ROLES)
+    role = SelectField(_("Role"), choices=_said(ROLES))
 
 
 class PasswordForm(FlaskForm):
-    current = PasswordField("Current password", [InputRequired("Enter your current password.")])
+    current = PasswordField(_("Current password"), [InputRequired(_("Enter your current password."))])
     password = PasswordField(
-        "New password",
+        _("New password"),
         [
-            InputRequired("Enter a new password."),
-            Length(min=MIN_PASSWORD, max=1024, message=f"At least {MIN_PASSWORD} characters."),
+            InputRequired(_("Enter a new password.")),
+            Length(min=MIN_PASSWORD, max=1024, message=_("At least %(least)s characters.", least=MIN_PASSWORD)),
         ],
     )

@@ -2,6 +2,7 @@
 
 from flask import g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import select
 
@@ -12,8 +13,9 @@ from tenants.names import is_id
 from tenants.people import Member, Role
 from webapp.auth import require
 from webapp.dashboard.answers import done, first_error, say
-from webapp.dashboard.forms import MemberForm, RoleForm
+from webapp.dashboard.forms import MemberForm, RoleForm, role_name
 from webapp.dashboard.mount import bp
+from webapp.language import told
 
 
 @bp.route("/members", methods=["GET", "POST"])
@@ -35,10 +37,10 @@ def members() -> ResponseReturnValue:
             )
         except Problem as problem:
             g.site.session.rollback()
-            form.email.errors = [problem.detail]
+            form.email.errors = [told(problem)]
         else:
             g.site.session.commit()
-            say(f"{form.email.data} can sign in now. Tell them their password in person.")
+            say(_("%(person)s can sign in now. Tell them their password in person.", person=form.email.data))
             return redirect(url_for("dashboard.members"), 303)
     with reading():
         people_here = list(g.site.session.scalars(select(Member).order_by(Member.id)))
@@ -56,7 +58,9 @@ def change_role(member_id: str) -> ResponseReturnValue:
     _may_give(role)
     _may_give(member.role)
     people.change_role(g.site.session, member, role)
-    return done(f"{member.email} is {role.value} now.", back=url_for("dashboard.members"))
+    return done(
+        _("%(person)s is now: %(role)s.", person=member.email, role=role_name(role)), back=url_for("dashboard.members")
+    )
 
 
 @bp.post("/members/<member_id>/remove")
@@ -67,7 +71,7 @@ def remove_member(member_id: str) -> ResponseReturnValue:
         raise Problem("conflict", "You cannot remove yourself. Ask another admin.")
     _may_give(member.role)
     people.remove(g.site.session, member)
-    return done(f"{member.email} can no longer sign in.", back=url_for("dashboard.members"))
+    return done(_("%(person)s can no longer sign in.", person=member.email), back=url_for("dashboard.members"))
 
 
 def _member(member_id: str) -> Member:
@@ -80,4 +84,4 @@ def _member(member_id: str) -> Member:
 def _may_give(role: Role) -> None:
     """Nobody hands out, or takes away, a role above their own."""
     if not g.viewer.role.at_least(role):
-        raise Problem("forbidden", f"Only an {role.value} may do that.")
+        raise Problem("forbidden", _("Only someone with the role “%(role)s” may do that.", role=role_name(role)))

@@ -2,6 +2,7 @@
 
 from flask import g, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from tenants import ordering
 from tenants.people import Role
@@ -17,7 +18,7 @@ def arrange(album_id: str) -> ResponseReturnValue:
     """Switch to manual order, beginning with the order of now."""
     album = lookup.album_of(album_id)
     ordering.arrange_by_hand(g.site.session, album)
-    return done("You arrange this album by hand now.", back=album_url(album_id))
+    return done(_("You arrange this album by hand now."), back=album_url(album_id))
 
 
 @bp.post("/albums/<album_id>/move")
@@ -34,4 +35,4 @@ def move(album_id: str) -> ResponseReturnValue:
         after = ordering.last_of(g.site.session, album, besides=ids)
     ordering.move_assets(g.site.session, album, ids, after=after)
     album.updated_at = g.site.now()
-    return done("Moved.", back=album_url(album_id), ids=ids)
+    return done(_("Moved."), back=album_url(album_id), ids=ids)

@@ -68,7 +68,7 @@ def counts(session: Session, album_ids: list[str]) -> dict[str, Counts]:
             number(Asset.state.in_((AssetState.RECEIVED, AssetState.PROCESSING))),
             number(Asset.state.in_(_REFUSED)),
         )
-        .where(Asset.album_id.in_(album_ids), Asset.deleted_at.is_(None))
+        .where(Asset.album_id.in_(album_ids), Asset.deleted_at.is_(None), Asset.held.is_(False))
         .group_by(Asset.album_id)
     )
     return {row[0]: Counts(*(int(value) for value in row[1:])) for row in session.execute(statement)}
@@ -110,7 +110,7 @@ def working(session: Session, album: Album) -> int:
 def live_assets(album: Album) -> Select[Asset]:
     return (
         select(Asset)
-        .where(Asset.album_id == album.id, Asset.deleted_at.is_(None))
+        .where(Asset.album_id == album.id, Asset.deleted_at.is_(None), Asset.held.is_(False))
         .options(selectinload(Asset.renditions))
     )
 

@@ -1,23 +1,26 @@
 """Share links of an album."""
 
-from datetime import timedelta
+from io import BytesIO
 
-from flask import g, redirect, render_template, request, url_for
+import segno
+from flask import Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy import select
 
 from infra.errors import Problem
+from infra.sql import reading
 from tenants import sharing
 from tenants.catalog import Album
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import secret
-from tenants.sharing import Rights, ShareLink
+from tenants.sharing import ShareLink
 from webapp.auth import require
 from webapp.dashboard import lookup
 from webapp.dashboard.answers import done, say
-from webapp.dashboard.forms import ShareForm
 from webapp.dashboard.mount import bp
+from webapp.dashboard.share_form import ShareForm, shown
 
 
 @bp.route("/albums/<album_id>/share", methods=["GET", "POST"])
@@ -26,25 +29,28 @@ def shares(album_id: str) -> ResponseReturnValue:
     form = ShareForm()
     if form.validate_on_submit():
         _create(album_id, form)
-        say("The link is made. Copy it below and send it to them.")
+        say(_("The link is made. Copy it below and send it to them."))
         return redirect(url_for("dashboard.shares", album_id=album_id), 303)
-    album = lookup.album_of(album_id)
-    return render_template(
-        "dashboard/shares.html", album=album, form=form, links=_links(album), address=_address, now=g.site.now()
-    ), 422 if form.errors else 200
+    with reading():
+        album = lookup.album_of(album_id)
+        page = render_template(
+            "dashboard/shares.html", album=album, form=form, links=_links(album), address=_address, now=g.site.now()
+        )
+    return page, 422 if form.errors else 200
 
 
 def _create(album_id: str, form: ShareForm) -> None:
-    days = form.lifetime.data
+    with reading():
+        lookup.album_of(album_id)
+    g.site.session.rollback()
+    hashes = form.secrets()
     sharing.create_link(
         g.site.session,
         lookup.album_of(album_id),
         secret(),
         now=g.site.now(),
-        rights=Rights(form.rights.data),
-        password=form.password.data or None,
-        expires_at=g.site.now() + timedelta(days=days) if days else None,
-        label=form.label.data,
+        **form.terms(g.site.now()),
+        **hashes,
     )
     g.site.session.commit()
 
@@ -63,12 +69,50 @@ def _address(link: ShareLink) -> str | None:
     return f"{request.host_url}s/{token}"
 
 
+@bp.route("/albums/<album_id>/share/<link_id>", methods=["GET", "POST"])
+@require(Role.EDITOR)
+def share_terms(album_id: str, link_id: str) -> ResponseReturnValue:
+    """Change a link. It stays the same address; who has it sees the new terms at the next click."""
+    with reading():
+        album, link = _link(album_id, link_id)
+        form = ShareForm(data=shown(link))
+        if not form.validate_on_submit():
+            page = render_template("dashboard/share_terms.html", album=album, form=form, link=link)
+            return page, 422 if form.errors else 200
+    g.site.session.rollback()
+    hashes = form.secrets()
+    link = _link(album_id, link_id)[1]
+    for column, value in {**form.terms(g.site.now()), **hashes}.items():
+        setattr(link, column, value)
+    return done(_("The link is saved."), back=url_for("dashboard.shares", album_id=album_id))
+
+
+@bp.get("/albums/<album_id>/share/<link_id>/qr.svg")
+@require(Role.EDITOR)
+def share_code(album_id: str, link_id: str) -> Response:
+    """The address as a QR code (ISO/IEC 18004), to print or to hold up."""
+    address = _address(_link(album_id, link_id)[1])
+    if address is None:
+        raise Problem("gone", _("The address of this link cannot be shown any more."))
+    drawn = BytesIO()
+    segno.make(address, error="m", micro=False).save(drawn, kind="svg", scale=8, border=4, light="#fff", nl=False)
+    response = Response(drawn.getvalue(), content_type="image/svg+xml")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
 @bp.post("/albums/<album_id>/share/<link_id>/revoke")
 @require(Role.EDITOR)
 def revoke(album_id: str, link_id: str) -> ResponseReturnValue:
+    link = _link(album_id, link_id)[1]
+    link.revoked_at = g.site.now()
+    return done(_("The link no longer opens anything."), back=url_for("dashboard.shares", album_id=album_id))
+
+
+def _link(album_id: str, link_id: str) -> tuple[Album, ShareLink]:
+    """A link of the album that was not revoked."""
     album = lookup.album_of(album_id)
-    link = g.site.session.get(ShareLink, (g.site.tenant_id, link_id)) if is_id(link_id) else None
+    link: ShareLink | None = g.site.session.get(ShareLink, (g.site.tenant_id, link_id)) if is_id(link_id) else None
     if link is None or link.album_id != album.id or link.revoked_at is not None:
         raise Problem("not-found")
-    link.revoked_at = g.site.now()
-    return done("The link no longer opens anything.", back=url_for("dashboard.shares", album_id=album_id))
+    return album, link

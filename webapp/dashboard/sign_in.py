@@ -4,9 +4,11 @@ from urllib.parse import urlsplit
 
 from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
 from sqlalchemy import select
 
+from infra.errors import N_
 from infra.sql import reading
 from tenants import people
 from tenants.people import Member
@@ -16,7 +18,7 @@ from webapp.dashboard.forms import SignIn
 from webapp.dashboard.mount import bp
 from webapp.limits import limiter
 
-WRONG = "The e-mail address and the password do not fit together."
+WRONG = N_("The e-mail address and the password do not fit together.")
 ATTEMPTS = "10 per 15 minutes"
 """Wrong ones, for one address from one place: guessing is slowed and nobody else is locked out."""
 ATTEMPTS_FROM_ONE_PLACE = "60 per 15 minutes"
@@ -43,7 +45,7 @@ def sign_in() -> ResponseReturnValue:
         if member is not None:
             auth.sign_in(member)
             return redirect(target, 303)
-        wrong = WRONG
+        wrong = _(WRONG)
     elif request.method == "GET" and g.viewer.role is not None:
         return redirect(target, 303)
     with reading():
@@ -55,7 +57,7 @@ def sign_in() -> ResponseReturnValue:
 @bp.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
     auth.sign_out()
-    say("You are signed out.")
+    say(_("You are signed out."))
     return redirect(url_for("dashboard.sign_in"), 303)
 
 

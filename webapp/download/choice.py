@@ -32,7 +32,7 @@ class Size(enum.Enum):
     ORIGINAL = "original"
 
 
-RIGHTS = {Size.WEB: Action.DOWNLOAD_ORIGINAL, Size.ORIGINAL: Action.DOWNLOAD_ORIGINAL}
+RIGHTS = {Size.WEB: Action.DOWNLOAD_WEB, Size.ORIGINAL: Action.DOWNLOAD_ORIGINAL}
 """What one must be allowed to do to get each size."""
 
 

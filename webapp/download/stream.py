@@ -1,6 +1,7 @@
 """An archive's bytes on their way to a client, in constant memory."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import structlog
@@ -9,9 +10,11 @@ from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.crc import crc32_of
+from infra.errors import BlobMissing
 from infra.sql import reading
+from tenants import healing
 from tenants.catalog import Asset, Rendition
-from tenants.names import new_id
+from tenants.names import RenditionKey, new_id
 from tenants.scope import TenantBlobs, open_site
 from tenants.usage import Meter
 from webapp.download.archive import Archive, Content
@@ -98,19 +101,32 @@ class Stream:
                 self._sent += len(chunk)
 
     def _checksum(self, number: int) -> int:
-        with self._app.app_context():  # The request's own has ended: bodies are sent after it.
+        with self._app.app_context(), self._healing(number):  # The request's own has ended: bodies come after it.
             return self._crc(number)
 
     def _read(self, piece: Content) -> Iterator[bytes]:
         """Raises `EOFError` for an object that is shorter than it was: a cut connection says so to the client."""
-        left = piece.length
-        with self._blobs.open(self._files[piece.entry].key, piece.start, piece.length) as stream:
+        left, key = piece.length, self._files[piece.entry].key
+        with self._healing(piece.entry), self._blobs.open(key, piece.start, piece.length) as stream:
             while left:
                 chunk = stream.read(min(CHUNK, left))
                 if not chunk:
-                    raise EOFError(f"{self._files[piece.entry].key} ends {left} bytes early")
+                    raise EOFError(f"{key} ends {left} bytes early")
                 left -= len(chunk)
                 yield chunk
+
+    @contextmanager
+    def _healing(self, number: int) -> Iterator[None]:
+        """Have a rendition that is lost made again. This download ends; the next one finds it."""
+        try:
+            yield
+        except BlobMissing:
+            file = self._files[number]
+            if file.rendition is not None:
+                with self._app.app_context(), open_site(self._blobs.tenant_id) as site:
+                    lost = RenditionKey(site.tenant_id, file.asset_id, *file.rendition)
+                    healing.ask(site, lost, why="a download misses it")
+            raise
 
     def close(self) -> None:
         """Keep what was computed, and record what was delivered: what the client took, not what it asked for."""

@@ -1,6 +1,7 @@
 """The blueprint of embedding, and how its views get at an album: as nobody in particular, whoever is signed in.
 
-A member's or a guest's session must not decide what a frame on another site shows, so `g.viewer` is not asked here.
+A member's or a guest's session must not decide what a frame on another site shows: `look_as` puts the frame's own
+viewer in the place of the session's, for templates as well.
 """
 
 from flask import Blueprint, g
@@ -17,6 +18,15 @@ embed = Blueprint("embed", __name__)
 
 def nobody() -> Viewer:
     return Viewer(tenant_id=g.site.tenant_id)
+
+
+def look_as(viewer: Viewer) -> None:
+    g.viewer = viewer
+
+
+@embed.before_request
+def _as_nobody() -> None:
+    look_as(nobody())
 
 
 def open_album(slug: str) -> Album:

@@ -20,7 +20,7 @@ from tenants.scope import secret
 from tenants.sharing import Action, may
 from tenants.usage import Meter
 from webapp import canonical, headers
-from webapp.embed.blueprint import embed
+from webapp.embed.blueprint import embed, look_as
 from webapp.embed.frames import Frame, album_page, photo_page
 from webapp.host import writing
 from webapp.limits import limiter
@@ -58,7 +58,7 @@ def granted(key: str, token: str) -> ResponseReturnValue:
 @embed.get("/embed/~<key>/at/<token>/<asset_id>")
 def granted_photo(key: str, token: str, asset_id: str) -> ResponseReturnValue:
     album, frame = _opened(key, token)
-    return photo_page(_live(key).viewer(album), album, asset_id, frame)
+    return photo_page(g.viewer, album, asset_id, frame)
 
 
 def _live(key: str) -> EmbedGrant:
@@ -97,6 +97,7 @@ def _opened(key: str, token: str) -> tuple[Album, Frame]:
         raise Problem("gone", "This has been open for a while. Reload the page.")
     album = _checked(grant, catalog.album_by_id(g.site.session, g.site.tenant_id, found.album_id))
     fresh = embeds.mint(secret(), grant, album, now=g.site.now())
+    look_as(grant.viewer(album))
     return album, Frame(url_for("embed.granted", key=key, token=fresh), inside=not canonical.is_open(album))
 
 

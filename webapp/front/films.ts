@@ -2,6 +2,7 @@
 import type PhotoSwipe from "photoswipe";
 import type { Slide } from "./slides";
 import { attach } from "./video";
+import { say } from "./words";
 
 const CONTROLS_HEIGHT = 90;
 
@@ -17,7 +18,7 @@ export function installFilms(box: PhotoSwipe): void {
     video.playsInline = true;
     video.preload = "none";
     video.poster = content.data.src ?? "";
-    video.setAttribute("aria-label", content.data.alt ?? "Video");
+    video.setAttribute("aria-label", content.data.alt ?? say("video"));
     content.element = video as unknown as HTMLImageElement;
     content.state = "loaded";
     content.onLoaded();

@@ -3,6 +3,7 @@ import PhotoSwipe from "photoswipe";
 import { installFilms } from "./films";
 import { loadMore } from "./scroll";
 import { links, slide, type Slide } from "./slides";
+import { say } from "./words";
 
 const NEAR_END = 5;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -19,6 +20,11 @@ export function open(grid: HTMLElement, first: HTMLAnchorElement): void {
     showHideAnimationType: calm.matches ? "none" : "zoom",
     zoomAnimationDuration: calm.matches ? false : 250,
     returnFocus: false,
+    closeTitle: say("close"),
+    zoomTitle: say("zoom"),
+    arrowPrevTitle: say("previous"),
+    arrowNextTitle: say("next"),
+    errorMsg: say("picture-lost"),
   });
   installFilms(box);
   installAddress(box);
@@ -80,8 +86,8 @@ function installDetails(box: PhotoSwipe): void {
   box.on("uiRegister", () => {
     box.ui?.registerElement({
       name: "details-button",
-      ariaLabel: "Photo details",
-      title: "Details (i)",
+      ariaLabel: say("details"),
+      title: say("details-key"),
       order: 8,
       isButton: true,
       html: '<svg aria-hidden="true" class="pswp__icn" viewBox="0 0 32 32" width="32" height="32"><path d="M16 6a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm0 2a8 8 0 1 1 0 16 8 8 0 0 1 0-16Zm-1 3v2h2v-2h-2Zm0 4v6h2v-6h-2Z"/></svg>',
@@ -94,7 +100,7 @@ function installDetails(box: PhotoSwipe): void {
       appendTo: "root",
       onInit: (panel) => {
         panel.setAttribute("role", "region");
-        panel.setAttribute("aria-label", "Photo details");
+        panel.setAttribute("aria-label", say("details"));
         panel.hidden = true;
         box.on("change", () => panel.hidden || void fill(panel));
       },
@@ -118,7 +124,7 @@ function installDetails(box: PhotoSwipe): void {
     if (!link) return;
     const answer = await fetch(`${link.href}/details`).catch(() => undefined);
     if (current(box)?.link !== link) return; // Leafed on meanwhile.
-    panel.innerHTML = answer?.ok ? await answer.text() : "<p>The details could not be loaded.</p>";
+    panel.innerHTML = answer?.ok ? await answer.text() : `<p>${say("details-lost")}</p>`;
   };
 }
 
@@ -127,8 +133,8 @@ function installDownload(box: PhotoSwipe, grid: HTMLElement): void {
   box.on("uiRegister", () =>
     box.ui?.registerElement({
       name: "download-button",
-      ariaLabel: "Download original",
-      title: "Download original",
+      ariaLabel: say("download"),
+      title: say("download"),
       order: 7,
       isButton: true,
       tagName: "a",

@@ -1,5 +1,6 @@
 // Tiles in processing become pictures: the server is asked what became of them, less often while nothing happens.
 import { paintPlaceholders } from "./placeholder";
+import { percent as written } from "./words";
 
 const FASTEST = 1500;
 const SLOWEST = 15000;
@@ -63,7 +64,7 @@ function apply(grid: HTMLElement, answer: Answer): void {
       tile.remove();
     } else if (percent !== undefined) {
       const shown = tile.querySelector(".percent");
-      if (shown) shown.textContent = percent > 0 ? ` ${percent} %` : "";
+      if (shown) shown.textContent = percent > 0 ? ` ${written(percent)}` : "";
     }
   }
   paintPlaceholders(grid);

@@ -1,5 +1,6 @@
 // Endless scrolling: the "More photos" link is followed in place shortly before it comes into view.
 import { paintPlaceholders } from "./placeholder";
+import { say } from "./words";
 
 const AHEAD = "1500px";
 let loading: Promise<boolean> | undefined;
@@ -24,7 +25,7 @@ async function append(grid: HTMLElement): Promise<boolean> {
     );
     grid.append(...tiles);
     paintPlaceholders(grid);
-    announce(`${tiles.length} more photos loaded`);
+    announce(say("more-loaded", { count: tiles.length }));
     const following = next.querySelector<HTMLAnchorElement>("#more");
     if (following) link.href = new URL(following.getAttribute("href") ?? "", link.href).href;
     else link.parentElement?.remove();

@@ -1,18 +1,19 @@
 """The home page and an album's pages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from infra.errors import Problem
+from tenants import privacy
 from tenants.catalog import Album, Visibility
 from tenants.names import is_id
 from tenants.ordering import covers
 from tenants.scope import secret
 from tenants.sharing import Action, may
-from webapp.site import listing, meta
+from webapp.site import guests, listing, meta
 from webapp.site.blueprint import album_or_404, site
 from webapp.site.listing import Counts, Page, Tile
 
@@ -47,7 +48,12 @@ def cards(albums: list[Album]) -> list[Card]:
     chosen = covers(session, albums)
     tiles = {tile.album_id: tile for tile in listing.tiles_of(session, chosen.values())}
     counted = listing.counts(session, [album.id for album in albums])
-    return [Card(album, tiles.get(album.id), counted.get(album.id, Counts())) for album in albums]
+    return [Card(album, tiles.get(album.id), _told(album, counted.get(album.id, Counts()))) for album in albums]
+
+
+def _told(album: Album, counts: Counts) -> Counts:
+    """Without the days, where pages do not tell when photos were taken."""
+    return counts if privacy.shows_date(g.site.tenant, album) else replace(counts, first=None, last=None)
 
 
 @site.get("/a/<slug>")
@@ -67,6 +73,8 @@ def album(slug: str) -> ResponseReturnValue:
         "first_page": first_page,
         "eager": EAGER_TILES,
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
+        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album),
+        "hearts": guests.hearts(album),
     }
     if request.args.get("part") == "tiles":
         return render_template("site/tiles.html", hero=None, **shown)
@@ -81,13 +89,20 @@ def album(slug: str) -> ResponseReturnValue:
         preview=meta.of_album(album, card.cover, page.tiles) if card else None,
         waiting=any(not tile.shown for tile in page.tiles),
         may_edit=may(g.viewer, Action.EDIT, album),
+        may_select=may(g.viewer, Action.SELECT, album),
+        may_add=may(g.viewer, Action.UPLOAD, album),
+        wants_pin=album.id in g.viewer.without_pin,
     )
+
+
+def _keeps_dates(album: Album) -> bool:
+    return not privacy.shows_date(g.site.tenant, album)
 
 
 def _asked_page(album: Album) -> Page | None:
     """None for a place that is none: the album was put in another order since, or someone played with the address."""
     after, before = request.args.get("after"), request.args.get("before")
-    cursors = listing.Cursors(secret(), album)
+    cursors = listing.Cursors(secret(), album, session=g.site.session if _keeps_dates(album) else None)
     try:
         return listing.page(
             g.site.session,

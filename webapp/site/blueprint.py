@@ -12,6 +12,7 @@ from webapp.site import dates, pictures
 site = Blueprint("site", __name__)
 site.add_app_template_filter(dates.span, "date_span")
 site.add_app_template_filter(dates.moment, "moment")
+site.add_app_template_filter(dates.day, "day")
 site.add_app_template_global(lambda tile: pictures.show(g.site, tile), "show")
 
 

@@ -1,23 +1,31 @@
-"""Dates as people write them."""
+"""Dates as people write them, in the language of the request."""
 
 from datetime import datetime, timedelta, timezone
 
-from babel.dates import format_datetime, format_interval
+from babel.dates import format_date, format_datetime, format_interval
 
-LOCALE = "en_GB"
+from webapp.language import current
 
 
 def span(first: datetime | None, last: datetime | None) -> str:
     """`3–5 Jun 2024`; one date when they are the same day; empty when there is none."""
     if first is None or last is None:
         return ""
-    return format_interval(first.date(), last.date(), skeleton="yMMMd", locale=LOCALE)
+    return format_interval(first.date(), last.date(), skeleton="yMMMd", locale=current())
+
+
+def day(when: datetime) -> str:
+    """`3 June 2024`."""
+    return format_date(when, "long", locale=current())
 
 
 def moment(taken_at: datetime, offset: int | None) -> str:
     """When a photo was taken, on the clock that hung there, with that clock's zone (minutes east) where it is known."""
     zone = timezone(timedelta(minutes=offset or 0))
-    text = format_datetime(taken_at.astimezone(zone), "d MMMM y, HH:mm", tzinfo=zone, locale=LOCALE)
+    local, locale = taken_at.astimezone(zone), current()
+    clock = format_datetime(local, locale.time_formats["short"].pattern, tzinfo=zone, locale=locale)
+    pattern = locale.datetime_formats["medium"]
+    text = str(pattern).replace("{0}", clock).replace("{1}", day(local)).replace("'", "")
     return text if offset is None else f"{text} {_utc(offset)}"
 
 

@@ -108,16 +108,20 @@ class Counts:
 
 
 class Cursors:
-    """Signed places in an album's order: opaque to clients, useless in another album or ordering."""
+    """Signed places in an album's order: useless in another album or ordering, and readable by whoever decodes them.
 
-    def __init__(self, secret: str, album: Album) -> None:
+    Where pages do not tell when photos were taken, a place names its asset alone, and `session` looks the rest up.
+    """
+
+    def __init__(self, secret: str, album: Album, *, session: Session | None = None) -> None:
+        self._album, self._session = album, session
         self._signer = URLSafeSerializer(secret, salt=f"place:{album.id}:{album.ordering.value}")
         self._ordering = album.ordering
 
     def at(self, row: Any) -> str:
         key = {
             Ordering.MANUAL: row.position,
-            Ordering.CAPTURED: row.taken_at,
+            Ordering.CAPTURED: None if self._session else row.taken_at,
             Ordering.NAME: row.sort_name,
         }[self._ordering]
         signed: str = self._signer.dumps([key.isoformat() if isinstance(key, datetime) else key, row.id])
@@ -129,12 +133,21 @@ class Cursors:
             key, asset_id = self._signer.loads(cursor)
         except BadSignature:
             raise ValueError("not a place in this album") from None
+        if key is None:
+            return self._looked_up(asset_id), asset_id
         return (datetime.fromisoformat(key) if self._ordering is Ordering.CAPTURED else key), asset_id
+
+    def _looked_up(self, asset_id: str) -> datetime:
+        wanted = select(Asset.taken_at).where(Asset.id == asset_id, Asset.album_id == self._album.id)
+        taken_at = self._session.scalar(wanted) if self._session else None
+        if taken_at is None:
+            raise ValueError("that photo is gone")
+        return taken_at
 
 
 def visible() -> ColumnElement[bool]:
-    """What a visitor may know of: shown, or on its way; never what was rejected, failed or deleted."""
-    return and_(Asset.deleted_at.is_(None), Asset.state.in_((*SHOWN, *WAITING)))
+    """What a visitor may know of: shown, or on its way; never what was rejected, failed, deleted or not approved."""
+    return and_(Asset.deleted_at.is_(None), Asset.held.is_(False), Asset.state.in_((*SHOWN, *WAITING)))
 
 
 def page(

@@ -3,7 +3,7 @@
 from flask import Response, g, jsonify, render_template, request
 
 from tenants.names import is_id
-from webapp.site import listing
+from webapp.site import guests, listing
 from webapp.site.blueprint import album_or_404, site
 
 MOST_IDS = 100
@@ -17,8 +17,9 @@ def tiles(slug: str) -> Response:
     asked = [asset_id for asset_id in request.args.get("ids", "").split(",") if is_id(asset_id)][:MOST_IDS]
     known = {tile.id: tile for tile in listing.some(g.site.session, album, asked)}
     shown = [tile for tile in known.values() if tile.shown]
+    hearts = guests.hearts(album)
     answer = jsonify(
-        shown={tile.id: render_template("site/one_tile.html", album=album, tile=tile) for tile in shown},
+        shown={tile.id: render_template("site/one_tile.html", album=album, tile=tile, hearts=hearts) for tile in shown},
         waiting={tile.id: tile.progress for tile in known.values() if not tile.shown},
         gone=[asset_id for asset_id in asked if asset_id not in known],
     )

@@ -4,11 +4,12 @@ from pathlib import PurePosixPath
 
 from flask import Response, g
 
-from infra.errors import Problem
-from tenants.names import brand_key, generation_prefix, is_id, rendition_key
+from infra.errors import BlobMissing, Problem
+from tenants.names import RenditionKey, brand_key, generation_prefix, is_id, rendition_key
 from tenants.scope import TenantBlobs, ports
+from webapp.site import lost
 from webapp.site.blueprint import site
-from webapp.site.sending import send_blob
+from webapp.site.sending import send_blob, send_stored
 
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",
@@ -42,7 +43,10 @@ def media(token: str, asset_id: str, generation: int, name: str) -> Response:
         raise Problem("not-found") from None
     if content_type is None:
         raise Problem("not-found")
-    return send_blob(TenantBlobs(tenant_id, ports()), key, content_type=content_type, cache=CACHE)
+    try:
+        return send_stored(TenantBlobs(tenant_id, ports()), key, content_type=content_type, cache=CACHE)
+    except BlobMissing:
+        return lost.answer(RenditionKey(tenant_id, asset_id, generation, name))
 
 
 @site.get("/brand/<sha256>")

@@ -1,22 +1,29 @@
-"""One photo or video: its page, its capture data, its original."""
+"""One photo or video: its page, its capture data, its files."""
+
+from pathlib import PurePosixPath
+from typing import Any
 
 from flask import Response, g, render_template
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
+from infra.errors import N_, Problem
+from tenants import privacy
 from tenants.catalog import Album, Asset
-from tenants.names import original_key
+from tenants.names import original_key, rendition_key
 from tenants.sharing import Action, may
-from webapp.site import dates, listing, meta, pictures
+from webapp.site import dates, guests, listing, meta, pictures
 from webapp.site.blueprint import album_or_404, asset_or_404, site
+from webapp.site.listing import Tile
 from webapp.site.sending import send_blob
 
 CAPTURE_FIELDS = (
-    ("camera", "Camera"),
-    ("lens", "Lens"),
-    ("focal_length", "Focal length"),
-    ("aperture", "Aperture"),
-    ("exposure", "Exposure"),
-    ("iso", "Sensitivity"),
+    ("camera", N_("Camera")),
+    ("lens", N_("Lens")),
+    ("focal_length", N_("Focal length")),
+    ("aperture", N_("Aperture")),
+    ("exposure", N_("Exposure")),
+    ("iso", N_("Sensitivity")),
 )
 """The media attributes that pages show. What is not named here, `private.` ones above all, never reaches one."""
 
@@ -30,13 +37,13 @@ def photo(slug: str, asset_id: str) -> ResponseReturnValue:
     tile = listing.tile_of(g.site.session, asset)
     return render_template(
         "site/photo.html",
-        album=album,
-        tile=tile,
+        **_shown(album, asset, tile),
         preview=meta.of_photo(album, tile, pictures.label(tile)),
-        facts=capture_facts(asset),
         previous=previous,
         following=following,
-        may_download=may(g.viewer, Action.DOWNLOAD_ORIGINAL, (album, asset)),
+        hearts=guests.hearts(album),
+        comments=guests.comments(album, asset),
+        own_comments=guests.own_comments(asset),
     )
 
 
@@ -45,13 +52,22 @@ def details(slug: str, asset_id: str) -> ResponseReturnValue:
     """The capture data as a fragment, for the lightbox's panel."""
     album = album_or_404(slug)
     asset = asset_or_404(album, asset_id)
-    return render_template(
-        "site/details.html",
-        album=album,
-        tile=listing.tile_of(g.site.session, asset),
-        facts=capture_facts(asset),
-        may_download=may(g.viewer, Action.DOWNLOAD_ORIGINAL, (album, asset)),
-    )
+    return render_template("site/details.html", **_shown(album, asset, listing.tile_of(g.site.session, asset)))
+
+
+def _shown(album: Album, asset: Asset, tile: Tile) -> dict[str, Any]:
+    """What the photo's page and the lightbox's panel tell alike."""
+    thing = (album, asset)
+    return {
+        "album": album,
+        "tile": tile,
+        "facts": capture_facts(album, asset),
+        "place": privacy.place_of(g.site.tenant, album, g.site.media.get(asset.id)),
+        "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
+        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, thing),
+        "may_comment": may(g.viewer, Action.COMMENT, thing),
+        "wants_pin": album.id in g.viewer.without_pin,
+    }
 
 
 @site.get("/a/<slug>/<asset_id>/original")
@@ -68,12 +84,39 @@ def original(slug: str, asset_id: str) -> Response:
     )
 
 
-def capture_facts(asset: Asset) -> list[tuple[str, str]]:
-    """Labelled and ready to be shown."""
-    stored = g.site.media.get(asset.id)
-    facts = [(label, stored[name]) for name, label in CAPTURE_FIELDS if stored.get(name)]
-    if asset.has_capture_time:
-        facts.insert(0, ("Taken", dates.moment(asset.taken_at, asset.taken_offset)))
+@site.get("/a/<slug>/<asset_id>/web")
+def web_size(slug: str, asset_id: str) -> Response:
+    """The largest picture that pages show, or a video as MP4, under the file's name, with nothing of the camera."""
+    album = album_or_404(slug)
+    asset = asset_or_404(album, asset_id, Action.DOWNLOAD_WEB)
+    name, content_type = _web_file(listing.tile_of(g.site.session, asset))
+    return send_blob(
+        g.site.blobs,
+        rendition_key(g.site.tenant_id, asset.id, asset.generation, name),
+        content_type=content_type,
+        cache="private, no-cache",
+        download_as=str(PurePosixPath(asset.filename).with_suffix(PurePosixPath(name).suffix)),
+    )
+
+
+def _web_file(tile: Tile) -> tuple[str, str]:
+    """Name and type of a tile's rendition for keeping. Raises 404 while there is none."""
+    if "video.mp4" in tile.extras:
+        return "video.mp4", "video/mp4"
+    jpegs = [still for still in tile.stills if still.content_type == "image/jpeg"]
+    if tile.is_video or not jpegs:
+        raise Problem("not-found")
+    return jpegs[-1].name, "image/jpeg"
+
+
+def capture_facts(album: Album, asset: Asset) -> list[tuple[str, str]]:
+    """Labelled and ready to be shown: what the tenant, or the album, lets pages tell."""
+    facts: list[tuple[str, str]] = []
+    if asset.has_capture_time and privacy.shows_date(g.site.tenant, album):
+        facts.append((_("Taken"), dates.moment(asset.taken_at, asset.taken_offset)))
+    if privacy.shows_camera(g.site.tenant, album):
+        stored = g.site.media.get(asset.id)
+        facts += [(_(label), stored[name]) for name, label in CAPTURE_FIELDS if stored.get(name)]
     if asset.width and asset.height:
-        facts.append(("Size", f"{asset.width} × {asset.height}"))
+        facts.append((_("Size"), f"{asset.width} × {asset.height}"))
     return facts

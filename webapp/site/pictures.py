@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from itertools import groupby
 
+from flask_babel import gettext as _
+
 from tenants.scope import Site
 from webapp.site.listing import Picture, Tile
 
@@ -69,8 +71,10 @@ class Shown:
 
 def label(tile: Tile) -> str:
     """What a screen reader says: the caption, else the kind with the file's name."""
-    kind = "Video" if tile.is_video else "Photo"
-    return tile.caption or f"{kind} {tile.filename.rpartition('.')[0] or tile.filename}"
+    if tile.caption:
+        return tile.caption
+    name = tile.filename.rpartition(".")[0] or tile.filename
+    return str(_("Video %(name)s", name=name) if tile.is_video else _("Photo %(name)s", name=name))
 
 
 def show(site: Site, tile: Tile) -> Shown:

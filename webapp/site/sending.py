@@ -19,11 +19,18 @@ from tenants.scope import TenantBlobs
 def send_blob(
     blobs: TenantBlobs, key: str, *, content_type: str, cache: str, download_as: str | None = None
 ) -> Response:
-    """200, 206, 304 or 416, as the request's conditions and range ask. Raises `Problem("not-found")`."""
+    """As `send_stored`; raises `Problem("not-found")` where there is no such object."""
     try:
-        info = blobs.stat(key)
+        return send_stored(blobs, key, content_type=content_type, cache=cache, download_as=download_as)
     except BlobMissing:
         raise Problem("not-found") from None
+
+
+def send_stored(
+    blobs: TenantBlobs, key: str, *, content_type: str, cache: str, download_as: str | None = None
+) -> Response:
+    """200, 206, 304 or 416, as the request's conditions and range ask. Raises `BlobMissing`."""
+    info = blobs.stat(key)
     response, window = answer_for(Whole(info.size, info.etag, info.modified), content_type=content_type, cache=cache)
     response.direct_passthrough = True
     if download_as is not None:
@@ -76,7 +83,8 @@ def _window(whole: Whole) -> tuple[int, int]:
         return 0, whole.size
     window = asked.range_for_length(whole.size)
     if window is None:
-        raise Problem("range", headers={"Content-Range": f"bytes */{whole.size}"})
+        size = {"Content-Range": f"bytes */{whole.size}"}
+        raise Problem("range", headers=size)
     return window[0], window[1] - window[0]
 
 
@@ -92,9 +100,6 @@ def _still_the_same(whole: Whole) -> bool:
 
 def _body(blobs: TenantBlobs, key: str, start: int, length: int, size: int) -> Iterable[bytes]:
     whole = length == size
-    try:
-        file: BinaryIO = blobs.open(key) if whole else blobs.open(key, start, length)
-    except BlobMissing:
-        raise Problem("not-found") from None
+    file: BinaryIO = blobs.open(key) if whole else blobs.open(key, start, length)
     # With a real file the server sends it straight from the page cache (sendfile).
     return wrap_file(request.environ, file, 256 * 1024)

@@ -10,7 +10,7 @@ from infra.migrations.row_security import force, isolate, open_up
 from infra.sql import UtcDateTime
 
 revision = '0021'
-down_revision = '0004'
+down_revision = '0018'
 branch_labels = None
 depends_on = None
 

@@ -6,6 +6,7 @@ import { Grid } from "./grid";
 import { Live } from "./live";
 import { page } from "./request";
 import { attempt } from "./toast";
+import { say } from "../words";
 
 export function openAlbum(): void {
   const root = document.getElementById("album")!;
@@ -31,7 +32,7 @@ function selectionBar(grid: Grid, arranger: Arranger, deeds: Deeds): void {
   const show = (): void => {
     const selected = grid.selected.length;
     bar.hidden = selected === 0;
-    count.textContent = selected ? `${selected} selected` : "";
+    count.textContent = selected ? say("selected", { count: selected }) : "";
     cover.disabled = selected !== 1;
   };
   grid.onSelection(show);

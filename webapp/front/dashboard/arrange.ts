@@ -3,6 +3,7 @@ import Sortable from "sortablejs";
 import { type Grid, type Tile, boxOf, idOf, tileOf } from "./grid";
 import { idFields, post } from "./request";
 import { announce, attempt } from "./toast";
+import { say } from "../words";
 
 export type Direction = "first" | "earlier" | "later" | "last";
 
@@ -46,7 +47,7 @@ export class Arranger {
     const focused = tileOf(document.activeElement);
     await this.apply(moved, rest, place, direction === "last");
     if (focused) this.grid.focus(focused);
-    announce(`Moved to place ${place + 1} of ${this.grid.tiles.length}.`);
+    announce(say("moved-to", { place: place + 1, all: this.grid.tiles.length }));
   }
 
   private async dropped(item: Tile): Promise<void> {

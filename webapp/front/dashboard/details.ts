@@ -3,6 +3,7 @@ import { type Deeds } from "./deeds";
 import { type Grid, type Tile, boxOf, idOf, linkOf, tileOf } from "./grid";
 import { type Done, page, post } from "./request";
 import { attempt, toast } from "./toast";
+import { say } from "../words";
 
 export class Details {
   private readonly dialog = document.getElementById("asset-dialog") as HTMLDialogElement;
@@ -46,8 +47,8 @@ export class Details {
       button.addEventListener("click", () => void attempt(() => this.open(target as Tile)));
       return button;
     };
-    steps.append(to("Previous", tile.previousElementSibling), to("Next", tile.nextElementSibling));
-    const close = toolButton("Close");
+    steps.append(to(say("previous"), tile.previousElementSibling), to(say("next"), tile.nextElementSibling));
+    const close = toolButton(say("close"));
     close.addEventListener("click", () => this.dialog.close());
     bar.append(steps, close);
     return bar;
@@ -76,7 +77,7 @@ export class Details {
     name.textContent = shown;
     tile.querySelector("img")?.setAttribute("alt", shown);
     const label = boxOf(tile)?.parentElement?.querySelector("span");
-    if (label) label.textContent = `Select ${shown}`;
+    if (label) label.textContent = say("select", { name: shown });
     toast(done.message);
   }
 }

@@ -1,5 +1,6 @@
 // Small comforts of plain forms.
 import { announce } from "./toast";
+import { say } from "../words";
 
 export function copyButtons(): void {
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-copy]")) {
@@ -10,9 +11,9 @@ export function copyButtons(): void {
     const words = [...button.childNodes].find((node) => node.nodeType === Node.TEXT_NODE)!;
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(button.dataset["copy"]!);
-      words.textContent = "Copied";
-      announce("The address is copied.");
-      setTimeout(() => (words.textContent = "Copy"), 2500);
+      words.textContent = say("copied");
+      announce(say("address-copied"));
+      setTimeout(() => (words.textContent = say("copy")), 2500);
     });
   }
 }

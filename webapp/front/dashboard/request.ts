@@ -1,4 +1,5 @@
 // Requests to our own server.
+import { say } from "../words";
 
 /** What a change answers. `undo` takes a POST with the same ids. */
 export interface Done {
@@ -44,14 +45,14 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
   try {
     answer = await fetch(url, init);
   } catch {
-    throw new Refused(0, "The server cannot be reached. Check your connection and try again.");
+    throw new Refused(0, say("unreachable"));
   }
   if (answer.status === 401) {
     location.href = `/dashboard/sign-in?next=${encodeURIComponent(location.pathname)}`;
   }
   if (!answer.ok) {
     const problem = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
-    throw new Refused(answer.status, problem.detail ?? problem.title ?? "That did not work. Please try again.");
+    throw new Refused(answer.status, problem.detail ?? problem.title ?? say("failed"));
   }
   return answer;
 }

@@ -1,5 +1,6 @@
 // Short messages, with a way back where there is one.
 import { Refused } from "./request";
+import { say } from "../words";
 
 const SECONDS = 6;
 const SECONDS_WITH_UNDO = 20;
@@ -23,7 +24,7 @@ export function toast(text: string, undo?: () => Promise<void>): void {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "toast-action";
-    button.textContent = "Undo";
+    button.textContent = say("undo");
     button.addEventListener("click", () => {
       box.remove();
       void attempt(undo);

@@ -1,5 +1,6 @@
 // The list of uploads: what runs, what went wrong, what waits for a decision.
 import { type Picked } from "./known";
+import { percent, say } from "../words";
 
 export interface Row {
   id: string;
@@ -52,7 +53,7 @@ export class Tray {
     this.over = over;
     part("tray-title").textContent = title(rows.length, done, failed, note);
     part("tray-retry").hidden = failed < 2;
-    part("tray-cancel").textContent = over ? "Close" : "Cancel all";
+    part("tray-cancel").textContent = say(over ? "close" : "cancel-all");
     const total = part("tray-total") as HTMLProgressElement;
     total.value = rows.length ? rows.reduce((sum, row) => sum + (row.state === "done" ? 100 : row.percent), 0) / rows.length : 0;
     this.box.hidden = rows.length === 0 && !note && part("tray-ask").childElementCount === 0;
@@ -62,17 +63,16 @@ export class Tray {
   ask(picked: Picked[], album: string): Promise<"skip" | "reuse" | "upload"> {
     const box = document.createElement("div");
     box.className = "ask";
-    const one = picked.length === 1;
     const head = document.createElement("p");
-    head.textContent = one ? "You have this file already:" : `You have these ${picked.length} files already:`;
+    head.textContent = say("have-already", { count: picked.length });
     const list = document.createElement("ul");
     list.className = "ask-list";
     for (const { file, twin } of picked.slice(0, 5)) {
       const line = document.createElement("li");
-      line.textContent = `${file.name}: in ${twin!.album === album ? "this album" : "another album"}`;
+      line.textContent = say(twin!.album === album ? "in-this-album" : "in-another-album", { name: file.name });
       list.append(line);
     }
-    if (picked.length > 5) list.append(Object.assign(document.createElement("li"), { textContent: `and ${picked.length - 5} more` }));
+    if (picked.length > 5) list.append(Object.assign(document.createElement("li"), { textContent: say("and-more", { count: picked.length - 5 }) }));
     const buttons = document.createElement("div");
     buttons.className = "ask-buttons";
     box.append(head, list, buttons);
@@ -81,9 +81,9 @@ export class Tray {
     this.fold(false);
     return new Promise((resolve) => {
       const answers = [
-        ["skip", "Skip", "button"],
-        ["reuse", one ? "Add without uploading" : "Add all without uploading", "button button-quiet"],
-        ["upload", "Upload anyway", "button button-quiet"],
+        ["skip", say("skip"), "button"],
+        ["reuse", say("reuse", { count: picked.length }), "button button-quiet"],
+        ["upload", say("upload-anyway"), "button button-quiet"],
       ] as const;
       for (const [answer, label, css] of answers) {
         const button = Object.assign(document.createElement("button"), { type: "button", className: css, textContent: label });
@@ -102,10 +102,10 @@ export class Tray {
     const bar = element.querySelector("progress")!;
     if (row.state === "running" || row.percent) bar.value = row.percent;
     element.querySelector(".upload-state")!.textContent = {
-      waiting: "Waiting",
-      running: `${Math.floor(row.percent)} %`,
-      done: "Uploaded",
-      failed: "Stopped",
+      waiting: say("waiting"),
+      running: percent(row.percent),
+      done: say("uploaded"),
+      failed: say("stopped"),
     }[row.state];
     const error = element.querySelector<HTMLElement>(".upload-error")!;
     error.hidden = !row.error;
@@ -120,12 +120,13 @@ export class Tray {
     element.innerHTML =
       '<span class="upload-name"></span><span class="upload-state"></span><progress max="100" value="0"></progress>' +
       '<span class="upload-error" hidden></span><span class="upload-actions">' +
-      '<button type="button" class="text-button" data-again>Retry</button>' +
-      '<button type="button" class="text-button" data-cancel>Cancel</button></span>';
+      '<button type="button" class="text-button" data-again></button>' +
+      '<button type="button" class="text-button" data-cancel></button></span>';
     element.querySelector(".upload-name")!.textContent = row.name;
-    element.querySelector("progress")!.setAttribute("aria-label", `Uploading ${row.name}`);
+    element.querySelector("progress")!.setAttribute("aria-label", say("uploading-one", { name: row.name }));
     for (const [kind, act] of [["again", this.choices.retry], ["cancel", this.choices.cancel]] as const) {
       const button = element.querySelector(`[data-${kind}]`)!;
+      button.textContent = say(kind === "again" ? "retry" : "cancel");
       button.setAttribute("aria-label", `${button.textContent} ${row.name}`);
       button.addEventListener("click", () => act(row.id));
     }
@@ -137,8 +138,8 @@ export class Tray {
 
 function title(all: number, done: number, failed: number, note: string): string {
   if (note) return note;
-  if (!all) return "Uploads";
-  if (done === all) return all === 1 ? "1 file uploaded" : `${all} files uploaded`;
-  if (done + failed === all) return `${failed} of ${all} stopped`;
-  return `Uploading ${done + 1} of ${all}`;
+  if (!all) return say("uploads");
+  if (done === all) return say("all-uploaded", { count: all });
+  if (done + failed === all) return say("some-stopped", { failed, all });
+  return say("uploading", { place: done + 1, all });
 }

@@ -8,6 +8,7 @@ import { onFiles } from "./pick";
 import { Tickets } from "./ticket";
 import { attempt, toast } from "./toast";
 import { type Row, Tray } from "./tray";
+import { say } from "../words";
 
 type Meta = { sha256?: string };
 type Body = { xhr: XMLHttpRequest };
@@ -39,7 +40,7 @@ export function startUploads(root: HTMLElement, live: Live): void {
   const draw = (): void => {
     const rows = uppy.getFiles().map(rowOf);
     live.expecting = rows.some((row) => row.state === "waiting" || row.state === "running");
-    tray.show(rows, checking ? `Checking ${checking} file${checking === 1 ? "" : "s"}` : "");
+    tray.show(rows, checking ? say("checking", { count: checking }) : "");
   };
 
   uppy.use(Tus, {
@@ -88,7 +89,7 @@ export function startUploads(root: HTMLElement, live: Live): void {
   };
 
   const take = async (files: File[], leftOut: number): Promise<void> => {
-    if (leftOut) toast(`${leftOut} file${leftOut === 1 ? " is" : "s are"} left out: not photos or videos.`);
+    if (leftOut) toast(say("left-out", { count: leftOut }));
     checking += files.length;
     draw();
     const asked: Picked[] = [];
@@ -122,7 +123,7 @@ async function resume(uppy: Uppy<Meta, Body>, tickets: Tickets): Promise<void> {
   const ghosts = uppy.getFiles().filter((file) => file.isGhost);
   if (ghosts.length) {
     uppy.removeFiles(ghosts.map((file) => file.id));
-    toast(`Pick ${ghosts.map((file) => file.name).join(", ")} again: it goes on where it stopped.`);
+    toast(say("pick-again", { names: ghosts.map((file) => file.name).join(", ") }));
   }
   if (!uppy.getFiles().some((file) => !file.progress.uploadComplete)) return;
   await attempt(async () => {
@@ -144,7 +145,7 @@ function explained(error: { message: string }, xhr: XMLHttpRequest | undefined):
     const problem = JSON.parse(xhr?.responseText ?? "") as { detail?: string; title?: string };
     return problem.detail ?? problem.title ?? error.message;
   } catch {
-    return xhr?.status ? `The upload host answered ${xhr.status}.` : "The connection was lost. Retry when you are online.";
+    return xhr?.status ? say("host-answered", { status: String(xhr.status) }) : say("connection-lost");
   }
 }
 
