@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from tenants.catalog import Asset, AssetState, Rendition, album_by_id
 from tenants.downloads import KEPT, DownloadList
-from tenants.names import original_key
+from tenants.names import original_key, rendition_key
 from tenants.scope import open_site
 from tenants.sharing import Rights
 from tenants.usage import Meter, UsageEvent
@@ -205,3 +205,12 @@ def test_what_is_not_shown_is_not_in_it(web: Flask, world: World, ids: list[str]
             site.session.get_one(Asset, (world.alpha, asset_id)).state = AssetState.REJECTED
         site.session.commit()
     assert visitor(web).get(ZIP + "original").status_code == 404
+
+
+def test_a_lost_rendition_is_made_again_for_the_next_download(web: Flask, world: World, ids: list[str]) -> None:
+    with web.app_context(), open_site(world.alpha) as site:
+        site.blobs.delete(rendition_key(world.alpha, ids[1], 1, "w640.jpg"))
+    with pytest.raises(LookupError):
+        visitor(web).get(ZIP + "web")
+    with web.app_context(), open_site(world.alpha) as site:
+        assert site.session.get_one(Asset, (world.alpha, ids[1])).rebuild_asked_at is not None
