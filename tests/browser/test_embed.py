@@ -109,7 +109,7 @@ def test_shown_on_the_second_site_and_refused_on_the_third(
     thief = f"<!doctype html><title>x</title><link rel=icon href='data:,'><iframe src='{token_address}'></iframe>"
     elsewhere.html["evil"] = thief
     page.goto(elsewhere.origin("evil"))
-    page.frame_locator("iframe").locator("body").wait_for()
+    page.frame_locator("iframe").locator("body.neterror").wait_for(state="attached")
     assert page.frames[1].url.startswith("chrome-error:")
     assert any("frame-ancestors" in line for line in complaints.lines)
     for expected in ("X-Frame-Options", "frame-ancestors", "403", "chrome-error"):
