@@ -63,6 +63,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         catalog,
         contributions,
         domains,
+        downloads,
+        embeds,
         guessing,
         guests,
         news,

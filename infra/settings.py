@@ -89,6 +89,8 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=200_000_000, ge=1, description="Width x height x frames, checked before decoding.")
     max_video_seconds: int = Field(default=4 * 3600, ge=1)
 
+    downloads_at_once: int = Field(default=4, ge=1, le=10_000, description="Archives that a process sends at once.")
+
     # Processing.
     workers: int = Field(default=2, ge=1, le=256)
     visibility: int = Field(default=60, ge=2, description="Seconds a received message stays invisible between beats.")

@@ -20,13 +20,14 @@ REASON_LENGTH = 300
 
 @dataclass(frozen=True)
 class Stored:
-    """A rendition whose object is in the store under the claim's generation. `size` is bytes."""
+    """A rendition whose object is in the store under the claim's generation. `size` is bytes; CRC-32 for archives."""
 
     name: str
     content_type: str
     width: int | None
     height: int | None
     size: int
+    crc32: int | None = None
 
 
 def progress(site: Site, held: Claim, percent: int, stage: str) -> None:
@@ -53,6 +54,7 @@ def publish(site: Site, held: Claim, facts: Facts, added: Sequence[Stored]) -> N
                 "width": one.width,
                 "height": one.height,
                 "size": one.size,
+                "crc32": one.crc32,
             }
             for one in added
         ]
@@ -60,11 +62,14 @@ def publish(site: Site, held: Claim, facts: Facts, added: Sequence[Stored]) -> N
     site.session.commit()
 
 
-def ready(site: Site, held: Claim, facts: Facts, stored: Sequence[Stored]) -> None:
-    """The end of good work. What it used is recorded in the same transaction, under ids that count it once ever."""
+def ready(site: Site, held: Claim, facts: Facts, stored: Sequence[Stored], crc32: int | None = None) -> None:
+    """The end of good work. What it used is recorded in the same transaction, under ids that count it once ever.
+
+    `crc32` is the original's.
+    """
     whole = [] if held.rebuild else [Asset.generation == held.fence]
     end = {**_end(AssetState.READY), "generation": held.fence, "ready_at": site.now(), "rebuild_asked_at": None}
-    _set(site, held, *whole, **end, progress=100)
+    _set(site, held, *whole, **end, progress=100, crc32=crc32)
     about = {"album_id": held.album_id, "asset_id": held.asset_id}
     if facts.kind is Kind.VIDEO:
         seconds = facts.duration or 0.0

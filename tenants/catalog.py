@@ -111,6 +111,8 @@ class Asset(TenantOwned, Base):
     caption: Mapped[str] = mapped_column(Text, default="")
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
+    crc32: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the original, for archives; None until it was processed, or downloaded, by a release that keeps it."""
     content_type: Mapped[str] = mapped_column(String(64), default="application/octet-stream")
     """By content, set with `kind`."""
     width: Mapped[int | None]
@@ -178,6 +180,7 @@ class Rendition(TenantOwned, Base):
     width: Mapped[int | None]
     height: Mapped[int | None]
     size: Mapped[int] = mapped_column(BigInteger)
+    crc32: Mapped[int | None] = mapped_column(BigInteger)
 
 
 def sort_name(filename: str) -> str:

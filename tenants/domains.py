@@ -55,6 +55,13 @@ def resolve(session: Session, host_header: str, base_domain: str) -> Tenant | No
     return session.scalar(found.where(Tenant.state.in_([TenantState.ACTIVE, TenantState.READ_ONLY])))
 
 
+def canonical_host(session: Session, tenant: Tenant, base_domain: str) -> str:
+    """The host that links and previews name: the custom domain that was verified first, else the one of the slug."""
+    own = select(Domain.host).where(Domain.tenant_id == tenant.id, Domain.verified_at.is_not(None))
+    found = session.scalar(own.order_by(Domain.verified_at, Domain.host).limit(1))
+    return found or f"{tenant.slug}.{base_domain}"
+
+
 def add(session: Session, tenant: Tenant, host: str, base_domain: str, *, now: datetime, verified: bool) -> Domain:
     """Claim `host` for the tenant. Raises `Problem` if it is malformed, the operator's own or taken."""
     name = normalise(host)

@@ -9,7 +9,22 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from infra.health import Health
 from infra.settings import Settings
 from tenants.readiness import Readiness
-from webapp import assets, auth, brand, dashboard, headers, host, language, limits, problems, site, words
+from webapp import (
+    assets,
+    auth,
+    brand,
+    canonical,
+    dashboard,
+    download,
+    embed,
+    headers,
+    host,
+    language,
+    limits,
+    problems,
+    site,
+    words,
+)
 
 csrf = CSRFProtect()
 
@@ -34,6 +49,9 @@ def init_app(app: Flask) -> None:
     words.init_app(app)
     assets.init_app(app)
     brand.init_app(app)
+    canonical.init_app(app)
     site.init_app(app)
+    download.init_app(app)
+    embed.init_app(app)
     dashboard.init_app(app)
     app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ from webapp.dashboard import (
     albums,
     assets,
     brand,
+    embeds,
     exports,
     guests,
     members,
@@ -23,7 +24,7 @@ from webapp.dashboard import (
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(sign_in, account, albums, assets, order, uploads, progress, shares, guests, exports, newsroom),
+    *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
     *(trash, brand, privacy, members, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""

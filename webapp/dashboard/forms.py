@@ -51,6 +51,7 @@ CAPTURES = {
     Capture.DATE.value: N_("Camera, exposure and date"),
 }
 PLACES = {"no": N_("Not shown"), "yes": N_("Shown where the file has it")}
+SCOPES = {"album": N_("This album"), "site": N_("Every album that is not private")}
 AS_ALL = {"": N_("As for all albums")}
 
 
@@ -104,6 +105,12 @@ class AlbumForm(FlaskForm):
 class PrivacyForm(FlaskForm):
     capture = RadioField(_("Capture data"), choices=said(CAPTURES))
     place = BooleanField(_("Show where photos were taken"))
+
+
+class EmbedForm(FlaskForm):
+    origins = TextAreaField(_("Websites that may show it"), [Length(max=4000)], filters=[stripped])
+    scope = RadioField(_("What they may show"), choices=said(SCOPES), default="album")
+    label = StringField(_("Name"), [Length(max=120)], filters=[stripped])
 
 
 class BrandForm(FlaskForm):

@@ -13,7 +13,7 @@ from tenants.names import is_id
 from tenants.ordering import covers
 from tenants.scope import secret
 from tenants.sharing import Action, may
-from webapp.site import guests, listing
+from webapp.site import guests, listing, meta
 from webapp.site.blueprint import album_or_404, site
 from webapp.site.listing import Counts, Page, Tile
 
@@ -73,6 +73,7 @@ def album(slug: str) -> ResponseReturnValue:
         "first_page": first_page,
         "eager": EAGER_TILES,
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
+        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album),
         "hearts": guests.hearts(album),
     }
     if request.args.get("part") == "tiles":
@@ -85,6 +86,7 @@ def album(slug: str) -> ResponseReturnValue:
         **shown,
         card=card,
         hero=chosen,
+        preview=meta.of_album(album, card.cover, page.tiles) if card else None,
         waiting=any(not tile.shown for tile in page.tiles),
         may_edit=may(g.viewer, Action.EDIT, album),
         may_select=may(g.viewer, Action.SELECT, album),

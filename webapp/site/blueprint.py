@@ -6,7 +6,7 @@ from infra.errors import Problem
 from tenants import catalog
 from tenants.catalog import Album, Asset
 from tenants.names import is_id
-from tenants.sharing import Action, may
+from tenants.sharing import Action, Viewer, may
 from webapp.site import dates, pictures
 
 site = Blueprint("site", __name__)
@@ -26,8 +26,13 @@ def album_or_404(slug: str) -> Album:
 
 def asset_or_404(album: Album, asset_id: str, action: Action = Action.VIEW) -> Asset:
     """The asset of that album if the viewer may do that with it and there is something to see."""
+    return shown_asset(g.viewer, album, asset_id, action)
+
+
+def shown_asset(viewer: Viewer, album: Album, asset_id: str, action: Action = Action.VIEW) -> Asset:
+    """`asset_or_404` for another viewer than the session's."""
     asset: Asset | None = g.site.session.get(Asset, (g.site.tenant_id, asset_id)) if is_id(asset_id) else None
-    if asset is None or not may(g.viewer, action, (album, asset)):
+    if asset is None or not may(viewer, action, (album, asset)):
         raise Problem("not-found")
     if asset.generation < 1 or asset.state not in (*catalog.SHOWN, catalog.AssetState.PROCESSING):
         raise Problem("not-found")

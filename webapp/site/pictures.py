@@ -66,11 +66,15 @@ class Shown:
 
     @property
     def label(self) -> str:
-        """What a screen reader says: the caption, else the kind with the file's name."""
-        if self.tile.caption:
-            return self.tile.caption
-        name = self.tile.filename.rpartition(".")[0] or self.tile.filename
-        return str(_("Video %(name)s", name=name) if self.tile.is_video else _("Photo %(name)s", name=name))
+        return label(self.tile)
+
+
+def label(tile: Tile) -> str:
+    """What a screen reader says: the caption, else the kind with the file's name."""
+    if tile.caption:
+        return tile.caption
+    name = tile.filename.rpartition(".")[0] or tile.filename
+    return str(_("Video %(name)s", name=name) if tile.is_video else _("Photo %(name)s", name=name))
 
 
 def show(site: Site, tile: Tile) -> Shown:
