@@ -155,6 +155,7 @@ def test_a_link_is_made_opens_and_is_revoked(alice: Browser, web: Flask, site: S
     made = alice.submit(f"{base}/share", {"label": "Aunt", "rights": "view", "lifetime": "7", "password": PASSWORD})
     assert made.status_code == 303
     page = alice.get(f"{base}/share").text
+    assert "<li>Look</li>" in page
     address = page.split('data-copy="')[1].split('"')[0]
     site.session.rollback()
     link = site.session.scalars(select(ShareLink)).one()

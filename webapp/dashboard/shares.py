@@ -15,7 +15,7 @@ from tenants.catalog import Album
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import secret
-from tenants.sharing import ShareLink
+from tenants.sharing import Rights, ShareLink
 from webapp.auth import require
 from webapp.dashboard import lookup
 from webapp.dashboard.answers import done, say
@@ -34,7 +34,13 @@ def shares(album_id: str) -> ResponseReturnValue:
     with reading():
         album = lookup.album_of(album_id)
         page = render_template(
-            "dashboard/shares.html", album=album, form=form, links=_links(album), address=_address, now=g.site.now()
+            "dashboard/shares.html",
+            album=album,
+            form=form,
+            links=_links(album),
+            address=_address,
+            now=g.site.now(),
+            Rights=Rights,
         )
     return page, 422 if form.errors else 200
 

@@ -91,7 +91,7 @@ def album(slug: str) -> ResponseReturnValue:
         may_edit=may(g.viewer, Action.EDIT, album),
         may_select=may(g.viewer, Action.SELECT, album),
         may_add=may(g.viewer, Action.UPLOAD, album),
-        wants_pin=album.id in g.viewer.without_pin,
+        wants_pin=album.id in g.viewer.without_pin and not may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
     )
 
 

@@ -68,7 +68,7 @@ def _shown(album: Album, asset: Asset, tile: Tile) -> dict[str, Any]:
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
         "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, thing),
         "may_comment": may(g.viewer, Action.COMMENT, thing),
-        "wants_pin": album.id in g.viewer.without_pin,
+        "wants_pin": album.id in g.viewer.without_pin and not may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
     }
 
 
