@@ -82,6 +82,7 @@ class AlbumForm(FlaskForm):
         choices=_said(VISIBILITIES),
         default=Visibility.PRIVATE.value,
     )
+    parent = SelectField(_("Inside of"), choices=[], validate_choice=False, default="")
     ordering = SelectField(_("Order"), choices=_said(ORDERINGS), default=Ordering.CAPTURED.value)
     originals = BooleanField(_("Visitors may download the originals"))
 

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import N_
+from tenants import tags
 from tenants.catalog import Album, Asset
 from tenants.names import original_key
 from tenants.sharing import Action, may
@@ -34,6 +35,7 @@ def photo(slug: str, asset_id: str) -> ResponseReturnValue:
         album=album,
         tile=listing.tile_of(g.site.session, asset),
         facts=capture_facts(asset),
+        tags=tags.of(g.site.session, [asset.id]).get(asset.id, []),
         previous=previous,
         following=following,
         may_download=may(g.viewer, Action.DOWNLOAD_ORIGINAL, (album, asset)),
@@ -50,6 +52,7 @@ def details(slug: str, asset_id: str) -> ResponseReturnValue:
         album=album,
         tile=listing.tile_of(g.site.session, asset),
         facts=capture_facts(asset),
+        tags=tags.of(g.site.session, [asset.id]).get(asset.id, []),
         may_download=may(g.viewer, Action.DOWNLOAD_ORIGINAL, (album, asset)),
     )
 
