@@ -53,7 +53,7 @@ def told(problem: Problem) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """One entry of the language menu; `address` is the present page in that language."""
+    """One entry of the language menu; `address` is the present page's, relative to it."""
 
     tag: str
     name: str
@@ -65,7 +65,7 @@ def choices() -> list[Choice]:
     here = current().language
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
     return [
-        Choice(tag, name, f"{request.path}?{urlencode([*kept, ('lang', tag)])}", tag == here)
+        Choice(tag, name, f"?{urlencode([*kept, ('lang', tag)])}", tag == here)
         for tag, name in OFFERED.items()
     ]
 

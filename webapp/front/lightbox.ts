@@ -1,8 +1,10 @@
 // The lightbox: PhotoSwipe over the page's tiles, with videos, captions, capture data and an address for each photo.
 import PhotoSwipe from "photoswipe";
 import { installFilms } from "./films";
+import { installKeys, isTyping } from "./keys";
 import { loadMore } from "./scroll";
 import { links, slide, type Slide } from "./slides";
+import { installSlideshow } from "./slideshow";
 import { say } from "./words";
 
 const NEAR_END = 5;
@@ -32,6 +34,9 @@ export function open(grid: HTMLElement, first: HTMLAnchorElement): void {
   installDetails(box);
   installDownload(box, grid);
   installGrowth(box, grid, slides);
+  installPlace(box);
+  installKeys(box);
+  installSlideshow(box);
   box.on("afterInit", () => box.element?.setAttribute("aria-label", document.title));
   box.on("destroy", () => current(box)?.link.focus({ preventScroll: false }));
   box.init();
@@ -72,9 +77,31 @@ function installCaption(box: PhotoSwipe): void {
       isButton: false,
       appendTo: "root",
       onInit: (element) => {
-        element.setAttribute("aria-live", "polite");
         box.on("change", () => {
           element.textContent = current(box)?.link.dataset["caption"] ?? "";
+        });
+      },
+    }),
+  );
+}
+
+/** Says where one is and what is there, to screen readers: "Photo 3 of 200, caption". */
+function installPlace(box: PhotoSwipe): void {
+  box.on("uiRegister", () =>
+    box.ui?.registerElement({
+      name: "place",
+      className: "visually-hidden",
+      isButton: false,
+      appendTo: "root",
+      onInit: (element) => {
+        element.setAttribute("role", "status");
+        box.on("change", () => {
+          const slide = current(box);
+          const all = Math.max(Number(document.querySelector<HTMLElement>("#grid")?.dataset["total"]), box.getNumItems());
+          const key = slide?.type === "film" ? "video-place" : "photo-place";
+          const caption = slide?.link.dataset["caption"] ?? "";
+          const place = say(key, { place: box.currIndex + 1, all: all || box.getNumItems() });
+          element.textContent = caption ? say("place-caption", { place, caption }) : place;
         });
       },
     }),
@@ -107,7 +134,7 @@ function installDetails(box: PhotoSwipe): void {
     });
   });
   box.on("keydown", ({ originalEvent }) => {
-    if (originalEvent.key === "i" && !originalEvent.ctrlKey && !originalEvent.metaKey) toggle();
+    if (originalEvent.key === "i" && !isTyping(originalEvent.target) && !originalEvent.ctrlKey && !originalEvent.metaKey) toggle();
   });
 
   const toggle = () => {

@@ -1,5 +1,6 @@
 // An album page with scripts on: placeholders, endless scrolling, live tiles, and the lightbox when it is first needed.
 // Everything here adds to a page that works without it.
+import { installGridKeys } from "./grid-keys";
 import { watchForMore } from "./scroll";
 import { watchWaiting } from "./live";
 import { paintPlaceholders } from "./placeholder";
@@ -10,6 +11,7 @@ if (grid) {
   paintPlaceholders(grid);
   watchForMore(grid);
   watchWaiting(grid);
+  installGridKeys(grid);
 
   const load = () => import("./lightbox");
   // The code is fetched when a pointer comes near or a tile gets focus: there when the click is.
