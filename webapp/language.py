@@ -19,6 +19,8 @@ TRANSLATIONS = Path(__file__).parent / "translations"
 OFFERED = {"en": "English", "de": "Deutsch", "fr": "Français", "ar": "العربية"}
 """Language tags (BCP 47) by the name that their speakers give them. All but the first have a catalogue."""
 DEFAULT = "en"
+FOR_VISITORS = frozenset({"ar"})
+"""Their catalogues hold what visitors read. The dashboard would be half English, so it is not offered in them."""
 _REGION = {"en": "en_GB"}
 """Whose dates are written where a language alone does not say: `3 June`, not `June 3`."""
 _YEAR = 365 * 24 * 3600
@@ -38,7 +40,19 @@ def init_app(app: Flask) -> None:
 def locale() -> str:
     """Which language this request is answered in: the tag of an offered one."""
     g.language_was_asked = True
-    return _chosen() or _of_tenant() or request.accept_languages.best_match(OFFERED) or DEFAULT
+    served = _served()
+    for wished in (_chosen(), _of_tenant()):
+        if wished in served:
+            return str(wished)
+    # Werkzeug's `best_match` prefers a wished `en` to a more wished `de-CH`, for which there is `de`.
+    wishes = (offered(tag) for tag, quality in request.accept_languages if quality)
+    return next((tag for tag in wishes if tag in served), DEFAULT)
+
+
+def _served() -> list[str]:
+    """The languages that the asked page comes in."""
+    whole = request.blueprint == "dashboard"
+    return [tag for tag in OFFERED if not (whole and tag in FOR_VISITORS)]
 
 
 def current() -> Locale:
@@ -67,6 +81,7 @@ def choices() -> list[Choice]:
     return [
         Choice(tag, name, f"?{urlencode([*kept, ('lang', tag)])}", tag == here)
         for tag, name in OFFERED.items()
+        if tag in _served()
     ]
 
 

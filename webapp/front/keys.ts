@@ -10,9 +10,22 @@ export function isTyping(target: EventTarget | null): boolean {
   return target instanceof Element && target.matches("input, select, textarea");
 }
 
+/** Tab goes round within the box: from the last control to the first, and back. */
+function goRound(box: PhotoSwipe, event: KeyboardEvent): void {
+  const all = Array.from(box.element?.querySelectorAll<HTMLElement>("button, a[href], input, select") ?? []).filter(
+    (each) => !each.matches(":disabled") && each.checkVisibility({ visibilityProperty: true }) && !each.closest("[aria-hidden=true]"),
+  );
+  const place = all.indexOf(document.activeElement as HTMLElement);
+  const leaving = event.shiftKey ? place <= 0 : place === all.length - 1;
+  if (!leaving || all.length === 0) return;
+  event.preventDefault();
+  all.at(event.shiftKey ? -1 : 0)?.focus();
+}
+
 export function installKeys(box: PhotoSwipe): void {
   box.on("keydown", (event) => {
     const { originalEvent } = event;
+    if (originalEvent.key === "Tab") goRound(box, originalEvent);
     if (originalEvent.altKey || originalEvent.ctrlKey || originalEvent.metaKey || originalEvent.shiftKey) return;
     if (isTyping(originalEvent.target) && originalEvent.key !== "Escape" && originalEvent.key !== "Tab") {
       event.preventDefault();
