@@ -25,8 +25,9 @@ from tenants.words import MAX_WORD, tag_word, words
 MOST_WORDS = 120
 """Of one asset: a caption of 2,000 characters has more, and what comes first counts."""
 MOST_WANTED = 8
-RARE = 2000
-"""How far a word's rows are counted to tell which one to start from."""
+RARE = 20_000
+"""How far a word's rows are counted to tell which one to start from. If all have more, results are met often enough on
+a walk through everything in its order."""
 _LAST = "\U0010ffff"
 _UNSPACED = re.compile(r"[぀-ヿ㐀-鿿가-힯豈-﫿ก-๛]")
 """Scripts that put no spaces between words."""
@@ -139,17 +140,20 @@ def find(
     Also the place to go on after, None at the end.
     """
     fits = [_begins(word) for word in sought.beginnings] + [_equals(tag) for tag in sought.tags]
-    fits = sorted(fits or [_equals("")], key=lambda fit: _rows(session, tenant_id, fit))
+    rows = {fit: _rows(session, tenant_id, fit) for fit in fits}
+    fits.sort(key=rows.__getitem__)
+    if not fits or rows[fits[0]] >= RARE:
+        fits.insert(0, _equals(""))
     statement = _statement(tenant_id, fits, sought, albums)
     found: list[Place] = []
     place = after
     while len(found) <= size:
-        rows = [(row[0], row[1]) for row in session.execute(_beyond(statement, place).limit(size + 1))]
-        shown = set(session.scalars(_shown(tenant_id, [asset_id for _, asset_id in rows])))
-        found += [row for row in rows if row[1] in shown]
-        if len(rows) <= size:
+        page = [(row[0], row[1]) for row in session.execute(_beyond(statement, place).limit(size + 1))]
+        shown = set(session.scalars(_shown(tenant_id, [asset_id for _, asset_id in page])))
+        found += [row for row in page if row[1] in shown]
+        if len(page) <= size:
             break
-        place = rows[-1]
+        place = page[-1]
     more = len(found) > size
     return [asset_id for _, asset_id in found[:size]], found[size - 1] if more else None
 

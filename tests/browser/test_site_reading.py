@@ -34,6 +34,7 @@ def fill(web: Flask, world: World, count: int) -> list[str]:
         assert album is not None
         ids = gallery.fill(site, album, count)
         site.session.get_one(Asset, (world.alpha, ids[1])).caption = "Dew on a leaf"
+        search.index(site.session, world.alpha, ids[1], camera="")
         site.session.commit()
         return ids
 
