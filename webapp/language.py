@@ -32,6 +32,7 @@ def init_app(app: Flask) -> None:
     app.extensions["vitrine.language_cookie"] = "__Host-language" if settings.secure_cookies else "language"
     Babel(app, default_locale=_REGION[DEFAULT], locale_selector=lambda: _formats(locale()))
     app.after_request(_remember)
+    app.add_template_filter(translated)
     app.add_template_global(get_locale)
     app.add_template_global(choices, "language_choices")
     app.jinja_env.policies["ext.i18n.trimmed"] = True
@@ -63,6 +64,12 @@ def current() -> Locale:
 def told(problem: Problem) -> str:
     """The problem's detail in the language of the request; empty if it has none."""
     return str(gettext(problem.sentence, **problem.values)) if problem.sentence else ""
+
+
+def translated(sentence: str) -> str:
+    """A sentence that is not written in the template. `_()` there is for literals only: it takes them for markup and
+    for format strings."""
+    return str(gettext(sentence)) if sentence else ""
 
 
 @dataclass(frozen=True)

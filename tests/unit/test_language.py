@@ -189,3 +189,19 @@ def test_dates_and_numbers_are_written_as_the_region_does(web: Flask, world: Wor
     ):
         with web.test_request_context(headers={"Accept-Language": wished}):
             assert dates.day(noon) == day
+
+
+def test_templates_translate_literals_only() -> None:
+    """`_()` in a template marks its result as markup: a stored sentence must go through the filter `translated`."""
+    calls = re.compile(r"\b(?:_|gettext|ngettext)\(\s*([^\s])")
+    found = {
+        path.name: [start for start in calls.findall(path.read_text()) if start not in "\"'"]
+        for path in (ROOT / "webapp/templates").rglob("*.html")
+    }
+    assert {name: starts for name, starts in found.items() if starts} == {}
+
+
+def test_a_stored_reason_is_text(web: Flask, world: World) -> None:
+    with web.test_request_context(headers={"Accept-Language": "de"}):
+        shown = web.jinja_env.from_string("{{ reason|translated }}").render(reason="<b>100 %</b> is too much")
+        assert shown == "&lt;b&gt;100 %&lt;/b&gt; is too much"

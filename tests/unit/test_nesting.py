@@ -1,10 +1,12 @@
 """Albums within albums: where they show, who sees them, and what cannot be."""
 
+import re
 from collections.abc import Iterator
 
 import gallery
 import pytest
 from conftest import World
+from dashboard_client import Browser
 from flask import Flask
 from visits import share_link, visitor
 
@@ -109,3 +111,24 @@ def test_a_public_album_in_a_private_one_stays_on_the_home_page(web: Flask, worl
         site.session.commit()
     home = visitor(web).get("/").text
     assert "Open house" in home and "Vault" not in home
+
+
+def test_the_dashboard_moves_albums_and_says_what_cannot_be(web: Flask, world: World) -> None:
+    alice = Browser(web)
+    alice.sign_in("alice")
+    shown = {"title": "Alpha shows", "visibility": "public", "ordering": "captured"}
+    settings = f"/dashboard/albums/{world.alpha_album}/settings"
+    assert f'value="{world.alpha_private}"' in alice.get(settings).text
+    assert f'value="{world.beta_album}"' not in alice.get(settings).text
+    assert alice.submit(settings, {**shown, "parent": world.alpha_private}).status_code == 303
+    assert re.search(rf'<option selected value="{world.alpha_private}"', alice.get(settings).text)
+    circle = alice.submit(
+        f"/dashboard/albums/{world.alpha_private}/settings",
+        {"title": "Private", "visibility": "private", "ordering": "captured", "parent": world.alpha_album},
+    )
+    assert (circle.status_code, "inside itself" in circle.text) == (422, True)
+    for foreign in (world.beta_album, "0" * 26, "no id at all"):
+        refused = alice.submit(settings, {**shown, "parent": foreign})
+        assert (refused.status_code, "This album is gone" in refused.text) == (422, True)
+    made = alice.submit("/dashboard/albums/new", {**shown, "title": "Deeper", "parent": world.alpha_album})
+    assert made.status_code == 303

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 import gallery
 import pytest
 from conftest import World
+from dashboard_client import Browser
 from flask import Flask
-from sqlalchemy import func, select, true
+from sqlalchemy import delete, func, select, true
 from visits import share_link, visitor
 
+import wsgi
+from infra.settings import Settings
 from tenants import catalog, search, tags
 from tenants.catalog import Asset, Visibility, album_by_id
 from tenants.scope import Site, open_site
@@ -136,3 +139,30 @@ def test_odd_questions_get_a_page(web: Flask, world: World, query: str) -> None:
 
 def test_days_the_wrong_way_round_are_explained(web: Flask, world: World) -> None:
     assert "The first day is after the last." in visitor(web).get("/search?from=2024-06-05&to=2024-06-01").text
+
+
+def test_the_dashboard_tags_what_visitors_then_find(web: Flask, world: World) -> None:
+    with web.app_context(), open_site(world.alpha) as site:
+        one = add(site, world.alpha_album, "a.jpg", camera="Leica M11").id
+        site.session.commit()
+    alice = Browser(web)
+    alice.sign_in("alice")
+    address = f"/dashboard/albums/{world.alpha_album}/assets/{one}"
+    saved = alice.submit(f"{address}/caption", {"caption": "Old bridge", "tags": "Night, Long exposure, night"})
+    assert saved.status_code == 303
+    assert 'value="Long exposure, Night"' in alice.get(address).text
+    for query in ("bridge", "%23long-exposure", "leica"):
+        assert one in visitor(web).get(f"/search?q={query}").text
+    refused = alice.post(f"{address}/caption", {"caption": "", "tags": "x" * 50})
+    assert (refused.status_code, refused.json and refused.json["field"]) == (422, "tags")
+
+
+def test_the_command_indexes_what_was_there_before(web: Flask, world: World, settings: Settings) -> None:
+    with web.app_context(), open_site(world.alpha) as site:
+        one = add(site, world.alpha_album, "a.jpg", "Old bridge").id
+        site.session.execute(delete(AssetWord))
+        site.session.commit()
+    assert one not in visitor(web).get("/search?q=bridge").text
+    done = wsgi.create_app(settings).test_cli_runner().invoke(args=["tenants", "index", "alpha"])
+    assert done.output == "1 indexed\n"
+    assert one in visitor(web).get("/search?q=bridge").text

@@ -59,10 +59,27 @@ function current(box: PhotoSwipe): HTMLVideoElement | null {
   return element instanceof HTMLElement ? element.querySelector("video") : null;
 }
 
+/** What was chosen last time; nothing where storage is refused, as in another site's frame. */
+function kept(): number | undefined {
+  try {
+    return SECONDS.find((seconds) => String(seconds) === localStorage.getItem(KEPT));
+  } catch {
+    return undefined;
+  }
+}
+
+function keep(seconds: string): void {
+  try {
+    localStorage.setItem(KEPT, seconds);
+  } catch {
+    // It holds for this time, then.
+  }
+}
+
 class Slideshow {
   running = false;
   private timer = 0;
-  private seconds = Number(localStorage.getItem(KEPT)) || USUAL;
+  private seconds = kept() ?? USUAL;
   private button: HTMLElement | undefined;
   private interval: HTMLElement | undefined;
   private film: HTMLVideoElement | null = null;
@@ -85,7 +102,7 @@ class Slideshow {
     }
     menu.addEventListener("change", () => {
       this.seconds = Number(menu.value);
-      localStorage.setItem(KEPT, menu.value);
+      keep(menu.value);
       this.plan();
     });
     element.append(menu);
