@@ -67,12 +67,15 @@ def create_app(settings: Settings | None = None) -> Flask:
         embeds,
         guessing,
         guests,
+        nesting,
         news,
         outbox,
         people,
         proofing,
         registry,
+        search,
         sharing,
+        tags,
         usage,
     )
 

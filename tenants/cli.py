@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 
 from infra.errors import Problem
-from tenants import catalog, domains, people, registry
+from tenants import catalog, domains, people, registry, search
 from tenants.db import db
 from tenants.scope import Site, enter, ports, settings
 
@@ -93,6 +93,21 @@ def add_domain(slug: str, host: str) -> None:
         domains.add(site.session, site.tenant, host, settings().base_domain, now=site.now(), verified=True)
         site.session.commit()
         click.echo(settings().site_url(host))
+
+
+@tenants.command("index")
+@click.argument("slug")
+@friendly
+def index_words(slug: str) -> None:
+    """Make the search index of a tenant's photos and videos anew, as after a release that introduces it."""
+    with site_of(slug) as site:
+        count, after = 0, ""
+        while ids := search.next_ids(site.session, site.tenant_id, after=after):
+            for asset_id in ids:
+                search.index(site.session, site.tenant_id, asset_id, camera=site.media.get(asset_id).get("camera", ""))
+            site.session.commit()
+            count, after = count + len(ids), ids[-1]
+        click.echo(f"{count} indexed")
 
 
 @members.command("add")

@@ -86,6 +86,7 @@ class AlbumForm(FlaskForm):
         choices=said(VISIBILITIES),
         default=Visibility.PRIVATE.value,
     )
+    parent = SelectField(_("Inside of"), choices=[], validate_choice=False, default="")
     ordering = SelectField(_("Order"), choices=said(ORDERINGS), default=Ordering.CAPTURED.value)
     originals = BooleanField(_("Visitors may download the originals"))
     capture = SelectField(_("Capture data"), choices=said({**AS_ALL, **CAPTURES}), default="")

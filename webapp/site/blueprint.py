@@ -7,12 +7,14 @@ from tenants import catalog
 from tenants.catalog import Album, Asset
 from tenants.names import is_id
 from tenants.sharing import Action, Viewer, may
+from tenants.words import tag_word
 from webapp.site import dates, pictures
 
 site = Blueprint("site", __name__)
 site.add_app_template_filter(dates.span, "date_span")
 site.add_app_template_filter(dates.moment, "moment")
 site.add_app_template_filter(dates.day, "day")
+site.add_app_template_filter(tag_word, "tag_query")
 site.add_app_template_global(lambda tile: pictures.show(g.site, tile), "show")
 
 
