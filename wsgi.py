@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     import processor
     import uploader
     from processor import sample_video
-    from tenants import catalog, domains, outbox, people, registry, sharing, usage  # noqa: F401
+    from tenants import catalog, claims, domains, outbox, people, purges, registry, sharing, usage  # noqa: F401
 
     app = core(settings)
     register_tenants(app)

@@ -49,6 +49,10 @@ class Tenant(Base):
     name: Mapped[str] = mapped_column(String(120))
     state: Mapped[TenantState] = mapped_column(ChoiceType(TenantState, impl=String(16)), default=TenantState.ACTIVE)
     created_at: Mapped[datetime]
+    primary_host: Mapped[str | None] = mapped_column(String(253))
+    """The own domain that the site is known by; None: its sub-domain."""
+    redirect_to_primary: Mapped[bool] = mapped_column(default=False)
+    """Whether visitors of its other hosts are sent there."""
 
     brand: Mapped["Brand"] = relationship(lazy="joined", cascade="all, delete-orphan", single_parent=True)
 

@@ -115,6 +115,8 @@ class Viewer:
     tenant_id: str
     role: Role | None = None
     grants: dict[str, Rights] = field(default_factory=dict)
+    ways: dict[str, str] = field(default_factory=dict)
+    """The share link that opened each album, by album id: addresses of pictures name it (`tenants/delivery.py`)."""
 
 
 def may(viewer: Viewer, action: Action, thing: Album | tuple[Album, Asset] | None = None) -> bool:

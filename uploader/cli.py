@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 
 from infra.errors import Problem
 from tenants import catalog
-from tenants.cli import friendly, site_of
+from tenants.commands import friendly, site_of
 from tenants.scope import Site, settings
 from uploader import folder, relay, sweep
 

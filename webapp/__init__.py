@@ -7,7 +7,20 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from infra.settings import Settings
-from webapp import assets, auth, brand, dashboard, headers, host, language, limits, problems, site
+from webapp import (
+    assets,
+    auth,
+    brand,
+    certificates,
+    dashboard,
+    delivery,
+    headers,
+    host,
+    language,
+    limits,
+    problems,
+    site,
+)
 
 csrf = CSRFProtect()
 
@@ -25,11 +38,13 @@ def init_app(app: Flask) -> None:
     problems.init_app(app)
     host.init_app(app)
     auth.init_app(app)
+    delivery.init_app(app)
     csrf.init_app(app)
     limits.init_app(app)
     headers.init_app(app)
     language.init_app(app)
     assets.init_app(app)
     brand.init_app(app)
+    certificates.init_app(app)
     site.init_app(app)
     dashboard.init_app(app)

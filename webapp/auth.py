@@ -44,7 +44,8 @@ class _RequestGlobals(_AppCtxGlobals):
     @cached_property
     def viewer(self) -> Viewer:
         role = current_user.role if current_user.is_authenticated else None
-        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=_grants())
+        grants, ways = _grants()
+        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=grants, ways=ways)
 
 
 class _TenantSessions(SecureCookieSessionInterface):
@@ -122,16 +123,19 @@ def holds(link: ShareLink) -> bool:
     return bool(session.get("shares", {}).get(link.id) == _password_mark(link))
 
 
-def _grants() -> dict[str, Rights]:
+def _grants() -> tuple[dict[str, Rights], dict[str, str]]:
+    """Rights by album, and the link that gives them by album."""
     opened = session.get("shares")
     if not opened:
-        return {}
+        return {}, {}
     grants: dict[str, Rights] = {}
+    ways: dict[str, str] = {}
     now = g.site.now()
     for link in g.site.session.scalars(select(ShareLink).where(ShareLink.id.in_(list(opened)))):
         if link.is_live(now) and holds(link) and grants.get(link.album_id) is not Rights.DOWNLOAD:
             grants[link.album_id] = link.rights
-    return grants
+            ways[link.album_id] = link.id
+    return grants, ways
 
 
 def _password_mark(link: ShareLink) -> str:

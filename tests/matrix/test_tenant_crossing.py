@@ -17,10 +17,13 @@ from sqlalchemy import select
 from visits import ALPHA, BETA, Browser, member, share_link, visitor
 from werkzeug.routing import Rule
 
+from tenants import claims
 from tenants.catalog import album_by_id
 from tenants.db import Base, TenantOwned, db
+from tenants.delivery import by_membership
 from tenants.scope import open_site
 from tenants.sharing import ShareLink
+from webapp.host import ANY_HOST
 
 MARK = "alpha-marked-secret"
 """Part of every name that alpha's private things bear: finding it in an answer is a leak."""
@@ -36,6 +39,7 @@ class Things:
     link_id: str
     link_token: str
     member: str
+    host: str
 
     def path(self, rule: Rule) -> str:
         """The rule's path with alpha's ids in the place of its variables."""
@@ -45,7 +49,9 @@ class Things:
             "asset_id": self.asset,
             "member_id": self.member,
             "link_id": self.link_id,
-            "token": self.media_token if rule.endpoint == "site.media" else self.link_token,
+            "way": self.media_token.partition("/")[0],
+            "token": self.media_token.partition("/")[2] if rule.endpoint == "site.media" else self.link_token,
+            "host": self.host,
             "generation": "1",
             "name": "w320.jpg",
             "sha256": "ab" * 32,
@@ -65,8 +71,10 @@ def things(web: Flask, world: World) -> Things:
         shot = gallery.shot(gallery.sources()[0])
         asset = gallery.add_photo(site, album, shot, filename=f"{MARK}.jpg", caption=MARK, original=True)
         link_id = site.session.scalars(select(ShareLink.id)).one()
+        host = claims.claim(site.session, site.tenant, f"{MARK}.example", "localhost", now=site.now()).host
         site.session.commit()
-        return Things(album.id, asset.id, site.generation_token(asset.id, 1), link_id, token, world.alice)
+        media_token = site.generation_token(by_membership(world.alice), asset.id, 1)
+        return Things(album.id, asset.id, media_token, link_id, token, world.alice, host)
 
 
 Actor = Callable[[Flask, World], Browser]
@@ -111,7 +119,7 @@ STRANGERS = [anonymous, neighbour_at_home, neighbours_cookie, neighbours_guest, 
 
 def routes(web: Flask, method: str) -> Iterator[Rule]:
     for rule in sorted(web.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
-        if method in (rule.methods or ()) and rule.endpoint not in ("static", "healthz"):
+        if method in (rule.methods or ()) and rule.endpoint not in ANY_HOST:
             yield rule
 
 

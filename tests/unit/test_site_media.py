@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from tenants.catalog import AssetState, album_by_id
 from tenants.db import db
+from tenants.delivery import by_openness
 from tenants.names import brand_key
 from tenants.scope import open_site
 
@@ -32,7 +33,7 @@ def photo(web: Flask, world: World) -> str:
 @pytest.fixture
 def base(web: Flask, world: World, photo: str) -> str:
     with web.app_context(), open_site(world.alpha) as site:
-        return f"/m/{site.generation_token(photo, 1)}/{photo}/1/"
+        return f"/m/{site.generation_token(by_openness(world.alpha_album), photo, 1)}/{photo}/1/"
 
 
 def original(web: Flask) -> bytes:
@@ -145,12 +146,13 @@ def refused(answer: TestResponse) -> bool:
 
 def test_a_token_opens_its_generation_alone(web: Flask, world: World, photo: str, base: str) -> None:
     client = visitor(web)
-    token = base.split("/")[2]
-    assert refused(client.get(f"/m/{token}/{photo}/2/w640.jpg"))
-    assert refused(client.get(f"/m/{token}/{photo}/0/w640.jpg"))
-    assert refused(client.get(f"/m/{token}/{'0' * 26}/1/w640.jpg"))
-    assert refused(client.get(f"/m/{token[:-1]}x/{photo}/1/w640.jpg"))
-    assert refused(client.get(f"/m/x/{photo}/1/w640.jpg"))
+    way, token = base.split("/")[2:4]
+    assert refused(client.get(f"/m/{way}/{token}/{photo}/2/w640.jpg"))
+    assert refused(client.get(f"/m/{way}/{token}/{photo}/0/w640.jpg"))
+    assert refused(client.get(f"/m/{way}/{token}/{'0' * 26}/1/w640.jpg"))
+    assert refused(client.get(f"/m/{way}/{token[:-1]}x/{photo}/1/w640.jpg"))
+    assert refused(client.get(f"/m/{way}/x/{photo}/1/w640.jpg"))
+    assert refused(client.get(f"/m/{by_openness(world.alpha_private)}/{token}/{photo}/1/w640.jpg"))
     assert refused(visitor(web, BETA).get(base + "w640.jpg"))
     assert refused(client.get(base + "w641.jpg"))
 

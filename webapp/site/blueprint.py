@@ -12,7 +12,7 @@ from webapp.site import dates, pictures
 site = Blueprint("site", __name__)
 site.add_app_template_filter(dates.span, "date_span")
 site.add_app_template_filter(dates.moment, "moment")
-site.add_app_template_global(lambda tile: pictures.show(g.site, tile), "show")
+site.add_app_template_global(pictures.show, "show")
 
 
 def album_or_404(slug: str) -> Album:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from tenants.scope import Site
+from webapp import delivery
 from webapp.site.listing import Picture, Tile
 
 NARROWEST_ASPECT, WIDEST_ASPECT = 0.5, 3.0
@@ -69,11 +69,11 @@ class Shown:
         return self.tile.caption or f"{kind} {self.tile.filename.rpartition('.')[0] or self.tile.filename}"
 
 
-def show(site: Site, tile: Tile) -> Shown:
+def show(tile: Tile) -> Shown:
     """The tile with addresses that open for whoever holds the page."""
     if not tile.shown:
         return Shown(tile=tile, base="", sources=[], jpegs="", small=None, large=None)
-    base = f"/m/{site.generation_token(tile.id, tile.generation)}/{tile.id}/{tile.generation}/"
+    base = delivery.base(tile.album_id, tile.id, tile.generation)
     by_type = {
         content_type: list(stills)
         for content_type, stills in groupby(
