@@ -1,3 +1,4 @@
+# ruff: noqa: N803  # Parameters are named as the service model names them.
 """A fake of CloudFront's distribution tenants, behind a real botocore client.
 
 What is asked goes through botocore's own validation against the service model, and so do the answers; in between is a

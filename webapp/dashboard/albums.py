@@ -4,7 +4,7 @@ from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from infra.errors import Problem
-from tenants import catalog, ordering
+from tenants import catalog, delivery, ordering, purges
 from tenants.catalog import Album, Ordering, Visibility
 from tenants.names import is_id
 from tenants.people import Role
@@ -92,6 +92,8 @@ def _change(album: Album, form: AlbumForm) -> None:
     album.visibility = Visibility(form.visibility.data)
     album.ordering = chosen
     album.originals = form.originals.data
+    if album.visibility is Visibility.PRIVATE:
+        purges.close(g.site, delivery.by_openness(album.id))
     album.updated_at = g.site.now()
 
 
@@ -100,6 +102,7 @@ def _change(album: Album, form: AlbumForm) -> None:
 def delete_album(album_id: str) -> ResponseReturnValue:
     found = lookup.album_of(album_id)
     found.deleted_at = g.site.now()
+    purges.close_album(g.site, album_id)
     undo = url_for("dashboard.restore_album", album_id=found.id)
     return done(f"“{found.title}” is in the trash.", back=url_for("dashboard.albums"), undo=undo)
 

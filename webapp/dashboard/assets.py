@@ -4,7 +4,7 @@ from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from infra.errors import Problem
-from tenants import outbox
+from tenants import outbox, purges
 from tenants.catalog import SHOWN, Asset, AssetState
 from tenants.people import Role
 from webapp.auth import require
@@ -55,6 +55,7 @@ def delete_assets(album_id: str) -> ResponseReturnValue:
     found = lookup.assets_of(lookup.album_of(album_id), request.form.getlist("id"))
     for row in found:
         row.deleted_at = g.site.now()
+    purges.close_album(g.site, album_id)
     return done(
         f"{_named(found)} in the trash.",
         back=album_url(album_id),

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from infra.errors import Problem
-from tenants import sharing
+from tenants import delivery, purges, sharing
 from tenants.catalog import Album
 from tenants.names import is_id
 from tenants.people import Role
@@ -71,4 +71,5 @@ def revoke(album_id: str, link_id: str) -> ResponseReturnValue:
     if link is None or link.album_id != album.id or link.revoked_at is not None:
         raise Problem("not-found")
     link.revoked_at = g.site.now()
+    purges.close(g.site, delivery.by_link(link.id))
     return done("The link no longer opens anything.", back=url_for("dashboard.shares", album_id=album_id))
