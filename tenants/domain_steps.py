@@ -59,13 +59,17 @@ def prober() -> Prober:
 
 def doctor(site: Site) -> Doctor:
     """For the site's domains, with this deployment's records."""
+    return Doctor(ports().resolver, prober(), place(site), site.now())
+
+
+def place(site: Site) -> Place:
+    """Where the site's domains should lead."""
     chosen = settings()
-    place = Place(
+    return Place(
         target=chosen.domain_target or f"{site.tenant.slug}.{chosen.base_domain}",
         addresses=tuple(str(address) for address in chosen.domain_addresses),
         cas=tuple(listed(chosen.domain_cas)),
     )
-    return Doctor(ports().resolver, prober(), place, site.now())
 
 
 def patient(claim: DomainClaim) -> Patient:

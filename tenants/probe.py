@@ -11,10 +11,10 @@ import ipaddress
 import secrets
 import socket
 import ssl
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from threading import Timer
 
 from cryptography import x509
@@ -93,63 +93,73 @@ class Prober:
         return address.is_global and not address.is_multicast
 
     def _ask(self, host: str, address: str) -> Reach:
-        nonce = self.nonce()
         try:
-            with socket.create_connection((address, self.port), timeout=SECONDS) as plain:
-                # Timeouts of the socket are for each read: one byte at a time would be within all of them.
-                streams = [plain]
-                clock = Timer(SECONDS, _cut, (streams,))
-                clock.daemon = True
-                clock.start()
-                try:
-                    return self._talk(host, address, streams, nonce)
-                finally:
-                    clock.cancel()
+            with self._connected(address) as streams:
+                found = self._talk(host, address, streams)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Reach(here=False, address=address, fault=str(error) or type(error).__name__)
+        if found.certificate is not None:
+            found = replace(found, certificate=replace(found.certificate, fault=self._fault(host, address)))
+        return found
 
-    def _talk(self, host: str, address: str, streams: list[socket.socket], nonce: str) -> Reach:
+    @contextmanager
+    def _connected(self, address: str) -> Iterator[list[socket.socket]]:
+        """A connection, cut off after `SECONDS` in all; whatever is wrapped around it goes into the list."""
+        with socket.create_connection((address, self.port), timeout=SECONDS) as plain:
+            streams = [plain]
+            # Timeouts of the socket are for each read: one byte at a time would be within all of them.
+            clock = Timer(SECONDS, _cut, (streams,))
+            clock.daemon = True
+            clock.start()
+            try:
+                yield streams
+            finally:
+                clock.cancel()
+                for stream in streams:
+                    stream.close()
+
+    def _talk(self, host: str, address: str, streams: list[socket.socket]) -> Reach:
         certificate = None
-        stream = streams[0]
         if self.scheme == "https":
             # Whether it leads here is one question, whether browsers accept the certificate another.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            secure = context.wrap_socket(stream, server_hostname=host, do_handshake_on_connect=False)
-            streams.append(secure)
-            secure.do_handshake()
-            certificate = self._certificate(host, address, secure)
-            stream = secure
+            certificate = _certificate(_secured(context, host, streams))
+        nonce = self.nonce()
         connection = http.client.HTTPConnection(host, self.port)
-        connection.sock = stream
+        connection.sock = streams[-1]
         connection.request("GET", PATH + nonce, headers={"Accept": "text/plain", "Connection": "close"})
         response = connection.getresponse()
         body = response.read(MOST_BYTES)
-        stream.close()
-        wanted = self.answer(nonce, host) or ""
-        here = hmac.compare_digest(body.strip(), wanted.encode())
+        here = hmac.compare_digest(body.strip(), (self.answer(nonce, host) or "").encode())
         return Reach(here=here, address=address, status=response.status, certificate=certificate)
 
-    def _certificate(self, host: str, address: str, stream: ssl.SSLSocket) -> Certificate:
-        parsed = x509.load_der_x509_certificate(stream.getpeercert(binary_form=True) or b"")
-        names: tuple[str, ...] = ()
-        with suppress(x509.ExtensionNotFound):
-            alternative = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            names = tuple(alternative.get_values_for_type(x509.DNSName))
-        return Certificate(names, parsed.not_valid_after_utc.astimezone(UTC), self._fault(host, address))
-
     def _fault(self, host: str, address: str) -> str:
-        context = ssl.create_default_context()
+        """What a browser would say to the certificate."""
         try:
-            with (
-                socket.create_connection((address, self.port), timeout=SECONDS) as plain,
-                context.wrap_socket(plain, server_hostname=host),
-            ):
-                return ""
+            with self._connected(address) as streams:
+                _secured(ssl.create_default_context(), host, streams)
         except ssl.SSLCertVerificationError as error:
             return error.verify_message
         except OSError as error:
             return str(error)
+        return ""
+
+
+def _secured(context: ssl.SSLContext, host: str, streams: list[socket.socket]) -> ssl.SSLSocket:
+    secure = context.wrap_socket(streams[-1], server_hostname=host, do_handshake_on_connect=False)
+    streams.append(secure)
+    secure.do_handshake()
+    return secure
+
+
+def _certificate(stream: ssl.SSLSocket) -> Certificate:
+    parsed = x509.load_der_x509_certificate(stream.getpeercert(binary_form=True) or b"")
+    names: tuple[str, ...] = ()
+    with suppress(x509.ExtensionNotFound):
+        alternative = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = tuple(alternative.get_values_for_type(x509.DNSName))
+    return Certificate(names, parsed.not_valid_after_utc)
 
 
 def _cut(streams: list[socket.socket]) -> None:

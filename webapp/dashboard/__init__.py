@@ -7,6 +7,7 @@ from webapp.dashboard import (
     albums,
     assets,
     brand,
+    domains,
     members,
     order,
     pictures,
@@ -18,7 +19,7 @@ from webapp.dashboard import (
 )
 from webapp.dashboard.mount import bp
 
-VIEWS = (sign_in, account, albums, assets, order, uploads, progress, shares, trash, brand, members, pictures)
+VIEWS = (sign_in, account, albums, assets, order, uploads, progress, shares, trash, brand, domains, members, pictures)
 """Importing them hangs their routes and template functions on the blueprint."""
 
 

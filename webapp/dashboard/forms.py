@@ -2,6 +2,7 @@
 
 import re
 
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField, TextAreaField
@@ -106,6 +107,14 @@ class MemberForm(FlaskForm):
             InputRequired("Give them a password to sign in with."),
             Length(min=MIN_PASSWORD, max=1024, message=f"At least {MIN_PASSWORD} characters."),
         ],
+    )
+
+
+class DomainForm(FlaskForm):
+    host = StringField(
+        _l("Domain"),
+        [DataRequired(_l("Enter a domain, like photos.example.com.")), Length(max=300)],
+        filters=[_stripped],
     )
 
 
