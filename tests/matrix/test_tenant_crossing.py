@@ -71,7 +71,7 @@ def things(web: Flask, world: World) -> Things:
         shot = gallery.shot(gallery.sources()[0])
         asset = gallery.add_photo(site, album, shot, filename=f"{MARK}.jpg", caption=MARK, original=True)
         link_id = site.session.scalars(select(ShareLink.id)).one()
-        host = claims.claim(site.session, site.tenant, f"{MARK}.example", "localhost", now=site.now()).host
+        host = claims.claim(site.session, site.tenant, "alphas-own.example", "localhost", now=site.now()).host
         site.session.commit()
         media_token = site.generation_token(by_membership(world.alice), asset.id, 1)
         return Things(album.id, asset.id, media_token, link_id, token, world.alice, host)

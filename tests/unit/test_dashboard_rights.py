@@ -9,7 +9,7 @@ from dashboard_client import Browser
 from flask import Flask
 from werkzeug.routing import Rule
 
-from tenants import catalog, names, people, sharing
+from tenants import catalog, claims, names, people, sharing
 from tenants.db import db
 from tenants.people import Role
 from tenants.registry import TenantState
@@ -20,7 +20,8 @@ NEEDS = {
     Role.VIEWER: {"albums", "album", "asset", "progress", "account"},
     Role.EDITOR: {"new_album", "album_settings", "delete_album", "restore_album", "caption", "cover", "delete_assets"}
     | {"restore_assets", "retry", "arrange", "move", "ticket", "shares", "revoke", "trash"},
-    Role.ADMIN: {"brand", "members", "change_role", "remove_member"},
+    Role.ADMIN: {"brand", "members", "change_role", "remove_member", "domains_page", "domain", "check_domain"}
+    | {"choose_primary", "remove_domain"},
 }
 
 
@@ -42,7 +43,10 @@ def things(web: Flask, world: World) -> Iterator[dict[str, dict[str, str]]]:
                 )
                 link, _ = sharing.create_link(site.session, album, secret(), now=site.now())
                 member = world.bob if slug == "beta" else world.adam
+                host = f"{slug}.example.com"
+                claims.claim(site.session, site.tenant, host, "localhost", now=site.now())
                 found[slug] = {"album_id": album_id, "asset_id": asset, "link_id": link.id, "member_id": member}
+                found[slug]["host"] = host
                 if slug == "alpha":
                     for role in (Role.EDITOR, Role.ADMIN):
                         address = f"{role.value}@example.com"

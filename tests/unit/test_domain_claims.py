@@ -312,7 +312,8 @@ def test_visitors_are_sent_to_the_first_domain_if_so_wished(served: Flask, world
         assert client.get("/a/alpha-shows?x=1", headers=at).status_code == status
     assert client.get("/a/alpha-shows?x=1", headers=at).location == f"http://{HOST}:{port}/a/alpha-shows?x=1"
     assert client.get("/a/alpha-shows", headers={**PAGE, "Host": HOST}).status_code == 200
-    assert client.get("//evil.example/", headers=at).status_code in (302, 404)
+    odd = client.get("//evil.example/", headers=at)
+    assert odd.location is None or odd.location.startswith(f"http://{HOST}:{port}/")
     assert (
         "evil"
         not in (client.get("//evil.example/", headers=at).location or "").partition("/a")[0].partition("//")[2][:12]

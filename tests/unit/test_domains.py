@@ -78,8 +78,6 @@ def test_a_custom_domain_is_served_once_it_is_held(core: Flask, world: World) ->
         "-x.com",
         "a..b.com",
         "*.example.com",
-    ]
-    + [
         "203.0.113.9",
         "example.com:80",
         "example.com/x",
@@ -104,7 +102,7 @@ def test_hosts_that_cannot_be_claimed(core: Flask, world: World, host: str) -> N
         ("München.example", "xn--mnchen-3ya.example", "münchen.example"),
         ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example", "münchen.example"),
         ("straße.example", "xn--strae-oqa.example", "straße.example"),
-        ("写真。例え.jp", "xn--jvrt23a.xn--r8jz45g.jp", "写真.例え.jp"),
+        ("写真。例え.jp", "xn--g7qs82g.xn--r8jz45g.jp", "写真.例え.jp"),
     ],
 )
 def test_a_host_is_stored_as_dns_has_it_and_shown_as_people_write_it(written: str, stored: str, shown: str) -> None:
