@@ -1,11 +1,12 @@
 """Copies that the edge has to drop: written down with the change that asks for it, sent after its commit.
 
-A request sends its own at once; what a crash or an outage left is sent by the loop of `domains check`. Without a cache
-at the edge nothing is written.
+A request sends its own at once. The loop of `domains check` sends each once more, later: what a crash or an outage left,
+and what the edge fetched again in the seconds for which a process of the web fleet still remembers a way as open. Without
+a cache at the edge nothing is written.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import JSON, String, delete, select
@@ -23,10 +24,12 @@ from tenants.sharing import ShareLink
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 50
+LATE = timedelta(seconds=10)
+"""Longer than any process remembers a way (`webapp/delivery.py`) or a host (`webapp/host.py`)."""
 
 
 class EdgePurge(TenantOwned, Base):
-    """`hosts` and `paths` as `Edge.invalidate` takes them; `id` is its reference, so sending it twice is once."""
+    """`hosts` and `paths` as `Edge.invalidate` takes them; its reference is made of `id`."""
 
     __tablename__ = "edge_purges"
 
@@ -69,25 +72,31 @@ def hosts_of(site: Site) -> list[str]:
 
 
 def send_all() -> int:
-    """Send what waits, the oldest first; how many. An edge that is away keeps the rest waiting."""
+    """Send what waits, the oldest first; how many. An edge that is away keeps the rest waiting.
+
+    Within `LATE` the same request is sent as often as this is called, which to the edge is once.
+    """
     edge, session, sent = ports().edge, db.session(), 0
+    settled = ports().clock.now() - LATE
     if not edge.shared_seconds:
         return 0
     with reading(), across_tenants(session, "copies of every tenant are dropped by whoever comes first"):
         rows = session.execute(
-            select(EdgePurge.tenant_id, EdgePurge.id, EdgePurge.hosts, EdgePurge.paths)
+            select(EdgePurge.tenant_id, EdgePurge.id, EdgePurge.hosts, EdgePurge.paths, EdgePurge.created_at)
             .order_by(EdgePurge.id)
             .limit(AT_ONCE)
         ).all()
         session.rollback()
-    for tenant_id, purge_id, hosts, paths in rows:
+    for tenant_id, purge_id, hosts, paths, created_at in rows:
+        last = created_at <= settled
         try:
-            edge.invalidate(hosts, paths, reference=purge_id)
+            edge.invalidate(hosts, paths, reference=f"{purge_id}-{'late' if last else 'now'}")
         except Unavailable as error:
             log.warning("the edge takes no invalidation now", error=str(error), waiting=len(rows) - sent)
             break
-        with reading(False), across_tenants(session, "a purge that was sent"):
-            session.execute(delete(EdgePurge).where(EdgePurge.tenant_id == tenant_id, EdgePurge.id == purge_id))
-            session.commit()
         sent += 1
+        if last:
+            with reading(False), across_tenants(session, "a purge that was sent"):
+                session.execute(delete(EdgePurge).where(EdgePurge.tenant_id == tenant_id, EdgePurge.id == purge_id))
+                session.commit()
     return sent

@@ -1,7 +1,7 @@
 """CloudFront's signed cookies and signed URLs (Developer Guide, "Serve private content").
 
 Signed with ECDSA on P-256, or with RSA of 2,048 bits, always over SHA-256, which the fourth cookie and the parameter
-`Hash-Algorithm` say. An ECDSA signature costs a tenth of RSA's (`tests/bench/cloudfront_signing.py`).
+`Hash-Algorithm` say. An ECDSA signature costs a small part of RSA's.
 """
 
 import base64
