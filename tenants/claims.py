@@ -195,6 +195,8 @@ def choose_primary(tenant: Tenant, claim: DomainClaim | None, *, redirect: bool)
 
 def check_often(claim: DomainClaim, now: datetime) -> timedelta:
     """How long until the next look: soon while somebody waits for it, now and then once it is live."""
+    if claim.on_edge and claim.state not in (DomainState.CLAIMED, *HELD):
+        return timedelta(minutes=1)  # The edge lets go in steps.
     if claim.state in (DomainState.LIVE, DomainState.FAILED) and claim.missing_since is None:
         return timedelta(hours=6)
     age = now - claim.created_at

@@ -100,6 +100,14 @@ def standing(session: Session, tenant_id: str, way: str, now: datetime) -> Stand
     return Standing(open=bool(rows), gone=gone if len(rows) <= MOST_GONE else None)
 
 
+def ends(session: Session, tenant_id: str, way: str) -> datetime | None:
+    """When the way closes by itself; None if nobody has said so."""
+    if way[:1] != "s":
+        return None
+    link = select(ShareLink.expires_at).where(ShareLink.tenant_id == tenant_id, ShareLink.id == way[1:])
+    return session.scalar(link)
+
+
 def is_gone(session: Session, tenant_id: str, asset_id: str) -> bool:
     """Whether one asset is deleted, or never was."""
     live = select(Asset.id).where(Asset.tenant_id == tenant_id, Asset.id == asset_id, Asset.deleted_at.is_(None))

@@ -20,6 +20,8 @@ from tenants.domains import Domain
 from tenants.probe import Prober
 from tenants.scope import Site, open_site, ports, secret, settings
 
+SOON = timedelta(seconds=5)
+"""Between a step that led on and the next."""
 PROOF_WAITED_FOR = timedelta(days=30)
 GRACE = timedelta(days=3)
 """How long a host is served on after its proof disappeared: nobody's records are edited without a mistake."""
@@ -178,7 +180,8 @@ def _write(site: Site, before: _Before, seen: _Seen) -> DomainState | None:
     if claim.state is DomainState.REMOVED and not claim.on_edge:
         site.session.delete(claim)
         return None
-    claim.next_at = now + claims.check_often(claim, now)
+    moved = claim.state is not before.state
+    claim.next_at = now + (SOON if moved else claims.check_often(claim, now))
     return claim.state
 
 
@@ -210,7 +213,6 @@ def _claimed(site: Site, claim: DomainClaim, seen: _Seen) -> None:
         held = site.session.get(Domain, claim.host)
         if held is None:
             claims.hold(site.session, claim, now)
-            claim.next_at = now
     elif now - claim.created_at > PROOF_WAITED_FOR:
         claims.fail(site.session, site.tenant, claim, "proof-late")
     else:

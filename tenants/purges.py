@@ -1,8 +1,8 @@
 """Copies that the edge has to drop: written down with the change that asks for it, sent after its commit.
 
-A request sends its own at once. The loop of `domains check` sends each once more, later: what a crash or an outage left,
-and what the edge fetched again in the seconds for which a process of the web fleet still remembers a way as open. Without
-a cache at the edge nothing is written.
+A request sends its own at once. The loop of `domains check` sends each once more, later: what a crash or an outage
+left, and what the edge fetched again in the seconds for which a process of the web fleet still remembers a way as open.
+Without a cache at the edge nothing is written.
 """
 
 from collections.abc import Sequence

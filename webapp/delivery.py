@@ -67,11 +67,17 @@ def _remembered(tenant_id: str, way: str, asset_id: str) -> Standing:
 
 
 def _give_cookies(response: Response) -> Response:
-    """What the edge asks for beside the address, each for the one path that it opens."""
+    """What the edge asks for beside the address, each for the one path that it opens.
+
+    Its copies know nothing of a link's last hour, so the cookie must not outlive the link.
+    """
+    if not ports().edge.shared_seconds:
+        return response
     for way in g.get("ways", ()):
         if not delivery.needs_cookie(way):
             continue
         path, until = f"/m/{way}/", g.site.media_until()
+        until = min(until, delivery.ends(g.site.session, g.site.tenant_id, way) or until)
         for name, value in ports().edge.cookies(origin(), path, until=until).items():
             response.set_cookie(name, value, path=path, expires=until, secure=True, httponly=True, samesite="Lax")
     return response

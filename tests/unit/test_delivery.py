@@ -1,7 +1,7 @@
 """Deleted or revoked means gone: an address of a picture works for as long as what it was given for."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import gallery
 import pytest
@@ -13,7 +13,7 @@ from sqlalchemy import event, select
 from visits import BETA, Browser, member, share_link, visitor
 
 from infra.local.edge import AppEdge
-from infra.ports import Serving
+from infra.ports import Ports, Serving
 from tenants import delivery, people, purges
 from tenants.catalog import Asset, Visibility, album_by_id
 from tenants.db import db
@@ -214,8 +214,8 @@ class CopyingEdge(AppEdge):
         self.dropped: list[tuple[str, str]] = []
         self.away = False
 
-    def cookies(self, origin: str, path: str, *, until: object) -> dict[str, str]:
-        return {"CloudFront-Policy": f"{origin}{path}"}
+    def cookies(self, origin: str, path: str, *, until: datetime) -> dict[str, str]:
+        return {"CloudFront-Policy": f"{origin}{path}", "CloudFront-Until": f"{until:%Y-%m-%dT%H.%M}"}
 
     def invalidate(self, hosts: list[str], paths: list[str], *, reference: str) -> None:  # type: ignore[override]
         if self.away:
@@ -233,6 +233,24 @@ def edge(web: Flask) -> Iterator[CopyingEdge]:
     made = CopyingEdge(["x" * 40], web.extensions["vitrine.ports"].clock)
     object.__setattr__(web.extensions["vitrine.ports"], "edge", made)
     yield made
+
+
+def test_a_cookie_of_the_edge_ends_with_the_link(
+    web: Flask, world: World, photos: list[str], edge: CopyingEdge
+) -> None:
+    soon = ports_of(web).clock.now() + timedelta(hours=1)
+    guest = visitor(web)
+    guest.get(share_link(web, world.alpha, world.alpha_private, expires_at=soon))
+    cookies = [
+        line for line in guest.get("/a/alpha-secret").headers.getlist("Set-Cookie") if "CloudFront-Until" in line
+    ]
+    assert len(cookies) == 1
+    assert f"CloudFront-Until={soon:%Y-%m-%dT%H.%M};" in cookies[0]
+
+
+def ports_of(web: Flask) -> Ports:
+    found: Ports = web.extensions["vitrine.ports"]
+    return found
 
 
 Deed = Callable[[Member, World, list[str], str], str]

@@ -53,7 +53,7 @@ def test_a_rendition_is_served_whole_with_what_caches_need(web: Flask, base: str
 
 @pytest.mark.parametrize("accept", ["image/avif,image/webp,*/*", "image/jpeg", "text/html", "", "image/webp;q=0"])
 def test_the_name_says_the_format_and_accept_changes_nothing(web: Flask, base: str, accept: str) -> None:
-    """So a cache needs nothing but the address: there is no copy that one browser would get and another could not read."""
+    """So a cache needs nothing but the address: no browser gets a copy that only another could read."""
     plain = visitor(web).get(base + "w640.jpg")
     asked = visitor(web).get(base + "w640.jpg", headers={"Accept": accept})
     assert (asked.status_code, asked.content_type, asked.data) == (200, plain.content_type, plain.data)
