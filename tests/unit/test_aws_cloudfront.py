@@ -18,10 +18,14 @@ from cloudfront_fake import BASE_TENANT, DISTRIBUTION, GROUP, CloudFrontFake, Cr
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from sqlalchemy import create_engine
 
+from infra.aws.cloudfront import CloudFrontEdge
 from infra.aws.cloudfront_signing import Signer, read_signers
 from infra.aws.cloudfront_tenants import DistributionTenants, Hosting, name_of
 from infra.errors import Unavailable
+from infra.settings import SettingsError, load
+from infra.wiring import build
 
 HOST = "photos.example.com"
 UNTIL = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -238,3 +242,46 @@ def test_keys_that_cloudfront_would_not_take_stop_the_start(tmp_path: Path) -> N
     wrong = ec.generate_private_key(ec.SECP384R1())
     with pytest.raises(ValueError, match="P-256"):
         Signer("K1", pem(wrong))
+
+
+# --- Settings ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_setting_chooses_the_adapter_and_says_what_it_needs(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(data_dir=tmp_path, edge="cloudfront")
+    assert str(caught.value).count("is needed by VITRINE_EDGE=cloudfront") == 5
+    (tmp_path / "new.pem").write_bytes(pem(key("ecdsa")))
+    settings = load(
+        data_dir=tmp_path,
+        edge="cloudfront",
+        cloudfront_distribution=DISTRIBUTION,
+        cloudfront_connection_group=GROUP,
+        cloudfront_base_tenant=BASE_TENANT,
+        cloudfront_keys=f"K2={tmp_path / 'new.pem'}",
+        domain_target="d1.cloudfront.net",
+    )
+    edge = build(settings, create_engine("sqlite://")).edge
+    assert isinstance(edge, CloudFrontEdge)
+    assert edge.cookies("https://x.example", "/m/s1/", until=UNTIL)["CloudFront-Key-Pair-Id"] == "K2"
+    assert "Hash-Algorithm=SHA256" in edge.signed("https://x.example/m/e1/a.jpg", until=UNTIL)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("cloudfront_keys", "K2"),
+        ("edge_keys", "short"),
+        ("dns_servers", "ns.example"),
+        ("certificate_askers", "10.0.0.1/8"),
+        ("domain_addresses", "photos.example"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(tmp_path: Path, setting: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"VITRINE_{setting.upper()}"):
+        load(data_dir=tmp_path, **{setting: value})
+
+
+def test_addresses_are_read_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_DOMAIN_ADDRESSES", "203.0.113.9, 2001:db8::1")
+    assert [str(address) for address in load(data_dir=tmp_path).domain_addresses] == ["203.0.113.9", "2001:db8::1"]

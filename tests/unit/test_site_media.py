@@ -58,7 +58,10 @@ def test_the_name_says_the_format_and_accept_changes_nothing(web: Flask, base: s
     asked = visitor(web).get(base + "w640.jpg", headers={"Accept": accept})
     assert (asked.status_code, asked.content_type, asked.data) == (200, plain.content_type, plain.data)
     assert asked.headers["ETag"] == plain.headers["ETag"]
-    assert "accept" not in {name.lower() for name in asked.vary}
+    assert set(asked.vary) == {"Host"}
+    signed_in = visitor(web)
+    signed_in.set_cookie("__Host-vitrine", "anything", domain="alpha.localhost")
+    assert set(signed_in.get(base + "w640.jpg").vary) == {"Host"}
 
 
 def test_pictures_cost_no_query_once_the_host_is_known(web: Flask, base: str) -> None:
