@@ -24,6 +24,7 @@ from infra.settings import Settings
 from tenants import people
 from tenants.people import Member, Role
 from tenants.sharing import Rights, ShareLink, Viewer
+from webapp.host import MEDIA
 from webapp.problems import prefers_page
 
 P = ParamSpec("P")
@@ -52,6 +53,8 @@ class _TenantSessions(SecureCookieSessionInterface):
     """Writes the tenant into every session, whoever started it: a sign-in, a share link or a form's CSRF token."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if request.endpoint in MEDIA:
+            return  # Nothing of a picture depends on a session, so nothing may say that it does (Vary).
         if session and "site" in g and "tenant" not in session:
             session["tenant"] = g.site.tenant_id
         super().save_session(app, session, response)
