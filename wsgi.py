@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from processor import sample_video
     from tenants import (  # noqa: F401
         catalog,
+        claims,
         contributions,
         domains,
         downloads,
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         outbox,
         people,
         proofing,
+        purges,
         registry,
         search,
         sharing,

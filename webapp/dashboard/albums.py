@@ -5,8 +5,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import Problem
-from tenants import catalog, nesting, ordering
-from tenants.catalog import Album, Ordering
+from tenants import catalog, delivery, nesting, ordering, purges
+from tenants.catalog import Album, Ordering, Visibility
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import settings
@@ -99,6 +99,8 @@ def _change(album: Album, form: AlbumForm) -> None:
     album.ordering = chosen
     for column, value in form.fields().items():
         setattr(album, column, value)
+    if album.visibility is Visibility.PRIVATE:
+        purges.close(g.site, delivery.by_openness(album.id))
     album.updated_at = g.site.now()
 
 
@@ -107,6 +109,7 @@ def _change(album: Album, form: AlbumForm) -> None:
 def delete_album(album_id: str) -> ResponseReturnValue:
     found = lookup.album_of(album_id)
     found.deleted_at = g.site.now()
+    purges.close_album(g.site, album_id)
     undo = url_for("dashboard.restore_album", album_id=found.id)
     return done(_("“%(album)s” is in the trash.", album=found.title), back=url_for("dashboard.albums"), undo=undo)
 

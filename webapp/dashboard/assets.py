@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from infra.errors import Problem
-from tenants import outbox, search, tags
+from tenants import outbox, purges, search, tags
 from tenants.catalog import SHOWN, AssetState
 from tenants.people import Role
 from webapp.auth import require
@@ -63,6 +63,7 @@ def delete_assets(album_id: str) -> ResponseReturnValue:
     found = lookup.assets_of(lookup.album_of(album_id), request.form.getlist("id"))
     for row in found:
         row.deleted_at = g.site.now()
+    purges.close_album(g.site, album_id)
     return done(
         _("“%(name)s” is in the trash.", name=found[0].filename)
         if len(found) == 1

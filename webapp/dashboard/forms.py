@@ -144,6 +144,14 @@ class MemberForm(FlaskForm):
     )
 
 
+class DomainForm(FlaskForm):
+    host = StringField(
+        _("Domain"),
+        [DataRequired(_("Enter a domain, like photos.example.com.")), Length(max=300)],
+        filters=[stripped],
+    )
+
+
 class RoleForm(FlaskForm):
     role = SelectField(_("Role"), choices=said(ROLES))
 
