@@ -76,5 +76,6 @@ def _policy() -> str:
     if "csp_nonce" in g:
         sources["style-src"] += f" 'nonce-{g.csp_nonce}'"
     for directive, extra in g.get("csp_extra", {}).items():
-        sources[directive] = " ".join([sources[directive], *extra])
+        present = sources.get(directive, "'none'")
+        sources[directive] = " ".join(extra if present == "'none'" else [present, *extra])
     return "; ".join(f"{directive} {source}" for directive, source in sources.items())

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from infra.errors import Problem
 from tenants import catalog, ordering
-from tenants.catalog import Album, Ordering, Visibility
+from tenants.catalog import Album, Ordering
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import settings
@@ -79,6 +79,7 @@ def _shown(album: Album) -> dict[str, object]:
         "description": album.description,
         "visibility": album.visibility.value,
         "ordering": album.ordering.value,
+        "layout": album.layout.value if album.layout else "",
         "originals": album.originals,
     }
 
@@ -88,10 +89,9 @@ def _change(album: Album, form: AlbumForm) -> None:
     if chosen is Ordering.MANUAL:
         ordering.arrange_by_hand(g.site.session, album)
     album.title = form.title.data
-    album.description = form.description.data
-    album.visibility = Visibility(form.visibility.data)
     album.ordering = chosen
-    album.originals = form.originals.data
+    for name, value in form.fields().items():
+        setattr(album, name, value)
     album.updated_at = g.site.now()
 
 

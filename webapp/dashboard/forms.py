@@ -1,15 +1,12 @@
 """The dashboard's forms. Each checks shape and length; the domain decides what is allowed."""
 
-import re
-
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from tenants.catalog import Ordering, Visibility
 from tenants.people import MIN_PASSWORD, Role
-from tenants.registry import Font, Theme
+from tenants.registry import Layout
 from tenants.sharing import Rights
 
 VISIBILITIES = {visibility.value: visibility.value.title() for visibility in reversed(Visibility)}
@@ -19,18 +16,15 @@ ORDERINGS = {
     Ordering.MANUAL.value: "By hand",
 }
 RIGHTS = {Rights.VIEW.value: "View", Rights.DOWNLOAD.value: "View and download originals"}
-THEMES = {
-    Theme.AUTO.value: "As the visitor prefers",
-    Theme.LIGHT.value: "Always light",
-    Theme.DARK.value: "Always dark",
+LAYOUTS = {
+    Layout.JUSTIFIED.value: "Justified rows",
+    Layout.MASONRY.value: "Masonry columns",
+    Layout.GRID.value: "Square grid",
+    Layout.STORY.value: "Story, one after another",
 }
-FONTS = {font.value: font.value.title() for font in Font}
 ROLES = {role.value: role.value.title() for role in Role}
 LIFETIMES = {0: "Never", 1: "In a day", 7: "In a week", 30: "In a month", 90: "In three months"}
 """Days until a share link expires."""
-
-
-_HEX = re.compile(r"#[0-9a-f]{6}")
 
 
 def _stripped(value: str | None) -> str:
@@ -51,6 +45,7 @@ class AlbumForm(FlaskForm):
         default=Visibility.PRIVATE.value,
     )
     ordering = SelectField("Order", choices=ORDERINGS, default=Ordering.CAPTURED.value)
+    layout = SelectField("Layout", choices={"": "As the brand says", **LAYOUTS}, default="")
     originals = BooleanField("Visitors may download the originals")
 
     def fields(self) -> dict[str, object]:
@@ -58,6 +53,7 @@ class AlbumForm(FlaskForm):
         return {
             "description": self.description.data,
             "visibility": Visibility(self.visibility.data),
+            "layout": Layout(self.layout.data) if self.layout.data else None,
             "originals": self.originals.data,
         }
 
@@ -77,23 +73,6 @@ class ShareForm(FlaskForm):
             Length(min=MIN_PASSWORD, max=1024, message=f"At least {MIN_PASSWORD} characters, or leave it empty."),
         ],
     )
-
-
-class BrandForm(FlaskForm):
-    name = StringField("Name", [DataRequired("Your brand needs a name."), Length(max=120)], filters=[_stripped])
-    tagline = StringField("Tagline", [Length(max=200)], filters=[_stripped])
-    accent = StringField("Accent colour", filters=[lambda value: _stripped(value).lower()])
-    font = RadioField("Typeface", choices=FONTS)
-    theme = RadioField(
-        "Theme",
-        choices=THEMES,
-    )
-    logo = FileField("Logo")
-    remove_logo = BooleanField("Remove the logo")
-
-    def validate_accent(self, field: StringField) -> None:
-        if not _HEX.fullmatch(field.data):
-            raise ValidationError("Write the colour as # and six digits, like #3a5a78.")
 
 
 class MemberForm(FlaskForm):

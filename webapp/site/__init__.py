@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from webapp.site import albums, live, media, photo, shares
+from webapp.site import albums, brand, live, media, photo, shares
 from webapp.site.blueprint import site
 
-VIEWS = (albums, photo, live, shares, media)
+VIEWS = (albums, photo, live, shares, media, brand)
 """Importing them hangs their routes on the blueprint."""
 
 

@@ -13,6 +13,7 @@ site = Blueprint("site", __name__)
 site.add_app_template_filter(dates.span, "date_span")
 site.add_app_template_filter(dates.moment, "moment")
 site.add_app_template_global(lambda tile: pictures.show(g.site, tile), "show")
+site.add_app_template_global(lambda album: album.layout or g.site.tenant.brand.layout, "layout_of")
 
 
 def album_or_404(slug: str) -> Album:
