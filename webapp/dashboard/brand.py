@@ -67,7 +67,7 @@ def brand_preview() -> Response:
             fill(form, tenant, but=form.errors.keys())
             notes = [*_complaints(form), *_settle(tenant.brand)]
         notes += [("css", f"Line {one.line}: “{one.what}” is left out: {one.why}.") for one in _dropped(form.css.data)]
-        page = render_template("dashboard/brand_preview.html", notes=notes, **brand_sample.shown())
+        page = render_template("dashboard/brand_preview.html", preview=True, notes=notes, **brand_sample.shown())
     response = make_response(page)
     headers.allow("frame-ancestors", "'self'")
     response.headers["X-Frame-Options"] = "SAMEORIGIN"

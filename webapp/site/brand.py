@@ -31,7 +31,7 @@ def favicon() -> Response:
 
 @site.get("/brand/icon.png")
 def icon() -> Response:
-    size = request.args.get("size", type=int)
+    size = request.args.get("size", icons.SIZES[0], type=int)
     if size not in icons.SIZES:
         raise Problem("not-found")
     return _icon(size, FOREVER if request.args.get("v") == icons.version(g.site.tenant) else FOR_NOW)
