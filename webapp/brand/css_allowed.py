@@ -11,7 +11,7 @@ PROPERTIES = frozenset(
     [
         "color", "background", "background-color", "background-image", "background-size", "background-position",
         "background-repeat", "opacity", "box-shadow", "text-shadow", "filter", "mix-blend-mode", "accent-color",
-        "font-family", "font-size", "font-style", "font-weight", "font-variant", "font-variant-caps",
+        "font", "font-family", "font-size", "font-style", "font-weight", "font-variant", "font-variant-caps",
         "font-variant-numeric", "font-feature-settings", "font-kerning", "font-stretch",
         "line-height", "letter-spacing", "word-spacing", "text-align", "text-indent", "text-transform", "text-wrap",
         "text-decoration", "text-decoration-color", "text-decoration-line", "text-decoration-style",

@@ -12,6 +12,7 @@ from tenants.registry import Brand, Theme
 from webapp.brand.colours import (
     FINDABLE,
     READABLE,
+    colour,
     contrast,
     ink_on,
     luminance,
@@ -57,6 +58,7 @@ PRESETS = {
 @lru_cache(maxsize=512)
 def derived(paper: str, ink: str) -> Papers:
     """The rest of a theme, from its two colours."""
+    paper, ink = colour(paper), colour(ink)
     surface_2 = mix(paper, ink, 0.08)
     return Papers(
         paper=paper,
@@ -84,15 +86,14 @@ def papers(brand: Brand, *, dark: bool) -> Papers:
     return derived(paper, ink) if paper and ink else (NIGHT if dark else LIGHT)
 
 
-def declarations(brand: Brand) -> str:
+def declarations(accent: str, light: Papers, dark: Papers) -> str:
     """Custom properties for tokens.css: accent-coloured text, and all colours of the themes that the brand changes."""
     text = ""
-    for dark, name in ((False, "light"), (True, "dark")):
-        shown = papers(brand, dark=dark)
-        text += f"--accent-text-{name}:{readable_on(brand.accent, shown.surface_2)};"
+    for at, name, shown in ((0, "light", light), (1, "dark", dark)):
+        text += f"--accent-text-{name}:{readable_on(accent, shown.surface_2)};"
         if shown in (LIGHT, NIGHT):
             continue
-        danger, ok, warn = (readable_on(pair[dark], shown.surface_2) for pair in (DANGER, OK, WARN))
+        danger, ok, warn = (readable_on(pair[at], shown.surface_2) for pair in (DANGER, OK, WARN))
         values = {
             **{field.replace("_", "-"): value for field, value in vars(shown).items()},
             "danger": danger,
@@ -119,7 +120,7 @@ def refusals(brand: Brand) -> list[Refusal]:
     for dark, name in ((False, "light"), (True, "dark")):
         paper, ink = getattr(brand, f"paper_{name}"), getattr(brand, f"ink_{name}")
         if paper and ink:
-            found += [*_paper(paper, f"paper_{name}", dark=dark), *_ink(paper, ink, f"ink_{name}")]
+            found += _paper(paper, f"paper_{name}", dark=dark) or _ink(paper, ink, f"ink_{name}")
     if not found and not usable(brand.accent, brand):
         offered = nearest(brand.accent, lambda one: usable(one, brand))
         found.append(Refusal("accent", "People could hardly read or find this colour.", offered))

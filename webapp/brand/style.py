@@ -1,15 +1,17 @@
 """A tenant's look as CSS custom properties: readable on any colours that a tenant may choose."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import Flask, g
 from markupsafe import Markup
 
 from tenants.registry import Brand, Font
 from tenants.scope import settings
-from webapp.assets import asset_url
+from webapp.assets import asset_url, built_at
 from webapp.brand import css, palette
 from webapp.brand.colours import colour, ink_on
+from webapp.brand.palette import Papers
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,15 @@ def init_app(app: Flask) -> None:
     app.add_template_global(lambda: settings().site_url(settings().base_domain), "host_address")
 
 
-def brand_font_urls() -> list[str]:
+def brand_font_urls() -> tuple[str, ...]:
     """The one or two font files that the page uses, to be preloaded."""
     brand: Brand = g.site.tenant.brand
-    fonts = dict.fromkeys((brand.font, brand.heading_font or brand.font))
-    return [asset_url(FACES[font].file("latin")) for font in fonts]
+    return _font_urls(brand.font, brand.heading_font or brand.font, built_at())
+
+
+@lru_cache(maxsize=64)
+def _font_urls(font: Font, heading: Font, _built: int) -> tuple[str, ...]:
+    return tuple(asset_url(FACES[one].file("latin")) for one in dict.fromkeys((font, heading)))
 
 
 def brand_papers() -> tuple[str, str]:
@@ -63,18 +69,21 @@ def brand_papers() -> tuple[str, str]:
 def brand_style() -> Markup:
     """The body of the page's `<style>`."""
     brand: Brand = g.site.tenant.brand
-    face = FACES[brand.font]
-    heading = FACES[brand.heading_font or brand.font]
-    faces = _faces("Brand", face)
+    papers = palette.papers(brand, dark=False), palette.papers(brand, dark=True)
+    return _style(brand.font, brand.heading_font or brand.font, brand.accent, papers, built_at())
+
+
+@lru_cache(maxsize=512)
+def _style(font: Font, heading_font: Font, accent: str, papers: tuple[Papers, Papers], _built: int) -> Markup:
+    face, heading = FACES[font], FACES[heading_font]
+    faces, headings = _faces("Brand", face), ""
     if heading is not face:
         faces += _faces("BrandHeading", heading)
         headings = f"--font-heading:BrandHeading,{heading.stack};"
-    else:
-        headings = ""
     # Every part is ours or has been checked to be a colour: nothing here is a tenant's free text.
     return Markup(  # noqa: S704
-        f"{faces}:root{{--font:Brand,{face.stack};{headings}--accent:{colour(brand.accent)};"
-        f"--accent-ink:{ink_on(brand.accent)};{palette.declarations(brand)}}}"
+        f"{faces}:root{{--font:Brand,{face.stack};{headings}--accent:{colour(accent)};"
+        f"--accent-ink:{ink_on(accent)};{palette.declarations(accent, *papers)}}}"
     )
 
 
