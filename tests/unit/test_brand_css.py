@@ -139,7 +139,8 @@ def harmless(css: str) -> None:
 
 PIECES = st.sampled_from(
     ["h1", ".a", "{", "}", "(", ")", "color", ":", ";", "red", "url(x)", "/*", "*/", "\\", "\\75 ", "'", '"', "<",
-     "@media", "@import", "body", ",", " ", "\n", "!important", "-1px", "expression(", "var(--x)", "&", ">", "::", "calc(",
+     "@media", "@import", "body", ",", " ", "\n", "!important", "-1px", "expression(", "var(--x)", "&", ">", "::",
+     "calc(",
      "[x]",
      "</style>", "position", "fixed", "margin", "\x00", "é", "u", "rl("]
 )  # fmt: skip
@@ -165,4 +166,4 @@ def test_too_much_is_left_out() -> None:
 
 def test_what_is_dropped_says_where() -> None:
     _, dropped = sanitised("h1 {\n  color: red;\n  position: fixed;\n}\n@import 'x';")
-    assert [(one.line, one.what) for one in dropped] == [(3, "position: fixed;"), (5, "@import")]
+    assert [(one.line, one.what) for one in dropped] == [(3, "position: fixed"), (5, "@import")]

@@ -42,7 +42,7 @@ class _Reading:
 
     def drop(self, node: Any, why: str, what: str | None = None) -> None:
         shown = what if what is not None else tinycss2.serialize([node])
-        self.dropped.append(Dropped(node.source_line, " ".join(shown.split())[:80], why))
+        self.dropped.append(Dropped(node.source_line, " ".join(shown.split()).rstrip("; ")[:80], why))
 
 
 class _Refused(Exception):
