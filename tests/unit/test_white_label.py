@@ -36,7 +36,7 @@ class Links(HTMLParser):
         for name, value in attrs:
             if not value:
                 continue
-            if name in ("href", "src", "poster", "action") or name.startswith("data-") and value.startswith("/"):
+            if name in ("href", "src", "poster", "action") or (name.startswith("data-") and value.startswith("/")):
                 self.found.add(value)
             elif name == "srcset":
                 self.found.update(part.split()[0] for part in value.split(","))
@@ -116,7 +116,17 @@ def traces(path: str, answer: Answer) -> list[str]:
 def test_nothing_that_a_visitor_gets_names_the_host(shown: tuple[Stack, str]) -> None:
     stack, locked = shown
     port = stack.web_port
-    start = ["/", locked, "/nothing", "/s/nothing", "/dashboard/", "/robots.txt", "/favicon.ico", "/card.jpg", "/healthz"]
+    start = [
+        "/",
+        locked,
+        "/nothing",
+        "/s/nothing",
+        "/dashboard/",
+        "/robots.txt",
+        "/favicon.ico",
+        "/card.jpg",
+        "/healthz",
+    ]
     answers = crawl(port, start)
     kinds = {answer[2] for answer in answers.values()}
     assert {"text/html", "text/css", "text/javascript", "application/manifest+json", "image/webp"} <= kinds

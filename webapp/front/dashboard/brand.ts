@@ -2,6 +2,8 @@
 // it answers is put into the frame's page in place, so that nothing flickers and the frame stays where it was scrolled to.
 
 const PAUSE = 250;
+/** A page's own styles, which hold no `<`. They are taken out before parsing: this page's policy admits none but its own. */
+const STYLE = /<style[^>]*>([^<]*)<\/style>/g;
 
 export function previewBrand(): void {
   const form = document.getElementById("brand-form") as HTMLFormElement | null;
@@ -18,9 +20,11 @@ export function previewBrand(): void {
     try {
       const answer = await fetch(form.dataset["preview"]!, { method: "POST", body, headers: { Accept: "text/html" } });
       if (!answer.ok || turn !== latest) return;
-      const drawn = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const text = await answer.text();
       if (turn !== latest) return;
-      show(frame, drawn, pictures);
+      const drawn = new DOMParser().parseFromString(text.replaceAll(STYLE, ""), "text/html");
+      const styles = Array.from(text.matchAll(STYLE), (found) => found[1] ?? "");
+      show(frame, drawn, styles, pictures);
       note(drawn);
     } catch {
       // Offline, perhaps: the next change tries again.
@@ -47,18 +51,17 @@ export function previewBrand(): void {
   }
 }
 
-/** The drawn page in the place of the one in the frame. Its styles are built, not written: the page's policy admits no
- * `<style>` that did not come with it. */
-function show(frame: HTMLIFrameElement, drawn: Document, pictures: Map<string, string>): void {
+/** The drawn page in the place of the one in the frame. Its styles are built, not written, for the same reason. */
+function show(frame: HTMLIFrameElement, drawn: Document, styles: string[], pictures: Map<string, string>): void {
   const page = frame.contentDocument;
   const view = frame.contentWindow as (Window & typeof globalThis) | null;
   if (!page?.body || !view) return;
   page.documentElement.lang = drawn.documentElement.lang;
   page.documentElement.dir = drawn.documentElement.dir;
   page.documentElement.dataset["theme"] = drawn.documentElement.dataset["theme"];
-  const sheets = Array.from(drawn.querySelectorAll("style"), (style) => {
+  const sheets = styles.map((style) => {
     const sheet = new view.CSSStyleSheet();
-    sheet.replaceSync(style.textContent ?? "");
+    sheet.replaceSync(style);
     return sheet;
   });
   for (const style of page.querySelectorAll("style")) style.remove();
