@@ -59,7 +59,7 @@ def drawn(tenant: Tenant, size: int) -> bytes:
 
 @lru_cache(maxsize=256)
 def _drawn(letter: str, accent: str, face: str, size: int) -> bytes:
-    large = size * 4  # Drawn large and scaled down: Pillow's corners are not smooth.
+    large = size * (4 if size == min(SIZES) else 2)  # Scaled down: Pillow's corners are not smooth.
     canvas = Image.new("RGBA", (large, large), (0, 0, 0, 0) if size == min(SIZES) else accent)
     draw = ImageDraw.Draw(canvas)
     if size == min(SIZES):
