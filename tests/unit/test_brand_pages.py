@@ -266,8 +266,16 @@ def test_a_card_is_seen_by_whom_the_album_is_seen(alice: Browser, web: Flask, wo
     own = alice.get("/a/alpha-shows/card.jpg")
     assert own.status_code == 200 and own.headers["Cache-Control"].startswith("private")
     home = visitor(web).get("/card.jpg")
-    with opened(home.data) as image:
+    with opened(home.data) as image:  # No public album has a photo: the icon stands on the brand's paper.
         assert image.size == (1200, 630)
+        assert image.convert("RGB").getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_the_sites_own_card_shows_the_newest_public_album(web: Flask, world: World) -> None:
+    fill(web, world)
+    album = card_of(web, world)
+    look = visitor(web)
+    assert look.get("/card.jpg").data == look.get(album).data
 
 
 def test_captions_stand_in_a_story(web: Flask, world: World) -> None:

@@ -31,7 +31,11 @@ def brand_icon(size: int) -> str:
 def version(tenant: Tenant) -> str:
     """Tells one icon of the tenant from the next."""
     brand: Brand = tenant.brand
-    return (brand.icon_sha256 or f"{_letter(tenant.name).encode().hex()}{colour(brand.accent)[1:]}")[:16]
+    if brand.icon_sha256:
+        return brand.icon_sha256[:16]
+    return (
+        f"{_letter(tenant.name).encode().hex()}-{colour(brand.accent)[1:]}-{(brand.heading_font or brand.font).value}"
+    )
 
 
 def fitted(source: bytes, size: int) -> bytes:

@@ -7,6 +7,7 @@ import contextlib
 import io
 
 from flask import Response, g, jsonify, request
+from sqlalchemy import select
 
 from infra.errors import BlobExists, BlobMissing, Problem
 from tenants.catalog import Album, Visibility
@@ -64,22 +65,27 @@ def card_url(album: Album, cover: Tile | None) -> str | None:
     return f"/a/{album.slug}/card.jpg?v={_version(cover)[:16]}"
 
 
-def home_card_url() -> str:
-    """Path of the picture that stands for the whole site."""
-    return f"/card.jpg?v={_version(None)[:16]}"
+def home_card_url(cover: Tile | None) -> str:
+    """Path of the picture that stands for the whole site; `cover` is that of the first album on the home page."""
+    return f"/card.jpg?v={_version(cover)[:16]}"
 
 
 @site.get("/card.jpg")
 def home_card() -> Response:
-    return _card(g.site.tenant_id, None, public=True)
+    newest = select(Album).where(Album.visibility == Visibility.PUBLIC, Album.deleted_at.is_(None))
+    album = g.site.session.scalar(newest.order_by(Album.id.desc()).limit(1))
+    return _card(g.site.tenant_id, _cover_of(album) if album else None, public=True)
 
 
 @site.get("/a/<slug>/card.jpg")
 def album_card(slug: str) -> Response:
     album = album_or_404(slug)
-    chosen = list(covers(g.site.session, [album]).values())
-    cover = listing.tile_of(g.site.session, chosen[0]) if chosen else None
-    return _card(album.id, cover, public=album.visibility is Visibility.PUBLIC)
+    return _card(album.id, _cover_of(album), public=album.visibility is Visibility.PUBLIC)
+
+
+def _cover_of(album: Album) -> Tile | None:
+    chosen = covers(g.site.session, [album]).get(album.id)
+    return listing.tile_of(g.site.session, chosen) if chosen else None
 
 
 def _version(cover: Tile | None) -> str:
@@ -116,7 +122,7 @@ def _make(key: str, cover: Tile | None) -> None:
     logo = tenant.brand.logo_sha256
     jpeg = card.made(
         tenant.brand,
-        _cover(cover) if cover else None,
+        _pixels(cover) if cover else None,
         _read(brand_key(tenant.id, logo)) if logo else None,
         icons.drawn(tenant, 192),
     )
@@ -124,7 +130,7 @@ def _make(key: str, cover: Tile | None) -> None:
         g.site.blobs.put(key, io.BytesIO(jpeg), content_type=card.CONTENT_TYPE)
 
 
-def _cover(tile: Tile) -> bytes | None:
+def _pixels(tile: Tile) -> bytes | None:
     """The smallest JPEG that is wide enough, else the largest there is."""
     jpegs = [still for still in tile.stills if still.content_type == "image/jpeg"]
     if not tile.shown or not jpegs:
