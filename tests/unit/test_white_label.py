@@ -146,7 +146,8 @@ def test_nothing_that_a_visitor_gets_names_the_host(shown: tuple[Stack, str]) ->
     assert answers["program"][0] == 404 and b'"urn:problem-type:not-found"' in answers["program"][3]
     assert answers["unknown host"][0] == 404
     cookies = [line for _, head, _, _ in answers.values() for line in head.decode().splitlines() if "et-Cookie" in line]
-    assert cookies and all(line.startswith(("Set-Cookie: __Host-session=", "Set-Cookie: __Host-language=")) for line in cookies)
+    named = ("Set-Cookie: __Host-session=", "Set-Cookie: __Host-language=")
+    assert cookies and all(line.startswith(named) for line in cookies)
     assert [line for path, answer in answers.items() for line in traces(path, answer)] == []
 
 
