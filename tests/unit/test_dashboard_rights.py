@@ -54,9 +54,7 @@ def things(web: Flask, world: World) -> Iterator[dict[str, dict[str, str]]]:
                 found[slug] |= {"guest_id": guest.id, "selection_id": selection.id, "comment_id": comment.id}
                 host = f"{slug}.example.com"
                 claims.claim(site.session, site.tenant, host, "localhost", now=site.now())
-                grant = embeds.create(
-                    site.session, tenant, ["https://blog.example"], now=site.now(), album=album
-                )
+                grant = embeds.create(site.session, tenant, ["https://blog.example"], now=site.now(), album=album)
                 found[slug] |= {"grant_id": grant.id, "host": host, "kind": "csv" if slug == "alpha" else "exe"}
                 if slug == "alpha":
                     for role in (Role.EDITOR, Role.ADMIN):
