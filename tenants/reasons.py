@@ -41,6 +41,11 @@ def _pattern(sentence: str) -> re.Pattern[str]:
 _PATTERNS = {sentence: _pattern(sentence) for sentence in FILLED}
 
 
+def filled(sentence: str, **values: object) -> str:
+    """The reason as it is stored."""
+    return sentence % values
+
+
 def parts(reason: str) -> Iterator[tuple[str, dict[str, str]]]:
     """The sentences of a stored reason, each with what fills its `%(name)s`."""
     first = reason.removesuffix(" " + ACCEPTED)

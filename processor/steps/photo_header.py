@@ -129,10 +129,10 @@ def _check(header: Header, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise Rejected("The photo has no pixels.")
     if max(width, height) > MAX_SIDE:
-        raise Rejected(reasons.PHOTO_SIDE % {"size": f"{width} x {height}", "most": f"{MAX_SIDE:,}"})
+        raise Rejected(reasons.filled(reasons.PHOTO_SIDE, size=f"{width} x {height}", most=f"{MAX_SIDE:,}"))
     if frames > MAX_FRAMES:
-        raise Rejected(reasons.PHOTO_FRAMES % {"frames": f"{frames:,}", "most": f"{MAX_FRAMES:,}"})
+        raise Rejected(reasons.filled(reasons.PHOTO_FRAMES, frames=f"{frames:,}", most=f"{MAX_FRAMES:,}"))
     if width * height * frames > max_pixels:
         sentence = reasons.ANIMATION_SIZE if frames > 1 else reasons.PHOTO_SIZE
-        claim = {"size": f"{width} x {height}", "frames": frames, "most": max_pixels // 1_000_000}
-        raise Rejected(sentence % claim)
+        most = max_pixels // 1_000_000
+        raise Rejected(reasons.filled(sentence, size=f"{width} x {height}", frames=frames, most=most))

@@ -124,9 +124,9 @@ def _picture_stream(streams: list[dict[str, Any]]) -> dict[str, Any]:
 def _stored_size(video: dict[str, Any]) -> tuple[int, int]:
     width, height = int(video.get("width", 0)), int(video.get("height", 0))
     if min(width, height) < MIN_SIDE:
-        raise Rejected(reasons.VIDEO_TINY % {"size": f"{width} x {height}"})
+        raise Rejected(reasons.filled(reasons.VIDEO_TINY, size=f"{width} x {height}"))
     if max(width, height) > MAX_SIDE or width * height > MAX_FRAME_PIXELS:
-        raise Rejected(reasons.VIDEO_SIZE % {"size": f"{width} x {height}"})
+        raise Rejected(reasons.filled(reasons.VIDEO_SIZE, size=f"{width} x {height}"))
     return width, height
 
 
@@ -175,12 +175,12 @@ def _seconds(video: dict[str, Any], container: dict[str, Any]) -> float | None:
 
 def _check_length(seconds: float, most: int) -> None:
     if seconds > most:
-        raise Rejected(reasons.VIDEO_LENGTH % {"length": _clock(seconds), "most": _clock(most)})
+        raise Rejected(reasons.filled(reasons.VIDEO_LENGTH, length=_clock(seconds), most=_clock(most)))
 
 
 def _check_whole(seconds: float, announced: float | None) -> None:
     if announced is not None and seconds < announced * SHORTEST_PART - 1:
-        raise Rejected(reasons.VIDEO_CUT % {"length": _clock(seconds), "whole": _clock(announced)})
+        raise Rejected(reasons.filled(reasons.VIDEO_CUT, length=_clock(seconds), whole=_clock(announced)))
 
 
 def _clock(seconds: float) -> str:

@@ -19,15 +19,16 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, Length, ValidationError
 
+from infra.errors import N_
 from tenants.registry import Brand, Font, Layout, Link, Tenant, Theme
 from webapp.brand.css import MAX_LENGTH
-from webapp.dashboard.forms import LAYOUTS
+from webapp.dashboard.forms import LAYOUTS, said
 from webapp.language import OFFERED
 
 THEMES = {
-    Theme.AUTO.value: _("As the visitor prefers"),
-    Theme.LIGHT.value: _("Always light"),
-    Theme.DARK.value: _("Always dark"),
+    Theme.AUTO.value: N_("As the visitor prefers"),
+    Theme.LIGHT.value: N_("Always light"),
+    Theme.DARK.value: N_("Always dark"),
 }
 FONTS = {font.value: font.value.title() for font in Font}
 PAIRS = (("paper_light", "ink_light"), ("paper_dark", "ink_dark"))
@@ -83,16 +84,18 @@ class LinkForm(Form):
 class BrandForm(FlaskForm):
     name = StringField(_("Name"), [DataRequired(_("Your brand needs a name.")), Length(max=120)], filters=[_stripped])
     tagline = StringField(_("Tagline"), [Length(max=200)], filters=[_stripped])
-    locale = SelectField(_("Language of your pages"), choices={"": _("As the visitor's browser asks"), **OFFERED})
+    locale = SelectField(
+        _("Language of your pages"), choices=said({"": N_("As the visitor's browser asks"), **OFFERED})
+    )
     accent = StringField(_("Accent colour"), filters=[_lower])
     paper_light = StringField(_("Background"), filters=[_lower])
     ink_light = StringField(_("Text"), filters=[_lower])
     paper_dark = StringField(_("Background"), filters=[_lower])
     ink_dark = StringField(_("Text"), filters=[_lower])
     font = RadioField(_("Typeface of text"), choices=FONTS)
-    heading_font = SelectField(_("Typeface of headings"), choices={"": _("As the text"), **FONTS})
-    theme = RadioField(_("Theme"), choices=THEMES)
-    layout = RadioField(_("Layout of albums"), choices=LAYOUTS)
+    heading_font = SelectField(_("Typeface of headings"), choices=said({"": N_("As the text"), **FONTS}))
+    theme = RadioField(_("Theme"), choices=said(THEMES))
+    layout = RadioField(_("Layout of albums"), choices=said(LAYOUTS))
     header_links = FieldList(FormField(LinkForm), min_entries=HEADER_LINKS, max_entries=HEADER_LINKS)
     footer_links = FieldList(FormField(LinkForm), min_entries=FOOTER_LINKS, max_entries=FOOTER_LINKS)
     css = TextAreaField(_("Your own CSS"), [Length(max=MAX_LENGTH)], filters=[_stripped])
