@@ -28,8 +28,10 @@ def core(settings: Settings | None = None) -> Flask:
 def make_web(settings: Settings | None = None) -> Flask:
     """Tenant sites and dashboard."""
     import webapp
+    from webapp import kept
 
     app = core(settings)
+    kept.init_app(app)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
     return app
@@ -65,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         contributions,
         domains,
         downloads,
+        editions,
         embeds,
         guessing,
         guests,

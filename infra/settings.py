@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=200_000_000, ge=1, description="Width x height x frames, checked before decoding.")
     max_video_seconds: int = Field(default=4 * 3600, ge=1)
 
+    kept_pages_mb: int = Field(
+        default=32, ge=0, le=4096, description="Memory for pages that a web process keeps, compressed; 0 keeps none."
+    )
     downloads_at_once: int = Field(default=4, ge=1, le=10_000, description="Archives that a process sends at once.")
 
     # Processing.

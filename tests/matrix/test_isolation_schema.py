@@ -17,7 +17,7 @@ from tenants.db import Base, TenantOwned
 
 pytestmark = pytest.mark.postgres
 
-PUBLISHED = {"tenants": "id", "brands": "tenant_id", "domains": "tenant_id"}
+PUBLISHED = {"tenants": "id", "brands": "tenant_id", "domains": "tenant_id", "editions": "tenant_id"}
 """Read before a tenant is known, or shown to everyone who visits; written only for the tenant in that column."""
 
 # Names of what was made for one tenant go into these under an opaque key (`tenants/scope.py`), as on AWS.

@@ -13,6 +13,7 @@ from tenants.names import is_id
 from tenants.ordering import covers
 from tenants.scope import secret
 from tenants.sharing import Action, may
+from webapp import kept
 from webapp.site import guests, listing, meta
 from webapp.site.blueprint import album_or_404, site
 from webapp.site.listing import Counts, Page, Tile
@@ -43,6 +44,7 @@ def home() -> ResponseReturnValue:
         statement = statement.where(Album.id < after)
     found = list(g.site.session.scalars(statement.order_by(Album.id.desc()).limit(ALBUMS_A_PAGE + 1)))
     albums, more = found[:ALBUMS_A_PAGE], len(found) > ALBUMS_A_PAGE
+    kept.offer()
     return render_template("site/home.html", cards=cards(albums), next_page=albums[-1].id if more else None)
 
 
@@ -107,6 +109,9 @@ def album(slug: str) -> ResponseReturnValue:
         "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album),
         "hearts": guests.hearts(album),
     }
+    waiting = any(not tile.shown for tile in page.tiles)
+    if not waiting:  # How far the others are changes by the second, and counts no edition.
+        kept.offer()
     if request.args.get("part") == "tiles":
         return render_template("site/tiles.html", hero=None, **shown)
     inside = below([album]) if first_page else {}
@@ -119,7 +124,7 @@ def album(slug: str) -> ResponseReturnValue:
         card=card,
         hero=chosen,
         preview=meta.of_album(album, card.cover, page.tiles) if card else None,
-        waiting=any(not tile.shown for tile in page.tiles),
+        waiting=waiting,
         may_edit=may(g.viewer, Action.EDIT, album),
         may_select=may(g.viewer, Action.SELECT, album),
         may_add=may(g.viewer, Action.UPLOAD, album),
