@@ -10,6 +10,7 @@ compression tells nobody anything (BREACH).
 
 import gzip
 import hashlib
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any
 
+import psycopg
 from cachetools import LRUCache
 from flask import Flask, request
 from sqlalchemy import Engine
@@ -96,7 +98,7 @@ class KeptPages:
             return self._inner(environ, start_response)
         try:
             current = editions.current(self._engine, environ.get("HTTP_HOST", ""), self._base_domain)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, psycopg.Error, sqlite3.Error):
             return self._inner(environ, start_response)  # It meets the same, and knows what to answer.
         if current is None:
             return self._inner(environ, start_response)
