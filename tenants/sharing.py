@@ -96,6 +96,8 @@ class ShareLink(TenantOwned, Base):
     upload_files: Mapped[int | None]
     upload_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """What all guests of the link together may add; None is as much as the tenant itself."""
+    marks: Mapped[bool | None]
+    """Whether it shows pictures with the watermark; None is as the album has it."""
     created_at: Mapped[datetime]
 
     @property
@@ -204,6 +206,10 @@ class Viewer:
     ways: dict[str, str] = field(default_factory=dict)
     """What opened each album, by album id, as addresses of pictures name it (`tenants/delivery.py`)."""
     without_pin: frozenset[str] = frozenset()
+    marks: dict[str, bool | None] = field(default_factory=dict)
+    """What the links of `ways` say of the watermark, by album id."""
+    marks_by_default: bool = False
+    """What the tenant says of it."""
 
 
 def rights_for(action: Action) -> Rights:
@@ -236,6 +242,17 @@ def may(viewer: Viewer, action: Action, thing: Album | tuple[Album, Asset] | Non
     return _sees(viewer, album) and (action is Action.VIEW or _acts(viewer, action, album, edits=edits))
 
 
+def sees_marked(viewer: Viewer, album: Album) -> bool:
+    """Whether the pictures that this viewer gets of the album are those with the watermark. Members see the plain ones;
+    a link may say either; else the album does, and at last the tenant."""
+    if viewer.role is not None:
+        return False
+    said = viewer.marks.get(album.id)
+    if said is None:
+        said = album.marks
+    return viewer.marks_by_default if said is None else said
+
+
 def _is_out(asset: Asset, *, edits: bool) -> bool:
     return asset.deleted_at is None and (edits or not asset.held)
 
@@ -246,6 +263,14 @@ def _sees(viewer: Viewer, album: Album) -> bool:
 
 def _acts(viewer: Viewer, action: Action, album: Album, *, edits: bool) -> bool:
     """Beyond looking. Members edit in the dashboard: as guests they act only by a link that they opened."""
-    if action in _DOWNLOADING and (edits or (album.originals and album.id not in viewer.without_pin)):
+    if action in _DOWNLOADING and (edits or _offers(viewer, action, album)):
         return True
     return bool(viewer.grants.get(album.id, Rights(0)) & rights_for(action))
+
+
+def _offers(viewer: Viewer, action: Action, album: Album) -> bool:
+    """What the album itself gives to all its visitors. An original has no watermark: whoever sees marked pictures gets
+    it by a link that says so, not from the album."""
+    if not album.originals or album.id in viewer.without_pin:
+        return False
+    return action is Action.DOWNLOAD_WEB or not sees_marked(viewer, album)

@@ -12,7 +12,7 @@ from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import SHOWN, Album, Asset, Rendition
-from tenants.names import original_key, rendition_key
+from tenants.names import MARKED, original_key, rendition_key
 from tenants.ordering import sort_key
 from tenants.sharing import Action, Viewer, may
 from webapp.download.archive import Archive, Entry
@@ -54,9 +54,14 @@ class File:
     """Generation and name, unless it is the original."""
 
 
-def files_of(session: Session, album: Album, size: Size, only: frozenset[str] | None = None) -> list[File]:
-    """In the album's order; `only` leaves out others. One statement, of columns, however many there are."""
-    files = _originals(session, album) if size is Size.ORIGINAL else _web(session, album)
+def files_of(
+    session: Session, album: Album, size: Size, only: frozenset[str] | None = None, *, marked: bool
+) -> list[File]:
+    """In the album's order; `only` leaves out others. One statement, of columns, however many there are.
+
+    `marked`: web size is what there is with the watermark. Originals have none.
+    """
+    files = _originals(session, album) if size is Size.ORIGINAL else _web(session, album, MARKED if marked else "")
     return files if only is None else [file for file in files if file.asset_id in only]
 
 
@@ -92,8 +97,8 @@ def _originals(session: Session, album: Album) -> list[File]:
     ]
 
 
-def _web(session: Session, album: Album) -> list[File]:
-    still = and_(Rendition.name.like("w%"), Rendition.content_type == "image/jpeg")
+def _web(session: Session, album: Album, prefix: str) -> list[File]:
+    still = and_(Rendition.name.like(f"{prefix}w%"), Rendition.content_type == "image/jpeg")
     rows = session.execute(
         select(*_WHEN, Asset.filename, Rendition.generation, Rendition.name)
         .add_columns(Rendition.width, Rendition.size, Rendition.crc32)
@@ -105,7 +110,7 @@ def _web(session: Session, album: Album) -> list[File]:
                 Rendition.generation == Asset.generation,
             ),
         )
-        .where(*_shown(album), or_(still, Rendition.name == FILM))
+        .where(*_shown(album), or_(still, Rendition.name == f"{prefix}{FILM}"))
         .order_by(sort_key(album.ordering), Asset.id)
     )
     best: dict[str, Row[Any]] = {}
@@ -119,7 +124,7 @@ def _web(session: Session, album: Album) -> list[File]:
 def _preference(row: Row[Any]) -> tuple[bool, bool, int]:
     """A film before its poster, then what fits, then the widest; of what does not fit, the narrowest."""
     fits = row.width is not None and row.width <= WEB_WIDTH
-    return row.name == FILM, fits, (row.width or 0) if fits else -(row.width or 0)
+    return row.name.endswith(FILM), fits, (row.width or 0) if fits else -(row.width or 0)
 
 
 def _as_files(album: Album, rows: Iterable[Row[Any]]) -> list[File]:

@@ -9,7 +9,7 @@ from infra.errors import Problem
 from tenants import downloads
 from tenants.catalog import Album
 from tenants.scope import secret
-from tenants.sharing import may
+from tenants.sharing import may, sees_marked
 from webapp.download.choice import RIGHTS, File, Size, allowed, archive_of, etag_of, files_of
 from webapp.download.slots import STALLED_SECONDS, Slots
 from webapp.download.stream import Stream
@@ -31,7 +31,7 @@ def choose(slug: str) -> ResponseReturnValue:
     if not sizes:
         raise Problem("not-found")
     page = _page(album)
-    offers = [(size, files_of(g.site.session, album, size)) for size in sizes]
+    offers = [(size, files_of(g.site.session, album, size, marked=sees_marked(g.viewer, album))) for size in sizes]
     return render_template(
         "site/download.html",
         album=album,
@@ -92,7 +92,7 @@ def _files(album: Album, size: Size) -> list[File]:
         only = downloads.chosen(g.site.session, album, request.args["list"], now=g.site.now())
         if only is None:
             raise Problem("gone", "This selection is no longer kept. Choose the photos again.")
-    files = files_of(g.site.session, album, size, only)
+    files = files_of(g.site.session, album, size, only, marked=sees_marked(g.viewer, album))
     if not files:
         raise Problem("not-found", "There is nothing to download yet.")
     return files

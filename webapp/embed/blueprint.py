@@ -17,7 +17,7 @@ embed = Blueprint("embed", __name__)
 
 
 def nobody() -> Viewer:
-    return Viewer(tenant_id=g.site.tenant_id)
+    return Viewer(tenant_id=g.site.tenant_id, marks_by_default=g.site.tenant.marks)
 
 
 def look_as(viewer: Viewer) -> None:

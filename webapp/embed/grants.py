@@ -80,7 +80,7 @@ def _album_of(grant: EmbedGrant, slug: str | None) -> Album:
 
 
 def _checked(grant: EmbedGrant, album: Album | None) -> Album:
-    if album is None or not grant.covers(album) or not may(grant.viewer(album), Action.VIEW, album):
+    if album is None or not grant.covers(album) or not may(_viewer(grant, album), Action.VIEW, album):
         raise Problem("not-found")
     return album
 
@@ -97,7 +97,7 @@ def _opened(key: str, token: str) -> tuple[Album, Frame]:
         raise Problem("gone", "This has been open for a while. Reload the page.")
     album = _checked(grant, catalog.album_by_id(g.site.session, g.site.tenant_id, found.album_id))
     fresh = embeds.mint(secret(), grant, album, now=g.site.now())
-    look_as(grant.viewer(album))
+    look_as(_viewer(grant, album))
     return album, Frame(url_for("embed.granted", key=key, token=fresh), inside=not canonical.is_open(album))
 
 

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask import g
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from tenants.catalog import SHOWN, Album, Asset, AssetState, Kind, Ordering, Rendition
+from tenants.names import MARKED, is_marked, marked_name
 from tenants.ordering import sort_key
+from tenants.sharing import Viewer, sees_marked
 
 PAGE_SIZE = 200
+PLAYLISTS = tuple(f"{each}hls/{name}.m3u8" for each in ("", MARKED) for name in ("master", "first"))
 WAITING = (AssetState.RECEIVED, AssetState.PROCESSING)
 
 _TILE = (
@@ -70,9 +74,15 @@ class Tile:
     dominant: str | None
     generation: int
     progress: int
+    marked: bool = False
+    """Whether the viewer gets those with the watermark: then `stills` and `extras` are what there is with it."""
     stills: tuple[Picture, ...] = ()
     extras: frozenset[str] = frozenset()
     """Names of other renditions that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
+
+    def stored_name(self, name: str) -> str:
+        """What one of `stills` or `extras` is called in its generation."""
+        return marked_name(name) if self.marked else name
 
     @property
     def is_video(self) -> bool:
@@ -218,8 +228,9 @@ def in_order(session: Session, ids: Sequence[str]) -> list[Tile]:
     return [tiles[asset_id] for asset_id in ids if asset_id in tiles]
 
 
-def tile_of(session: Session, asset: Asset) -> Tile:
-    return tiles_of(session, [asset])[0]
+def tile_of(session: Session, asset: Asset, viewer: Viewer | None = None) -> Tile:
+    """As `viewer` gets it, by default whoever asks."""
+    return with_pictures(session, [_tile(asset)], viewer)[0]
 
 
 def tiles_of(session: Session, assets: Iterable[Asset]) -> list[Tile]:
@@ -245,8 +256,9 @@ def counts(session: Session, album_ids: Sequence[str]) -> dict[str, Counts]:
     return {row[0]: Counts(*row[1:]) for row in rows}
 
 
-def with_pictures(session: Session, tiles: list[Tile]) -> list[Tile]:
-    """The tiles with the renditions of their published generations."""
+def with_pictures(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -> list[Tile]:
+    """The tiles with the renditions of their published generations: of those with the watermark and those without only
+    the ones that the viewer may see, even where there are none yet."""
     ids = [tile.id for tile in tiles if tile.generation > 0]
     if not ids:
         return tiles
@@ -263,12 +275,16 @@ def with_pictures(session: Session, tiles: list[Tile]) -> list[Tile]:
         .where(
             Asset.id.in_(ids),
             # Segments of a video's rungs are many, and only its playlists name them.
-            or_(Rendition.name.not_like("hls/%"), Rendition.name.in_(("hls/master.m3u8", "hls/first.m3u8"))),
+            or_(and_(*(Rendition.name.not_like(f"{each}hls/%") for each in ("", MARKED))), Rendition.name.in_(PLAYLISTS)),
         )
     )
     stills: dict[str, list[Picture]] = defaultdict(list)
     extras: dict[str, set[str]] = defaultdict(set)
-    for asset_id, name, content_type, width, height in rows:
+    marked = _marked(session, tiles, viewer or g.viewer)
+    for asset_id, stored, content_type, width, height in rows:
+        if is_marked(stored) is not (asset_id in marked):
+            continue
+        name = stored.removeprefix(MARKED)
         if name.startswith("w") and width and height:
             stills[asset_id].append(Picture(name, content_type, width, height))
         else:
@@ -277,12 +293,23 @@ def with_pictures(session: Session, tiles: list[Tile]) -> list[Tile]:
         Tile(
             **{
                 **tile.__dict__,
+                "marked": tile.id in marked,
                 "stills": tuple(sorted(stills[tile.id], key=lambda still: still.width)),
                 "extras": frozenset(extras[tile.id]),
             }
         )
         for tile in tiles
     ]
+
+
+def _marked(session: Session, tiles: Iterable[Tile], viewer: Viewer) -> frozenset[str]:
+    """Ids of those that the viewer sees with the watermark. Their albums are loaded: whoever shows tiles has them."""
+    found: dict[str, bool] = {}
+    for tile in tiles:
+        if tile.album_id not in found:
+            album = session.get_one(Album, (viewer.tenant_id, tile.album_id))
+            found[tile.album_id] = sees_marked(viewer, album)
+    return frozenset(tile.id for tile in tiles if found[tile.album_id])
 
 
 def _tiles(album: Album) -> Select[*tuple[Any, ...]]:

@@ -92,10 +92,11 @@ def web_size(slug: str, asset_id: str) -> Response:
     """The largest picture that pages show, or a video as MP4, under the file's name, with nothing of the camera."""
     album = album_or_404(slug)
     asset = asset_or_404(album, asset_id, Action.DOWNLOAD_WEB)
-    name, content_type = _web_file(listing.tile_of(g.site.session, asset))
+    tile = listing.tile_of(g.site.session, asset)
+    name, content_type = _web_file(tile)
     return send_blob(
         g.site.blobs,
-        rendition_key(g.site.tenant_id, asset.id, asset.generation, name),
+        rendition_key(g.site.tenant_id, asset.id, asset.generation, tile.stored_name(name)),
         content_type=content_type,
         cache="private, no-cache",
         download_as=str(PurePosixPath(asset.filename).with_suffix(PurePosixPath(name).suffix)),

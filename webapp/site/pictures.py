@@ -90,7 +90,7 @@ def show(tile: Tile) -> Shown:
     """The tile with addresses that open for whoever holds the page."""
     if not tile.shown:
         return Shown(tile=tile, base="", sources=[], jpegs="", small=None, large=None)
-    base = delivery.base(tile.album_id, tile.id, tile.generation)
+    base = delivery.base(tile.album_id, tile.id, tile.generation, marked=tile.marked)
     by_type = {
         content_type: list(stills)
         for content_type, stills in groupby(
