@@ -64,14 +64,21 @@ def publish(site: Site, held: Claim, facts: Facts, added: Sequence[Stored]) -> N
     site.session.commit()
 
 
-def ready(site: Site, held: Claim, facts: Facts, stored: Sequence[Stored], crc32: int | None = None) -> None:
+def ready(
+    site: Site,
+    held: Claim,
+    facts: Facts,
+    stored: Sequence[Stored],
+    crc32: int | None = None,
+    mark: str | None = None,
+) -> None:
     """The end of good work. What it used is recorded in the same transaction, under ids that count it once ever.
 
-    `crc32` is the original's.
+    `crc32` is the original's, `mark` the digest of the watermark on its marked renditions.
     """
     whole = [] if held.rebuild else [Asset.generation == held.fence]
     end = {**_end(AssetState.READY), "generation": held.fence, "ready_at": site.now(), "rebuild_asked_at": None}
-    _set(site, held, *whole, **end, progress=100, crc32=crc32)
+    _set(site, held, *whole, **end, progress=100, crc32=crc32, mark=mark)
     about = {"album_id": held.album_id, "asset_id": held.asset_id}
     if facts.kind is Kind.VIDEO:
         seconds = facts.duration or 0.0

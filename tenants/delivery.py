@@ -93,8 +93,8 @@ def _with_gone(tenant_id: str, now: datetime, marked: ColumnElement[Any]) -> Sel
     """A row for each asset that an album lost lately, or one with NULL; none at all without the album. And whether the
     way shows marked pictures."""
     lost = and_(Asset.tenant_id == Album.tenant_id, Asset.album_id == Album.id, Asset.deleted_at > now - LONGEST_TOKEN)
-    rows: Select[Any] = select(Asset.id, marked).select_from(Album).join(Tenant, Tenant.id == Album.tenant_id)
-    rows = rows.outerjoin(Asset, lost)
+    rows: Select[Any] = select(Asset.id, marked).select_from(Album)
+    rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(Asset, lost)
     return rows.where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None))
 
 

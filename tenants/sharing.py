@@ -263,14 +263,8 @@ def _sees(viewer: Viewer, album: Album) -> bool:
 
 def _acts(viewer: Viewer, action: Action, album: Album, *, edits: bool) -> bool:
     """Beyond looking. Members edit in the dashboard: as guests they act only by a link that they opened."""
-    if action in _DOWNLOADING and (edits or _offers(viewer, action, album)):
+    if action is Action.DOWNLOAD_ORIGINAL and sees_marked(viewer, album):
+        return False  # An original has no watermark, so no right to it gets past one.
+    if action in _DOWNLOADING and (edits or (album.originals and album.id not in viewer.without_pin)):
         return True
     return bool(viewer.grants.get(album.id, Rights(0)) & rights_for(action))
-
-
-def _offers(viewer: Viewer, action: Action, album: Album) -> bool:
-    """What the album itself gives to all its visitors. An original has no watermark: whoever sees marked pictures gets
-    it by a link that says so, not from the album."""
-    if not album.originals or album.id in viewer.without_pin:
-        return False
-    return action is Action.DOWNLOAD_WEB or not sees_marked(viewer, album)

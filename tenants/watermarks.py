@@ -5,8 +5,8 @@ It is put into renditions when they are made: each generation of an asset that n
 (`tenants/delivery.py`). Text, logo and picture alike are kept as one PNG with transparency, so whoever makes renditions
 needs no typefaces.
 
-A new mark has renditions made again as a lost one has (`tenants/healing.py`): a compare-and-set on READY, a media job in
-the outbox, a new generation beside the one that is shown. `ask` starts some, the end of each asks for one more, and
+A new mark has renditions made again as a lost one has (`tenants/healing.py`): a compare-and-set on READY, a media job
+in the outbox, a new generation beside the one that is shown. `ask` starts some, the end of each asks for one more, and
 `reconcile` for what was missed, so that a large tenant's photos do not stand before everybody's uploads all at once.
 """
 
@@ -23,6 +23,7 @@ from infra.sql import reading
 from tenants import outbox
 from tenants.catalog import SHOWN, Album, Asset, AssetState
 from tenants.db import Base, TenantOwned
+from tenants.mark_layout import Position
 from tenants.registry import Tenant
 from tenants.scope import Site
 from tenants.sharing import ShareLink
@@ -32,7 +33,7 @@ AT_ONCE = 200
 PAUSE = timedelta(hours=1)
 """Before a photo whose rebuild failed is tried again."""
 _DRAWING = "1"
-"""Changes with `processor/steps/watermark.py`'s drawing, so that every photo is marked again."""
+"""Changes with `mark_layout` and `processor/steps/watermark.py`, so that every photo is marked again."""
 
 
 class Source(enum.Enum):
@@ -43,16 +44,8 @@ class Source(enum.Enum):
     PICTURE = "picture"
 
 
-class Position(enum.Enum):
-    """CORNER is the lower one on the right. TILED covers the picture, so that nobody cuts the mark off."""
-
-    CORNER = "corner"
-    CENTRE = "centre"
-    TILED = "tiled"
-
-
 class Watermark(TenantOwned, Base):
-    """One a tenant, or none. `opacity` and `size` are percent; `size` is the mark's share of the picture's width."""
+    """One a tenant, or none. `opacity` and `size` are percent; what `size` is of, `mark_layout.laid` says."""
 
     __tablename__ = "watermarks"
 
@@ -86,9 +79,15 @@ def of(site: Site) -> Watermark | None:
 
 
 def wanted_by(site: Site, album_id: str) -> Watermark | None:
-    """The mark that pictures of the album are made with; None if nobody sees them marked."""
-    found = site.session.scalar(select(Album.id).where(Album.id == album_id, _needs(site)))
-    return of(site) if found else None
+    """The mark that pictures of the album are made with; None if nobody sees them marked. In a transaction of its own:
+    what it gives is no longer part of a session."""
+    with reading():
+        found = site.session.scalar(select(Album.id).where(Album.id == album_id, _needs(site)))
+        mark = of(site) if found else None
+        if mark is not None:
+            site.session.expunge(mark)
+        site.session.rollback()
+    return mark
 
 
 def ask(site: Site, most: int = AT_ONCE) -> int:
@@ -117,6 +116,12 @@ def ask(site: Site, most: int = AT_ONCE) -> int:
     for asset_id in sorted(asked):
         site.enqueue({**outbox.media_job(site.tenant_id, asset_id), "why": "watermark"})
     return len(asked)
+
+
+def ask_next(site: Site) -> None:
+    """At the end of a job, after its commit: one more takes its place. Commits."""
+    ask(site, 1)
+    site.session.commit()
 
 
 def catch_up(site: Site) -> int:
@@ -168,6 +173,7 @@ def _needs(site: Site) -> ColumnElement[bool]:
         ShareLink.revoked_at.is_(None),
     )
     return and_(
-        Album.tenant_id == literal(site.tenant_id), Album.deleted_at.is_(None),
+        Album.tenant_id == literal(site.tenant_id),
+        Album.deleted_at.is_(None),
         or_(func.coalesce(Album.marks, tenant), by_link),
     )

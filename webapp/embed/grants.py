@@ -17,7 +17,7 @@ from tenants import catalog, embeds
 from tenants.catalog import Album
 from tenants.embeds import EmbedGrant
 from tenants.scope import secret
-from tenants.sharing import Action, may
+from tenants.sharing import Action, Viewer, may
 from tenants.usage import Meter
 from webapp import canonical, headers
 from webapp.embed.blueprint import embed, look_as
@@ -77,6 +77,10 @@ def _album_of(grant: EmbedGrant, slug: str | None) -> Album:
     else:
         album = catalog.album_by_slug(session, slug) if slug else None
     return _checked(grant, album)
+
+
+def _viewer(grant: EmbedGrant, album: Album) -> Viewer:
+    return grant.viewer(album, marks=g.site.tenant.marks)
 
 
 def _checked(grant: EmbedGrant, album: Album | None) -> Album:

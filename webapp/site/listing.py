@@ -275,7 +275,10 @@ def with_pictures(session: Session, tiles: list[Tile], viewer: Viewer | None = N
         .where(
             Asset.id.in_(ids),
             # Segments of a video's rungs are many, and only its playlists name them.
-            or_(and_(*(Rendition.name.not_like(f"{each}hls/%") for each in ("", MARKED))), Rendition.name.in_(PLAYLISTS)),
+            or_(
+                and_(Rendition.name.not_like("hls/%"), Rendition.name.not_like(f"{MARKED}hls/%")),
+                Rendition.name.in_(PLAYLISTS),
+            ),
         )
     )
     stills: dict[str, list[Picture]] = defaultdict(list)
