@@ -57,11 +57,11 @@ def needs_cookie(way: str) -> bool:
     return not way.startswith(("o", "e"))
 
 
-def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[Any]:
+def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[Any, Any]:
     return _with_gone(tenant_id, now, MARKS).where(Album.id == album_id, Album.visibility != Visibility.PRIVATE)
 
 
-def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any]:
+def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any, Any]:
     link = and_(ShareLink.tenant_id == Album.tenant_id, ShareLink.album_id == Album.id)
     return (
         _with_gone(tenant_id, now, func.coalesce(ShareLink.marks, MARKS))
@@ -74,14 +74,14 @@ def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any]:
     )
 
 
-def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any]:
+def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any, Any]:
     grant = and_(EmbedGrant.tenant_id == Album.tenant_id, EmbedGrant.album_id == Album.id)
     live = (EmbedGrant.id == grant_id, EmbedGrant.revoked_at.is_(None))
     return _with_gone(tenant_id, now, MARKS).join(EmbedGrant, grant).where(*live)
 
 
-def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any]:
-    none_gone: Select[Any] = select(cast(null(), String), false()).select_from(Member)
+def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any, Any]:
+    none_gone: Select[Any, Any] = select(cast(null(), String), false()).select_from(Member)
     return none_gone.where(Member.tenant_id == tenant_id, Member.id == member_id)
 
 
@@ -89,16 +89,16 @@ MARKS = func.coalesce(Album.marks, Tenant.marks)
 """`sharing.sees_marked` for whoever is no member, without what a link says."""
 
 
-def _with_gone(tenant_id: str, now: datetime, marked: ColumnElement[Any]) -> Select[Any]:
+def _with_gone(tenant_id: str, now: datetime, marked: ColumnElement[Any]) -> Select[Any, Any]:
     """A row for each asset that an album lost lately, or one with NULL; none at all without the album. And whether the
     way shows marked pictures."""
     lost = and_(Asset.tenant_id == Album.tenant_id, Asset.album_id == Album.id, Asset.deleted_at > now - LONGEST_TOKEN)
-    rows: Select[Any] = select(Asset.id, marked).select_from(Album)
+    rows: Select[Any, Any] = select(Asset.id, marked).select_from(Album)
     rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(Asset, lost)
     return rows.where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None))
 
 
-WAYS: dict[str, Callable[[str, str, datetime], Select[Any]]] = {
+WAYS: dict[str, Callable[[str, str, datetime], Select[Any, Any]]] = {
     "o": _open_album,
     "s": _live_link,
     "e": _live_grant,

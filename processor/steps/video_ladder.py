@@ -117,7 +117,7 @@ def _layer(rung: Rung, mark: Mark, folder: Path) -> Stream:
     path = folder / "layer.rgba"
     path.write_bytes(layer(rung.width, rung.height, mark).tobytes())
     only = {"protocol_whitelist": "file", "format_whitelist": "rawvideo", "codec_whitelist": "rawvideo"}
-    size = f"{rung.width}x{rung.height}"
+    size = rung.width, rung.height
     return ffmpeg.input(str(path), format="rawvideo", pix_fmt="rgba", video_size=size, **only)
 
 
