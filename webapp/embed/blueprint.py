@@ -39,7 +39,7 @@ def open_album(slug: str) -> Album:
 
 def tile_for(viewer: Viewer, album: Album, asset_id: str) -> Tile:
     """A photo or video that can be seen. Raises 404."""
-    tile = tile_of(g.site.session, shown_asset(viewer, album, asset_id))
+    tile = tile_of(g.site.session, shown_asset(viewer, album, asset_id), viewer)
     if not tile.shown:
         raise Problem("not-found")
     return tile
