@@ -13,7 +13,7 @@ from flask import Flask, current_app, g
 from tenants import domains
 from tenants.catalog import Album, Visibility
 from tenants.scope import settings
-from webapp.site.listing import Picture, Tile
+from webapp.site.tiles import Picture, Tile
 
 REMEMBERED_SECONDS = 60
 _lock = Lock()

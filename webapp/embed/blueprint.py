@@ -11,7 +11,8 @@ from tenants import catalog
 from tenants.catalog import Album
 from tenants.sharing import Action, Viewer, may
 from webapp.site.blueprint import shown_asset
-from webapp.site.listing import Tile, tile_of
+from webapp.site.listing import tile_of
+from webapp.site.tiles import Tile
 
 embed = Blueprint("embed", __name__)
 

@@ -15,7 +15,8 @@ from tenants.scope import secret
 from tenants.sharing import Action, may
 from webapp.site import guests, listing, meta
 from webapp.site.blueprint import album_or_404, site
-from webapp.site.listing import Counts, Page, Tile
+from webapp.site.listing import Counts, Page
+from webapp.site.tiles import Tile
 
 ALBUMS_A_PAGE = 48
 MOST_CHILDREN = 1000

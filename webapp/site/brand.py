@@ -17,8 +17,8 @@ from tenants.sharing import Viewer, sees_marked
 from webapp.brand import card, icons
 from webapp.site import listing
 from webapp.site.blueprint import album_or_404, site
-from webapp.site.listing import Tile
 from webapp.site.sending import send_blob
+from webapp.site.tiles import Tile
 
 FOREVER = "public, max-age=31536000, immutable"
 FOR_NOW = "public, max-age=300"

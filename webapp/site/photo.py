@@ -15,8 +15,8 @@ from tenants.names import original_key, rendition_key
 from tenants.sharing import Action, may
 from webapp.site import dates, guests, listing, meta, pictures
 from webapp.site.blueprint import album_or_404, asset_or_404, site
-from webapp.site.listing import Tile
 from webapp.site.sending import send_blob
+from webapp.site.tiles import Tile
 
 CAPTURE_FIELDS = (
     ("camera", N_("Camera")),

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from tenants.registry import Layout
 from webapp import delivery
-from webapp.site.listing import Picture, Tile
+from webapp.site.tiles import Picture, Tile
 
 NARROWEST_ASPECT, WIDEST_ASPECT = 0.5, 3.0
 """Tiles of anything beyond are cropped in the grid: a panorama would leave a row one finger high."""
