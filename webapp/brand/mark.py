@@ -17,7 +17,7 @@ from webapp.brand.style import FACES, LATIN, LATIN_EXT
 
 BOX = (2000, 1200)
 """What a mark is scaled down to fit, in pixels: photos are shown no larger."""
-_LETTERS = 160
+_LETTERS = 120
 """Height of type, in pixels, before it is scaled down to fit."""
 _SHADE = 0.045
 """Of that height: how far the dark edge reaches, which keeps white words legible on white."""
