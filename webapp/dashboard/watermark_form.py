@@ -34,7 +34,7 @@ class LookForm(FlaskForm):
     """What a mark looks like: all that the preview needs."""
 
     source = RadioField(_("What it is"), choices=said(SOURCES), default=Source.TEXT.value)
-    text = StringField(_("Words"), [Length(max=60)], filters=[stripped])
+    text = StringField(_("What it says"), [Length(max=60)], filters=[stripped])
     position = RadioField(_("Where it lies"), choices=said(POSITIONS), default=Position.CORNER.value)
     size = IntegerRangeField(_("Size"), [NumberRange(*SIZES)])
     opacity = IntegerRangeField(_("Opacity"), [NumberRange(*OPACITIES)])
