@@ -22,6 +22,7 @@ from processor import commit, faults, lease, limits
 from processor.lease import Claim, Keeper, LostLease
 from processor.task import Facts, Made, Mark, Rejected, Task
 from tenants import watermarks
+from tenants.blanks import Blanks
 from tenants.catalog import Kind
 from tenants.names import brand_key, generation_prefix, is_id, original_key, rendition_key, renditions_prefix
 from tenants.scope import Site, open_site, settings
@@ -77,7 +78,7 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
         with _scratch(settings().data_dir, held) as folder:
             facts = run.process(folder)
         faults.point("before-commit")
-        commit.ready(site, held, facts, run.stored, run.crc32, run.mark)
+        commit.ready(site, held, facts, run.stored, run.crc32, run.mark, run.blanks)
     except Rejected as refusal:
         if _reject(site, held, str(refusal)):
             _erred(site, run.kind, "rejected")
@@ -128,6 +129,8 @@ class _Run:
         self.stored: list[commit.Stored] = []
         self.crc32: int | None = None
         """The original's, once it has been read."""
+        self.blanks: Blanks | None = None
+        """What of the original tells its place."""
         self.mark: str | None = None
         """The digest of the watermark that marked renditions carry."""
         self._published: tuple[Facts, int] | None = None
@@ -135,13 +138,14 @@ class _Run:
 
     def process(self, folder: Path) -> Facts:
         """Run the steps; what was published last. Raises `Rejected`, `LostLease` or whatever went wrong."""
-        from processor.steps import sniff
+        from processor.steps import place, sniff
 
         original = self._site.blobs.fetch(
             original_key(self._site.tenant_id, self._held.asset_id, self._held.sha256), folder / "original"
         )
-        self.kind, _ = sniff.kind_of(original)
+        self.kind, content_type = sniff.kind_of(original)
         self.crc32 = _crc32(original)  # Archives need it, and here the file is at hand.
+        self.blanks = place.look(original, self.kind, content_type)
         faults.point("decode")
         steps = _steps_of(self.kind)
         with limits.confined(limits.of_kind(self.kind, settings())):

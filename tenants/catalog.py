@@ -8,8 +8,9 @@ publishes it by compare-and-set, so a late writer changes nothing.
 import enum
 import re
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, false, func, select, text
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text, UniqueConstraint, false, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -150,6 +151,8 @@ class Asset(TenantOwned, Base):
     """The published generation; 0 before the first."""
     mark: Mapped[str | None] = mapped_column(String(16))
     """Of the published generation: which watermark its marked renditions carry; None if it has none."""
+    blanks: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """What leaves of the original blanked, where its place may not be told (`tenants/blanks.py`)."""
     fence: Mapped[int] = mapped_column(Integer, default=0)
     leased_until: Mapped[datetime | None]
     stage: Mapped[str] = mapped_column(String(32), default="")

@@ -13,14 +13,13 @@ in the outbox, a new generation beside the one that is shown. `ask` starts some,
 import enum
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Integer, String, and_, exists, false, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Integer, String, and_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy_utils import ChoiceType
 
 from infra.sql import reading
-from tenants import outbox
+from tenants import healing
 from tenants.catalog import SHOWN, Album, Asset, AssetState
 from tenants.db import Base, TenantOwned
 from tenants.mark_layout import Position
@@ -30,8 +29,6 @@ from tenants.sharing import ShareLink
 
 AT_ONCE = 200
 """Photos of a tenant that are under way to a new mark."""
-PAUSE = timedelta(hours=1)
-"""Before a photo whose rebuild failed is tried again."""
 _DRAWING = "1"
 """Changes with `mark_layout` and `processor/steps/watermark.py`, so that every photo is marked again."""
 
@@ -95,27 +92,12 @@ def ask(site: Site, most: int = AT_ONCE) -> int:
     mark = of(site)
     if mark is None:
         return 0
-    stale = (*_stale(site, mark), or_(Asset.rebuild_asked_at.is_(None), Asset.rebuild_asked_at < site.now() - PAUSE))
+    stale = (*_stale(site, mark), healing.rested(site))
     chosen = select(Asset.id).join(Album, _in_album()).where(*stale, _needs(site)).order_by(Asset.id).limit(most)
     ids = site.session.scalars(chosen).all()
     if not ids:
         return 0
-    asked = site.session.scalars(
-        update(Asset)
-        .where(Asset.id.in_(ids), *stale)
-        .values(
-            state=AssetState.VIEWABLE,
-            rebuild_asked_at=site.now(),
-            leased_until=site.now(),  # Run out, so nobody holds it; and `reconcile` counts its idleness from here.
-            stage="",
-            progress=0,
-        )
-        .returning(Asset.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    for asset_id in sorted(asked):
-        site.enqueue({**outbox.media_job(site.tenant_id, asset_id), "why": "watermark"})
-    return len(asked)
+    return len(healing.again(site, Asset.id.in_(ids), *stale, why="watermark"))
 
 
 def ask_next(site: Site) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import delete, select, update
 
 from processor import jobs, reconcile
-from tenants import catalog, watermarks
+from tenants import catalog, healing, watermarks
 from tenants.catalog import Album, Asset, AssetState, Rendition
 from tenants.names import brand_key, new_id, original_key, rendition_key
 from tenants.outbox import Outbox
@@ -206,8 +206,6 @@ def test_a_rebuild_that_fails_leaves_what_is_shown_and_waits(world: World, photo
         assert (asset.state, asset.generation) == (AssetState.READY, 1)
         assert site.session.scalars(select(Rendition.generation).distinct()).all() == [1]
         assert watermarks.ask(site) == 0, "not again at once"
-        site.session.execute(
-            update(Asset).values(rebuild_asked_at=site.now() - watermarks.PAUSE - timedelta(minutes=1))
-        )
+        site.session.execute(update(Asset).values(rebuild_asked_at=site.now() - healing.PAUSE - timedelta(minutes=1)))
         assert watermarks.ask(site) == 1
         site.session.rollback()

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, and_, null, or_, select
 from sqlalchemy.orm import Session
 
+from tenants import blanks
+from tenants.blanks import Blanks
 from tenants.catalog import SHOWN, Album, Asset, Rendition
 from tenants.names import MARKED, original_key, rendition_key
 from tenants.ordering import sort_key
@@ -52,16 +54,22 @@ class File:
     changed: datetime
     rendition: tuple[int, str] | None = None
     """Generation and name, unless it is the original."""
+    blanks: Blanks | None = None
+    """What of an original leaves blanked. Its CRC-32 is then that of what leaves."""
 
 
 def files_of(
-    session: Session, album: Album, size: Size, only: frozenset[str] | None = None, *, marked: bool
+    session: Session, album: Album, size: Size, only: frozenset[str] | None = None, *, marked: bool, placeless: bool
 ) -> list[File]:
     """In the album's order; `only` leaves out others. One statement, of columns, however many there are.
 
-    `marked`: web size is what there is with the watermark. Originals have none.
+    `marked`: web size is what there is with the watermark. Originals have none. `placeless`: originals leave without
+    their place, and those that cannot are left out; one that nobody has looked at has neither `blanks` nor `crc32`.
     """
-    files = _originals(session, album) if size is Size.ORIGINAL else _web(session, album, MARKED if marked else "")
+    if size is Size.ORIGINAL:
+        files = _originals(session, album, placeless=placeless)
+    else:
+        files = _web(session, album, MARKED if marked else "")
     return files if only is None else [file for file in files if file.asset_id in only]
 
 
@@ -72,15 +80,17 @@ def archive_of(files: list[File]) -> Archive:
 
 def etag_of(files: list[File]) -> str:
     """Strong: another list, or another content of a file, makes another one. Keys name contents: they never change."""
-    running = hashlib.sha256(b"archive 1\n")  # Another layout needs another number here.
+    running = hashlib.sha256(b"archive 2\n")  # Another layout needs another number here.
     for file in files:
-        running.update(f"{file.key}\0{file.size}\0{file.filename}\0{file.changed.isoformat()}\n".encode())
+        blanked = file.crc32 if file.blanks else ""
+        running.update(f"{file.key}\0{file.size}\0{file.filename}\0{file.changed.isoformat()}\0{blanked}\n".encode())
     return running.hexdigest()[:32]
 
 
-def _originals(session: Session, album: Album) -> list[File]:
+def _originals(session: Session, album: Album, *, placeless: bool) -> list[File]:
     rows = session.execute(
         select(*_WHEN, Asset.filename, Asset.sha256, Asset.size, Asset.crc32)
+        .add_columns(Asset.blanks if placeless else null().label("blanks"))
         .where(*_shown(album))
         .order_by(sort_key(album.ordering), Asset.id)
     )
@@ -90,10 +100,12 @@ def _originals(session: Session, album: Album) -> list[File]:
             row.filename,
             original_key(album.tenant_id, row.id, row.sha256),
             row.size,
-            row.crc32,
+            (found.crc32 if found else None) if placeless else row.crc32,
             _clock(row.taken_at, row.taken_offset),
+            blanks=found,
         )
         for row in rows
+        if (found := blanks.of(row.blanks)) is None or found.possible
     ]
 
 

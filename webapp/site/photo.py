@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import N_, Problem
-from tenants import privacy, tags
+from tenants import blanks, privacy, tags
 from tenants.catalog import Album, Asset
 from tenants.names import original_key, rendition_key
 from tenants.sharing import Action, may
-from webapp.site import dates, guests, listing, meta, pictures
+from webapp.site import dates, guests, listing, meta, pictures, placeless
 from webapp.site.blueprint import album_or_404, asset_or_404, site
 from webapp.site.sending import send_blob
 from webapp.site.tiles import Tile
@@ -75,15 +75,21 @@ def _shown(album: Album, asset: Asset, tile: Tile) -> dict[str, Any]:
 
 @site.get("/a/<slug>/<asset_id>/original")
 def original(slug: str, asset_id: str) -> Response:
-    """The file as it was uploaded, under the name that it had."""
+    """The file as it was uploaded, under the name that it had; where it was taken is blanked, unless pages may tell."""
     album: Album = album_or_404(slug)
     asset = asset_or_404(album, asset_id, Action.DOWNLOAD_ORIGINAL)
+    found = None
+    if blanks.wanted(g.viewer, g.site.tenant, album):
+        found = placeless.blanks_of(asset.id, asset.blanks)
+        if not found.possible:
+            raise Problem("forbidden", placeless.IMPOSSIBLE)
     return send_blob(
         g.site.blobs,
         original_key(g.site.tenant_id, asset.id, asset.sha256),
         content_type=asset.content_type,
         cache="private, no-cache",
         download_as=asset.filename,
+        blanks=found,
     )
 
 

@@ -1,4 +1,4 @@
-"""watermarks: the mark of a tenant, who sees it, and which photos have it
+"""watermarks: the mark of a tenant, who sees it, and which photos have it; what of an original tells its place
 
 Columns without a value, or with the default that nothing is marked: the previous release serves on without noticing.
 """
@@ -31,13 +31,17 @@ def upgrade() -> None:
     op.add_column('albums', sa.Column('marks', sa.Boolean(), nullable=True))
     op.add_column('share_links', sa.Column('marks', sa.Boolean(), nullable=True))
     op.add_column('assets', sa.Column('mark', sa.String(length=16), nullable=True))
+    op.add_column('assets', sa.Column('blanks', sa.JSON(), nullable=True))
     if op.get_bind().dialect.name == 'postgresql':
         isolate('watermarks')
         force('watermarks')
 
 
 def downgrade() -> None:
-    for table, column in (('assets', 'mark'), ('share_links', 'marks'), ('albums', 'marks'), ('tenants', 'marks')):
+    with op.batch_alter_table('assets', schema=None) as batch_op:
+        batch_op.drop_column('blanks')
+        batch_op.drop_column('mark')
+    for table in ('share_links', 'albums', 'tenants'):
         with op.batch_alter_table(table, schema=None) as batch_op:
-            batch_op.drop_column(column)
+            batch_op.drop_column('marks')
     op.drop_table('watermarks')
