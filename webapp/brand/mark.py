@@ -4,6 +4,7 @@ Also what it looks like on a photo, for the dashboard; renditions get it from `p
 """
 
 import io
+from base64 import b64encode
 from functools import lru_cache
 from itertools import groupby
 
@@ -50,8 +51,15 @@ def words(text: str, font: Font) -> bytes:
 
 def picture(data: bytes) -> bytes:
     """What was sent, without its transparent border. Raises `Problem("invalid")`."""
-    sent = decoded(data, BOX, field="picture", name="watermark").convert("RGBA")
+    sent = decoded(data, BOX, field="picture").convert("RGBA")
     return png(sent.crop(sent.getchannel("A").getbbox() or (0, 0, 1, 1)))
+
+
+def small(stored: bytes) -> str:
+    """A `data:` address of it, as high as a form shows it. It has no other: with it a mark could be computed away."""
+    with Image.open(io.BytesIO(stored)) as opened:
+        opened.thumbnail((480, 160))
+        return f"data:image/png;base64,{b64encode(png(opened)).decode()}"
 
 
 def on_photo(photo: Image.Image, mark: bytes, position: Position, size: int, opacity: int) -> bytes:

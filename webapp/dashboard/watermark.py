@@ -26,7 +26,6 @@ from webapp.dashboard.answers import done
 from webapp.dashboard.brand_sample import SHEETS
 from webapp.dashboard.mount import bp
 from webapp.dashboard.watermark_form import LookForm, WatermarkForm, shown
-from webapp.site.sending import send_blob
 
 PREVIEW_WIDTH = 1280
 
@@ -55,7 +54,7 @@ def watermark() -> ResponseReturnValue:
         page = render_template(
             "dashboard/watermark.html",
             form=form,
-            kept=kept,
+            kept=_small(kept),
             progress=watermarks.progress(g.site),
             preview=url_for("dashboard.watermark_preview", **form.look()),
         )
@@ -78,18 +77,6 @@ def watermark_preview() -> Response:
     response = Response(body, content_type="image/jpeg")
     response.headers["Cache-Control"] = "private, no-store"
     return response
-
-
-@bp.get("/watermark/picture.png")
-@require(Role.ADMIN)
-def watermark_picture() -> Response:
-    """The picture that was sent, for the form. Visitors have no address of it: with it a mark could be taken away."""
-    with reading():
-        present = watermarks.of(g.site)
-    if present is None or present.picture_sha256 is None:
-        raise Problem("not-found")
-    key = brand_key(g.site.tenant_id, present.picture_sha256)
-    return send_blob(g.site.blobs, key, content_type="image/png", cache="private, no-cache")
 
 
 @bp.get("/watermark/progress")
@@ -135,6 +122,14 @@ def _mark(form: LookForm, picture_sha256: str | None) -> bytes | None:
     try:
         with g.site.blobs.open(brand_key(g.site.tenant_id, sha256)) as stored:
             return mark.picture(stored.read())
+    except BlobMissing:
+        return None
+
+
+def _small(sha256: str | None) -> str | None:
+    try:
+        with g.site.blobs.open(brand_key(g.site.tenant_id, sha256 or "0" * 64)) as stored:
+            return mark.small(stored.read())
     except BlobMissing:
         return None
 

@@ -82,7 +82,7 @@ def etag_of(files: list[File]) -> str:
     """Strong: another list, or another content of a file, makes another one. Keys name contents: they never change."""
     running = hashlib.sha256(b"archive 2\n")  # Another layout needs another number here.
     for file in files:
-        blanked = file.crc32 if file.blanks else ""
+        blanked = file.blanks.crc32 if file.blanks and file.blanks.patches else ""
         running.update(f"{file.key}\0{file.size}\0{file.filename}\0{file.changed.isoformat()}\0{blanked}\n".encode())
     return running.hexdigest()[:32]
 
@@ -100,7 +100,7 @@ def _originals(session: Session, album: Album, *, placeless: bool) -> list[File]
             row.filename,
             original_key(album.tenant_id, row.id, row.sha256),
             row.size,
-            (found.crc32 if found else None) if placeless else row.crc32,
+            found.crc32 if found and found.patches else row.crc32,
             _clock(row.taken_at, row.taken_offset),
             blanks=found,
         )
