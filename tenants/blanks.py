@@ -31,7 +31,8 @@ class Patch:
 
 @dataclass(frozen=True)
 class Blanks:
-    """In order and apart from each other; none for a file that tells no place. `crc32` is the blanked file's.
+    """In order and apart from each other; none for a file that tells no place. `crc32` is the blanked file's, if
+    anything is blanked.
 
     `possible` is False for a file whose place cannot be taken out, such as a film with a track of positions.
     """

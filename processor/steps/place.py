@@ -33,7 +33,7 @@ _TRACKS = (b"gpmd", b"camm", b"rtmd", b"djmd", b"dbgi")
 """Formats of samples that may be positions: GoPro's, Google's, Sony's, DJI's two."""
 _GPS_IFD = 0x8825
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-"""Bytes of a value, by the type of a TIFF entry."""
+"""Bytes of a value, by the type of a TIFF entry (TIFF 6.0, section 2)."""
 _MOST_ENTRIES, _MOST_BLOCKS, _MOST_BOXES, _LONGEST = 512, 64, 4096, 1 << 16
 _MP4 = ("video/mp4", "video/quicktime", "video/x-m4v")
 _NOTHING = b"viTr"
@@ -41,7 +41,7 @@ _NOTHING = b"viTr"
 
 
 def look(original: Path, kind: Kind, content_type: str) -> Blanks:
-    """What has to be blanked, and the CRC-32 of the file without it."""
+    """What has to be blanked; and if there is something, the CRC-32 of the file without it."""
     with original.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if kind is Kind.VIDEO:
             metadata = list(_metadata_boxes(data)) if content_type in _MP4 else []
@@ -52,17 +52,22 @@ def look(original: Path, kind: Kind, content_type: str) -> Blanks:
             patches = _of_png(data)
         else:
             patches = _of_photo(data)
-        blanks = Blanks(_apart(patches))
-        with original.open("rb") as whole:
-            return Blanks(blanks.patches, crc32_of(blanks.file(whole)))
+    blanks = Blanks(_apart(patches))
+    if not blanks.patches:
+        return blanks
+    with original.open("rb") as whole:
+        return Blanks(blanks.patches, crc32_of(blanks.file(whole)))
 
 
 def _apart(patches: list[Patch]) -> tuple[Patch, ...]:
-    """In order, without those that lie on one before them."""
+    """In order, without what lies on one before them."""
     kept: list[Patch] = []
     for patch in sorted(patches, key=lambda patch: (patch.start, -patch.stop)):
-        if not kept or patch.start >= kept[-1].stop:
+        covered = kept[-1].stop - patch.start if kept else 0
+        if covered <= 0:
             kept.append(patch)
+        elif len(patch.fill) == 1 and covered < patch.times:
+            kept.append(Patch(patch.start + covered, patch.fill, patch.times - covered))
     return tuple(kept)
 
 
@@ -95,7 +100,10 @@ def _gps_of(data: mmap.mmap, block: int) -> Iterator[Span]:
 def _entries(
     data: mmap.mmap, block: int, pointer: int, order: str
 ) -> tuple[int, list[tuple[int, int, int, bytes]]] | None:
-    """Of the directory that the four bytes at `pointer` name: where it is, and tag, type, count and value of each."""
+    """Of the directory that the four bytes at `pointer` name: where it is, and tag, type, count and value of each.
+
+    Four bytes of pixels that look like a TIFF's first do no harm: what follows would need a GPS entry, too.
+    """
     try:
         (offset,) = struct.unpack_from(order + "I", data, block + pointer)
         return _read_directory(data, block + offset, order) if offset else None
@@ -107,9 +115,7 @@ def _read_directory(data: mmap.mmap, at: int, order: str) -> tuple[int, list[tup
     (count,) = struct.unpack_from(order + "H", data, at)
     if not 0 < count <= _MOST_ENTRIES:
         return None
-    entries = [struct.unpack_from(order + "HHI4s", data, at + 2 + 12 * number) for number in range(count)]
-    # A directory that is none: these four bytes were pixels.
-    return (at, entries) if all(kind in _SIZES for _, kind, _, _ in entries) else None
+    return at, [struct.unpack_from(order + "HHI4s", data, at + 2 + 12 * number) for number in range(count)]
 
 
 def _directory(data: mmap.mmap, block: int, offset: int, order: str) -> Iterator[Span]:
@@ -122,10 +128,10 @@ def _directory(data: mmap.mmap, block: int, offset: int, order: str) -> Iterator
     at, entries = found
     yield at, at + 2 + 12 * len(entries)  # A count of zero, and no entries.
     for _, kind, count, value in entries:
-        length = _SIZES[kind] * count
+        length = min(_SIZES.get(kind, 8) * count, _LONGEST)
         start = block + struct.unpack(order + "I", value)[0]
-        if 4 < length <= _LONGEST and start + length <= len(data):
-            yield start, start + length
+        if length > 4 and start < len(data):
+            yield start, min(start + length, len(data))
 
 
 def _of_png(data: mmap.mmap) -> list[Patch]:
