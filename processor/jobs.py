@@ -178,7 +178,8 @@ class _Run:
             return None
         self.mark = wanted.digest
         key = brand_key(self._site.tenant_id, wanted.drawn_sha256)
-        return Mark(self._site.blobs.fetch(key, folder / "mark.png"), wanted.position, wanted.size, wanted.opacity)
+        picture = self._site.blobs.fetch(key, folder / "mark.png")
+        return Mark(picture, wanted.position, wanted.size, wanted.opacity, wanted.full)
 
     def put(self, made: Made) -> None:
         """Store one object of this generation. Its key is this claim's alone, so it cannot be taken."""

@@ -32,13 +32,14 @@ class Made:
 class Mark:
     """A watermark: a PNG with transparency at `picture`, and how it lies (`tenants/mark_layout.py`).
 
-    `opacity` is percent.
+    `opacity` is percent. `full`: a photo is put in its own size, too.
     """
 
     picture: Path
     position: Position
     size: int
     opacity: int
+    full: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RENDITION = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*){0,2}(\.[a-z0-9]{1,5})?")
 MARKED = "m/"
 """Renditions with the tenant's watermark are below this in their generation."""
+FULL = "full.jpg"
+"""Below `MARKED` only: a photo in the original's size."""
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 

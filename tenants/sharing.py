@@ -42,6 +42,8 @@ class Action(enum.Enum):
     VIEW = "view"
     DOWNLOAD_WEB = "download_web"
     DOWNLOAD_ORIGINAL = "download_original"
+    DOWNLOAD_FULL = "download_full"
+    """In the original's size with the watermark, where that has been made: in the place of originals."""
     FAVOURITE = "favourite"
     COMMENT = "comment"
     SELECT = "select"
@@ -56,6 +58,7 @@ class Action(enum.Enum):
 _BY_LINK = {
     Action.DOWNLOAD_WEB: Rights.WEB,
     Action.DOWNLOAD_ORIGINAL: Rights.ORIGINAL,
+    Action.DOWNLOAD_FULL: Rights.ORIGINAL,
     Action.FAVOURITE: Rights.FAVOURITE | Rights.SELECT,
     Action.COMMENT: Rights.COMMENT,
     Action.SELECT: Rights.SELECT,
@@ -63,7 +66,7 @@ _BY_LINK = {
 }
 """One of these rights is enough."""
 
-_DOWNLOADING = (Action.DOWNLOAD_WEB, Action.DOWNLOAD_ORIGINAL)
+_DOWNLOADING = (Action.DOWNLOAD_WEB, Action.DOWNLOAD_ORIGINAL, Action.DOWNLOAD_FULL)
 
 MIN_PIN, MAX_PIN = 6, 12
 
@@ -268,8 +271,9 @@ def _sees(viewer: Viewer, album: Album) -> bool:
 
 def _acts(viewer: Viewer, action: Action, album: Album, *, edits: bool) -> bool:
     """Beyond looking. Members edit in the dashboard: as guests they act only by a link that they opened."""
-    if action is Action.DOWNLOAD_ORIGINAL and sees_marked(viewer, album):
-        return False  # An original has no watermark, so no right to it gets past one.
+    # An original has no watermark, so no right to it gets past one.
+    if action is (Action.DOWNLOAD_ORIGINAL if sees_marked(viewer, album) else Action.DOWNLOAD_FULL):
+        return False
     if action in _DOWNLOADING and (edits or (album.originals and album.id not in viewer.without_pin)):
         return True
     return bool(viewer.grants.get(album.id, Rights(0)) & rights_for(action))

@@ -55,11 +55,13 @@ class Watermark(TenantOwned, Base):
     position: Mapped[Position] = mapped_column(ChoiceType(Position, impl=String(8)), default=Position.CORNER)
     opacity: Mapped[int] = mapped_column(Integer, default=60)
     size: Mapped[int] = mapped_column(Integer, default=30)
+    full: Mapped[bool] = mapped_column(default=False)
+    """Whether photos are made in the original's size as well, for who else would get originals."""
 
     @property
     def digest(self) -> str:
         """Names what marked pictures look like: 16 hex digits."""
-        parts = _DRAWING, self.drawn_sha256, self.position.value, self.opacity, self.size
+        parts = _DRAWING, self.drawn_sha256, self.position.value, self.opacity, self.size, self.full
         return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
 
 

@@ -7,7 +7,7 @@ so it is published first; the modern format and an animation follow.
 from collections.abc import Callable, Iterable, Sequence
 
 from processor.steps.photo_animation import animate
-from processor.steps.photo_colour import to_srgb, upright
+from processor.steps.photo_colour import over_white, to_srgb, upright
 from processor.steps.photo_decode import Picture, decode, from_array
 from processor.steps.photo_encode import JPEG, MODERN, Format, Rows
 from processor.steps.photo_header import Header, blaming_the_file, read_header
@@ -15,10 +15,10 @@ from processor.steps.photo_metadata import details_of
 from processor.steps.photo_placeholder import placeholder
 from processor.steps.photo_resize import ladder, resized, shrink
 from processor.steps.sniff import kind_of
-from processor.steps.watermark import marked
-from processor.task import Facts, Made, Rejected, Task
+from processor.steps.watermark import marked, write_whole
+from processor.task import Facts, Made, Mark, Rejected, Task
 from tenants.catalog import Kind
-from tenants.names import MARKED
+from tenants.names import FULL, MARKED
 
 Step = Callable[[Picture], Picture]
 
@@ -48,6 +48,9 @@ def process(task: Task) -> None:
     if header.frames > 1 and content_type in ("image/gif", "image/webp"):
         task.progress(80, "animation")
         _write_animation(task, header)
+    if task.mark is not None and task.mark.full:
+        task.progress(90, "full size")
+        _write_full(task, header, task.mark)
     task.publish(facts)
 
 
@@ -80,6 +83,15 @@ def write(task: Task, pictures: Iterable[tuple[str, Rows]], form: Format) -> Non
         path.parent.mkdir(exist_ok=True)
         form.save(rows, path)
         task.put(Made(name, path, form.content_type, width, height))
+
+
+def _write_full(task: Task, header: Header, mark: Mark) -> None:
+    """A second decode, row by row: at its own size a photo is not kept in memory."""
+    path = task.scratch / MARKED / FULL
+    with blaming_the_file():
+        picture = upright(to_srgb(decode(header)))
+        size = write_whole(over_white(picture.pixels), mark, path)
+    task.put(Made(f"{MARKED}{FULL}", path, "image/jpeg", *size))
 
 
 def _write_animation(task: Task, header: Header) -> None:

@@ -109,11 +109,11 @@ def test_a_picture_is_kept_and_used_again(alice: Browser, web: Flask, world: Wor
     assert 'src="data:image/png;base64,' in alice.get(PAGE).text
     for sha256 in (first.picture_sha256, first.drawn_sha256):
         assert alice.get(f"/brand/{sha256}").status_code == 404, "with it a mark could be taken away"
-    assert alice.submit(PAGE, {**LOOK, "source": "picture", "size": "50"}).status_code == 303
+    assert alice.submit(PAGE, {**LOOK, "source": "picture", "full": "y"}).status_code == 303
     second, _, _ = saved(web, world)
     assert second is not None
     assert second.drawn_sha256 == first.drawn_sha256
-    assert second.digest != first.digest
+    assert second.digest != first.digest, "photos are to be made in full size as well"
 
 
 def pixels(answer: Any) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The watermark as the real steps put it: which pixels change, which do not, and what comes with it for free."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pictures import private_exif, process, quadrants, with_alpha
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 from video_clips import clip, grey, record
 
-from processor.steps import video
+from processor.steps import video, watermark
 from processor.steps.watermark import layer
 from processor.task import Mark
 from tenants.mark_layout import Position, laid
@@ -140,3 +141,28 @@ def test_a_videos_posters_rungs_file_and_storyboard_are_marked(tmp_path: Path, m
     assert made.path("m/hls/audio.mp4").read_bytes() == made.path("hls/audio.mp4").read_bytes()
     board = changed(Image.open(made.path("storyboard.jpg")), Image.open(made.path("m/storyboard.jpg")))
     assert board.any()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_photo_in_its_own_size_has_it_too_where_that_is_wanted(
+    tmp_path: Path, mark: Mark, orientation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "photo.jpg"
+    exif = private_exif()
+    exif[0x0112] = orientation
+    Image.fromarray(quadrants(2600, 1800)).save(path, exif=exif, quality=95)
+    full = replace(mark, position=Position.CENTRE, full=True)
+    outcome = process(path, tmp_path / "out", mark=full)
+    large = outcome.open("m/full.jpg")
+    assert large.size == (outcome.facts.width, outcome.facts.height)
+    assert "full.jpg" not in outcome.made
+    upright = ImageOps.exif_transpose(Image.open(path))
+    where = changed(upright, large)
+    height, width = where.shape
+    assert where[height * 2 // 5 : height * 3 // 5].any()
+    assert not where[: height // 5].any()
+    data = outcome.made["m/full.jpg"].path.read_bytes()
+    assert not [secret for secret in SECRETS if secret in data]
+    monkeypatch.setattr(watermark, "MAX_PIXELS", 1_000_000)
+    small = process(path, tmp_path / "small", mark=full).open("m/full.jpg")
+    assert 980_000 < small.width * small.height <= 1_000_000

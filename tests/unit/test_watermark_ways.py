@@ -132,9 +132,11 @@ def starts(shown: Gallery) -> list[str]:
         f"{photo}/details",
         f"{photo}/web",
         f"{photo}/original",
+        f"{photo}/full",
         f"{album}/download",
         f"{album}/zip?size=web",
         f"{album}/zip?size=original",
+        f"{album}/zip?size=full",
         f"/embed/{shown.slug}",
         f"/embed/{shown.slug}/{shown.asset}",
         f"/embed/{shown.slug}/{shown.asset}/w640.jpg",
@@ -346,3 +348,32 @@ def test_no_original_by_its_own_address_under_a_mark(web: Flask, world: World, s
     assert visitor(web).get(path).status_code == 404
     assert visitor(web).get(path, headers={"Range": "bytes=0-99"}).status_code == 404
     assert visitor(web).get(f"/a/{shown.slug}/zip?size=original").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("rights", "marks", "given"),
+    [
+        (Rights.DOWNLOAD, True, True),
+        (Rights.DOWNLOAD, None, True),
+        (Rights.VIEW | Rights.WEB, True, False),
+        (Rights.VIEW, True, False),
+        (Rights.DOWNLOAD, False, False),
+    ],
+)
+def test_full_size_with_the_mark_is_for_who_may_have_originals(
+    rights: Rights, marks: bool | None, given: bool, web: Flask, world: World, shown: Gallery
+) -> None:
+    """And the original for nobody but those who see no mark."""
+    set_marks(web, world, "tenant")
+    with web.app_context(), open_site(world.alpha) as site:
+        data, *about = gallery.shot(gallery.sources()[0], widths=(900,)).renditions["w900.jpg"]
+        full = add_marked(site, shown.asset, "full.jpg", data, *about)
+        site.session.commit()
+    crawl = by_link(rights, marks=marks)(web, world, shown)
+    found = crawl.found((full,))
+    assert bool(found) is given
+    if given:
+        photo = f"/a/{shown.slug}/{shown.asset}"
+        assert {f"{photo}/full", f"/a/{shown.slug}/zip?size=full"} <= set(found)
+        assert f"{photo}/full".encode() in crawl.bodies[photo], "there is a button"
+    assert bool(crawl.found((shown.original,))) is (marks is False)

@@ -151,7 +151,7 @@ def _save(form: WatermarkForm, drawn: Drawn) -> None:
     present.source, present.text = Source(form.source.data), form.text.data
     present.picture_sha256, present.drawn_sha256 = drawn.picture_sha256, drawn.sha256
     present.position = Position(form.position.data)
-    present.size, present.opacity = form.size.data, form.opacity.data
+    present.size, present.opacity, present.full = form.size.data, form.opacity.data, form.full.data
     if form.marks.data and not tenant.marks:
         purges.close_all(g.site)
     tenant.marks = form.marks.data

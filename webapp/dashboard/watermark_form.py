@@ -57,6 +57,7 @@ class LookForm(FlaskForm):
 
 class WatermarkForm(LookForm):
     marks = BooleanField(_("Visitors see all pictures with the watermark"))
+    full = BooleanField(_("Give photos in full size with the watermark in the place of originals"))
     picture = FileField(_("Picture"))
 
     class Meta:
@@ -69,6 +70,7 @@ def shown(tenant: Tenant, present: Watermark | None) -> dict[str, Any]:
         return {"marks": tenant.marks, "size": 30, "opacity": 60}
     return {
         "marks": tenant.marks,
+        "full": present.full,
         "source": present.source.value,
         "text": present.text,
         "position": present.position.value,

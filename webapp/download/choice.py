@@ -8,13 +8,13 @@ from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import Row, and_, null, or_, select
+from sqlalchemy import ColumnElement, Row, and_, null, or_, select
 from sqlalchemy.orm import Session
 
 from tenants import blanks
 from tenants.blanks import Blanks
 from tenants.catalog import SHOWN, Album, Asset, Rendition
-from tenants.names import MARKED, original_key, rendition_key
+from tenants.names import FULL, MARKED, original_key, rendition_key
 from tenants.ordering import sort_key
 from tenants.sharing import Action, Viewer, may
 from webapp.download.archive import Archive, Entry
@@ -28,13 +28,19 @@ FILM = "video.mp4"
 
 
 class Size(enum.Enum):
-    """WEB is what pages show: JPEG and MP4. ORIGINAL is what was uploaded."""
+    """WEB is what pages show: JPEG and MP4. ORIGINAL is what was uploaded. FULL is for those who would get originals if
+    they did not see the watermark: photos in the original's size with it, where the tenant has them made."""
 
     WEB = "web"
     ORIGINAL = "original"
+    FULL = "full"
 
 
-RIGHTS = {Size.WEB: Action.DOWNLOAD_WEB, Size.ORIGINAL: Action.DOWNLOAD_ORIGINAL}
+RIGHTS = {
+    Size.WEB: Action.DOWNLOAD_WEB,
+    Size.ORIGINAL: Action.DOWNLOAD_ORIGINAL,
+    Size.FULL: Action.DOWNLOAD_FULL,
+}
 """What one must be allowed to do to get each size."""
 
 
@@ -66,10 +72,14 @@ def files_of(
     `marked`: web size is what there is with the watermark. Originals have none. `placeless`: originals leave without
     their place, and those that cannot are left out; one that nobody has looked at has neither `blanks` nor `crc32`.
     """
+    prefix = MARKED if marked else ""
     if size is Size.ORIGINAL:
         files = _originals(session, album, placeless=placeless)
+    elif size is Size.FULL:
+        files = _stored(session, album, Rendition.name == f"{MARKED}{FULL}")
     else:
-        files = _web(session, album, MARKED if marked else "")
+        still = and_(Rendition.name.like(f"{prefix}w%"), Rendition.content_type == "image/jpeg")
+        files = _stored(session, album, or_(still, Rendition.name == f"{prefix}{FILM}"))
     return files if only is None else [file for file in files if file.asset_id in only]
 
 
@@ -109,8 +119,8 @@ def _originals(session: Session, album: Album, *, placeless: bool) -> list[File]
     ]
 
 
-def _web(session: Session, album: Album, prefix: str) -> list[File]:
-    still = and_(Rendition.name.like(f"{prefix}w%"), Rendition.content_type == "image/jpeg")
+def _stored(session: Session, album: Album, wanted: ColumnElement[bool]) -> list[File]:
+    """The best of the wanted renditions of each asset."""
     rows = session.execute(
         select(*_WHEN, Asset.filename, Rendition.generation, Rendition.name)
         .add_columns(Rendition.width, Rendition.size, Rendition.crc32)
@@ -122,7 +132,7 @@ def _web(session: Session, album: Album, prefix: str) -> list[File]:
                 Rendition.generation == Asset.generation,
             ),
         )
-        .where(*_shown(album), or_(still, Rendition.name == f"{prefix}{FILM}"))
+        .where(*_shown(album), wanted)
         .order_by(sort_key(album.ordering), Asset.id)
     )
     best: dict[str, Row[Any]] = {}

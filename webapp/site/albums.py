@@ -105,7 +105,7 @@ def album(slug: str) -> ResponseReturnValue:
         "first_page": first_page,
         "eager": EAGER_TILES,
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
-        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album),
+        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album) or may(g.viewer, Action.DOWNLOAD_FULL, album),
         "hearts": guests.hearts(album),
     }
     if request.args.get("part") == "tiles":

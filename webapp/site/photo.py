@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from infra.errors import N_, Problem
 from tenants import blanks, privacy, tags
 from tenants.catalog import Album, Asset
-from tenants.names import original_key, rendition_key
+from tenants.names import FULL, original_key, rendition_key
 from tenants.sharing import Action, may
 from webapp.site import dates, guests, listing, meta, pictures, placeless
 from webapp.site.blueprint import album_or_404, asset_or_404, site
@@ -67,6 +67,7 @@ def _shown(album: Album, asset: Asset, tile: Tile) -> dict[str, Any]:
         "place": privacy.place_of(g.site.tenant, album, stored),
         "tags": tags.of(g.site.session, [asset.id]).get(asset.id, []),
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
+        "may_download_full": FULL in tile.extras and may(g.viewer, Action.DOWNLOAD_FULL, thing),
         "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, thing),
         "may_comment": may(g.viewer, Action.COMMENT, thing),
         "wants_pin": album.id in g.viewer.without_pin and not may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
@@ -93,13 +94,27 @@ def original(slug: str, asset_id: str) -> Response:
     )
 
 
+@site.get("/a/<slug>/<asset_id>/full")
+def full_size(slug: str, asset_id: str) -> Response:
+    """A photo in the original's size with the watermark, for who would get the original without it."""
+    album = album_or_404(slug)
+    asset = asset_or_404(album, asset_id, Action.DOWNLOAD_FULL)
+    tile = listing.tile_of(g.site.session, asset)
+    if FULL not in tile.extras:
+        raise Problem("not-found")
+    return _send_rendition(asset, tile, FULL, "image/jpeg")
+
+
 @site.get("/a/<slug>/<asset_id>/web")
 def web_size(slug: str, asset_id: str) -> Response:
     """The largest picture that pages show, or a video as MP4, under the file's name, with nothing of the camera."""
     album = album_or_404(slug)
     asset = asset_or_404(album, asset_id, Action.DOWNLOAD_WEB)
     tile = listing.tile_of(g.site.session, asset)
-    name, content_type = _web_file(tile)
+    return _send_rendition(asset, tile, *_web_file(tile))
+
+
+def _send_rendition(asset: Asset, tile: Tile, name: str, content_type: str) -> Response:
     return send_blob(
         g.site.blobs,
         rendition_key(g.site.tenant_id, asset.id, asset.generation, tile.stored_name(name)),

@@ -24,6 +24,7 @@ def upgrade() -> None:
     sa.Column('position', sa.String(length=8), nullable=False),
     sa.Column('opacity', sa.Integer(), nullable=False),
     sa.Column('size', sa.Integer(), nullable=False),
+    sa.Column('full', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_watermarks_tenant_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('tenant_id', name=op.f('pk_watermarks')),
     )
