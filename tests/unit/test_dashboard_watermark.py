@@ -116,6 +116,17 @@ def test_a_picture_is_kept_and_used_again(alice: Browser, web: Flask, world: Wor
     assert second.digest != first.digest, "photos are to be made in full size as well"
 
 
+def test_a_name_that_the_typefaces_cannot_write_needs_other_words(alice: Browser, web: Flask, world: World) -> None:
+    with web.app_context(), open_site(world.alpha) as site:
+        site.session.get_one(Tenant, world.alpha).name = "写真館"
+        site.session.commit()
+    refused = alice.submit(PAGE, LOOK)
+    assert refused.status_code == 422
+    assert "no “写真館”" in refused.text
+    assert alice.get(f"{PAGE}/preview.jpg").status_code == 200
+    assert alice.submit(PAGE, {**LOOK, "text": "Shashinkan"}).status_code == 303
+
+
 def pixels(answer: Any) -> np.ndarray:
     assert answer.content_type == "image/jpeg"
     return np.asarray(Image.open(io.BytesIO(answer.data)).convert("RGB"), int)

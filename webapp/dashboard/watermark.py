@@ -25,7 +25,7 @@ from webapp.brand import mark, pictures
 from webapp.dashboard.answers import done
 from webapp.dashboard.brand_sample import SHEETS
 from webapp.dashboard.mount import bp
-from webapp.dashboard.watermark_form import LookForm, WatermarkForm, shown
+from webapp.dashboard.watermark_form import LookForm, WatermarkForm, lacking, shown
 
 PREVIEW_WIDTH = 1280
 
@@ -101,21 +101,18 @@ def _stored(form: WatermarkForm, kept: str | None) -> Drawn | None:
         drawn = _mark(form, kept)
         g.site.session.rollback()
     if drawn is None:
-        form.source.errors = [
-            _("There is no picture yet: choose one below.")
-            if Source(form.source.data) is Source.PICTURE
-            else _("There is no logo yet: add one to your brand first.")
-        ]
+        form.source.errors = [_why_not(Source(form.source.data))]
         return None
     return Drawn(_keep(drawn), kept)
 
 
 def _mark(form: LookForm, picture_sha256: str | None) -> bytes | None:
-    """The PNG that the form describes; None where there is no logo or picture to make it from."""
+    """The PNG that the form describes; None where there is no logo or picture to make it from, or no letters."""
     source = Source(form.source.data)
     if source is Source.TEXT:
         brand = g.site.tenant.brand
-        return mark.words(form.text.data or f"© {g.site.tenant.name}", brand.heading_font or brand.font)
+        text = form.text.data or f"© {g.site.tenant.name}"
+        return None if mark.unknown(text) else mark.words(text, brand.heading_font or brand.font)
     sha256 = g.site.tenant.brand.logo_sha256 if source is Source.LOGO else picture_sha256
     if sha256 is None:
         return None
@@ -124,6 +121,15 @@ def _mark(form: LookForm, picture_sha256: str | None) -> bytes | None:
             return mark.picture(stored.read())
     except BlobMissing:
         return None
+
+
+def _why_not(source: Source) -> str:
+    """Why there is no PNG."""
+    if source is Source.TEXT:
+        return lacking(mark.unknown(g.site.tenant.name))
+    if source is Source.PICTURE:
+        return str(_("There is no picture yet: choose one below."))
+    return str(_("There is no logo yet: add one to your brand first."))
 
 
 def _small(sha256: str | None) -> str | None:

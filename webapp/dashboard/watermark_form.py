@@ -30,6 +30,11 @@ SIZES, OPACITIES = (5, 100), (10, 100)
 """Percent."""
 
 
+def lacking(characters: str) -> str:
+    told = gettext("The typefaces here have no “%(characters)s”. Send the words as a picture.", characters=characters)
+    return str(told)
+
+
 class LookForm(FlaskForm):
     """What a mark looks like: all that the preview needs."""
 
@@ -43,11 +48,8 @@ class LookForm(FlaskForm):
         csrf = False  # It is read from a query and changes nothing.
 
     def validate_text(self, field: StringField) -> None:
-        if lacking := mark.unknown(field.data):
-            told = gettext(
-                "The typefaces here have no “%(characters)s”. Send the words as a picture.", characters=lacking
-            )
-            raise ValidationError(told)
+        if characters := mark.unknown(field.data):
+            raise ValidationError(lacking(characters))
 
     def look(self) -> dict[str, Any]:
         """The query of the preview: what is wrong is left to what is saved."""
