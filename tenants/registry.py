@@ -69,6 +69,8 @@ class Tenant(Base):
     capture: Mapped[str] = mapped_column(String(8), default="date", server_default="date")
     place: Mapped[bool] = mapped_column(default=False, server_default=false())
     """What pages tell of how and where photos were taken (`tenants/privacy.py`)."""
+    marks: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether visitors see pictures with the watermark (`tenants/watermarks.py`), where an album says nothing else."""
     primary_host: Mapped[str | None] = mapped_column(String(253))
     """The own domain that the site is known by; None: its sub-domain."""
     redirect_to_primary: Mapped[bool] = mapped_column(default=False)

@@ -17,7 +17,7 @@ from infra.sql import reading
 from infra.tally import Tally
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
-from tenants.names import generation_prefix, tenant_prefix
+from tenants.names import MARKED, generation_prefix, tenant_prefix
 from tenants.registry import Tenant, TenantState
 
 
@@ -179,9 +179,10 @@ class Site:
             usage.tell(self.session, self.metrics, self.tenant_id, meter, quantity)
         return new
 
-    def generation_token(self, way: str, asset_id: str, generation: int) -> str:
-        """`<way>/<token>`: opens the renditions of one generation to who came by that way (`tenants/delivery.py`)."""
-        prefix = media_prefix(self.tenant_id, way, asset_id, generation)
+    def generation_token(self, way: str, asset_id: str, generation: int, *, marked: bool = False) -> str:
+        """`<way>/<token>`: opens the renditions of one generation to who came by that way (`tenants/delivery.py`):
+        the plain ones, or those with the watermark."""
+        prefix = media_prefix(self.tenant_id, way, asset_id, generation, marked=marked)
         return f"{way}/{self.edge.grant(prefix, until=self.media_until())}"
 
     def media_until(self) -> datetime:
@@ -190,9 +191,9 @@ class Site:
         return day + timedelta(days=3)
 
 
-def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int) -> str:
-    """What a media token is for."""
-    return f"{way}:{generation_prefix(tenant_id, asset_id, generation)}"
+def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int, *, marked: bool = False) -> str:
+    """What a media token is for: the plain renditions of a generation, or the marked ones, never both."""
+    return f"{way}:{generation_prefix(tenant_id, asset_id, generation)}{MARKED if marked else ''}"
 
 
 def enter(tenant: Tenant) -> Site:

@@ -14,7 +14,7 @@ from tenants import domains
 from tenants.catalog import Album, Visibility
 from tenants.scope import settings
 from webapp import kept
-from webapp.site.listing import Picture, Tile
+from webapp.site.tiles import Picture, Tile
 
 REMEMBERED_SECONDS = 60
 _lock = Lock()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import gallery
 import pytest
 from conftest import World
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import event
 from visits import member, visitor
 
@@ -14,6 +14,7 @@ from tenants.catalog import Album, Asset, AssetState, Ordering, album_by_id
 from tenants.db import db
 from tenants.ordering import sort_key
 from tenants.scope import Site, open_site
+from tenants.sharing import Viewer
 from webapp.site import listing
 
 PHOTOS = 5000
@@ -41,6 +42,7 @@ def statements(app: Flask) -> Iterator[list[str]]:
 @pytest.fixture
 def site(web: Flask, world: World) -> Iterator[Site]:
     with web.app_context(), open_site(world.alpha) as opened:
+        g.viewer = Viewer(tenant_id=world.alpha)
         yield opened
 
 

@@ -16,7 +16,8 @@ from tenants.sharing import Action, may
 from webapp import kept
 from webapp.site import guests, listing, meta
 from webapp.site.blueprint import album_or_404, site
-from webapp.site.listing import Counts, Page, Tile
+from webapp.site.listing import Counts, Page
+from webapp.site.tiles import Tile
 
 ALBUMS_A_PAGE = 48
 MOST_CHILDREN = 1000
@@ -106,7 +107,7 @@ def album(slug: str) -> ResponseReturnValue:
         "first_page": first_page,
         "eager": EAGER_TILES,
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
-        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album),
+        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album) or may(g.viewer, Action.DOWNLOAD_FULL, album),
         "hearts": guests.hearts(album),
     }
     waiting = any(not tile.shown for tile in page.tiles)

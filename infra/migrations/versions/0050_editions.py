@@ -10,7 +10,7 @@ from infra.migrations.editions import WATCHED, end, forget, prepare, watch
 from infra.migrations.row_security import force, publish
 
 revision = '0050'
-down_revision = '0023'
+down_revision = '0041'
 branch_labels = None
 depends_on = None
 
