@@ -26,8 +26,10 @@ def init_app(app: Flask) -> None:
 
 def base(album_id: str, asset_id: str, generation: int, *, marked: bool) -> str:
     """Where the renditions of a generation are for this viewer, the plain or the marked ones; ends in a slash."""
-    way = way_into(album_id)
-    g.setdefault("ways", set()).add(way)
+    ways: dict[str, str] = g.setdefault("ways", {})
+    way = ways.get(album_id)
+    if way is None:
+        way = ways[album_id] = way_into(album_id)
     token = g.site.generation_token(way, asset_id, generation, marked=marked)
     return f"/m/{token}/{asset_id}/{generation}/{MARKED if marked else ''}"
 
@@ -76,7 +78,7 @@ def _give_cookies(response: Response) -> Response:
     """
     if not ports().edge.shared_seconds:
         return response
-    for way in g.get("ways", ()):
+    for way in set(g.get("ways", {}).values()):
         if not delivery.needs_cookie(way):
             continue
         path, until = f"/m/{way}/", g.site.media_until()

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from tenants.catalog import Album
 from tenants.registry import Layout
-from webapp.site.pictures import Shown, label, show, sizes_in
+from webapp.site.pictures import Shown, names, show, sizes_in
 from webapp.site.tiles import Tile
 
 _HEART = (
@@ -46,7 +46,8 @@ def _picture(shown: Shown, sizes: str, eager: bool, first: bool, alt: str) -> st
 
 def tiles(album: Album, shown: Iterable[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> Markup:
     """List items of a grid. The first `eager` load at once, and with `first` the very first before all else."""
-    items = (_tile(album, each, number < eager, first and number == 0, hearts) for number, each in enumerate(shown))
+    grid = _Grid(album, hearts)
+    items = [grid.item(each, number < eager, first and number == 0) for number, each in enumerate(shown)]
     return Markup("\n".join(items))  # noqa: S704 (escaped in them)
 
 
@@ -54,27 +55,36 @@ def tile(
     album: Album, one: Tile, eager: bool = False, first: bool = False, hearts: Collection[str] | None = None
 ) -> Markup:
     """One list item. `hearts` are the guest's favourites; None for whoever cannot have any."""
-    return Markup(_tile(album, one, eager, first, hearts))  # noqa: S704 (escaped in it)
+    return Markup(_Grid(album, hearts).item(one, eager, first))  # noqa: S704 (escaped in it)
 
 
-def _tile(album: Album, one: Tile, eager: bool, first: bool, hearts: Collection[str] | None) -> str:
-    shown = show(one)
-    if not one.shown or shown.large is None:
-        return _waiting(one, shown)
-    layout = layout_of(album)
-    said = label(one)
-    anchor = f' id="t-{one.id}"' if hearts is not None else ""
-    colour = f";background-color:{one.dominant}" if one.dominant else ""
-    sizes = ("" if eager else "auto, ") + sizes_in(layout, shown.grid_aspect)
-    large = shown.large
-    liked = "" if hearts is None else "\n" + _heart(album, one.id, said, one.id in hearts)
-    return (
-        f'<li class="tile" data-id="{one.id}"{anchor} style="--r:{shown.grid_aspect}{colour}">\n'
-        f'<a href="/a/{escape(album.slug)}/{one.id}" data-open data-large="{shown.base}{large.name}" '
-        f'data-width="{large.width}" data-height="{large.height}"{_data(one, shown)}>\n'
-        f"{_picture(shown, sizes, eager, first, said)}{_badge(one, shown)}</a>"
-        f"{liked}{_story(one, layout)}</li>"
-    )
+class _Grid:
+    """What the tiles of a page have in common, looked up once."""
+
+    def __init__(self, album: Album, hearts: Collection[str] | None) -> None:
+        self._path = f"/a/{escape(album.slug)}/"
+        self._layout = layout_of(album)
+        self._hearts = hearts
+        self._names = names()
+
+    def item(self, one: Tile, eager: bool, first: bool) -> str:
+        shown = show(one)
+        large = shown.large
+        if not one.shown or large is None:
+            return _waiting(one, shown)
+        said = self._names(one)
+        anchor = f' id="t-{one.id}"' if self._hearts is not None else ""
+        colour = f";background-color:{one.dominant}" if one.dominant else ""
+        shape = shown.grid_aspect
+        sizes = ("" if eager else "auto, ") + sizes_in(self._layout, shape)
+        liked = "" if self._hearts is None else "\n" + _heart(self._path, one.id, said, one.id in self._hearts)
+        return (
+            f'<li class="tile" data-id="{one.id}"{anchor} style="--r:{shape}{colour}">\n'
+            f'<a href="{self._path}{one.id}" data-open data-large="{shown.base}{large.name}" '
+            f'data-width="{large.width}" data-height="{large.height}"{_data(one, shown)}>\n'
+            f"{_picture(shown, sizes, eager, first, said)}{_badge(one, shown)}</a>"
+            f"{liked}{_story(one, self._layout)}</li>"
+        )
 
 
 def _data(one: Tile, shown: Shown) -> str:
@@ -100,15 +110,14 @@ def _badge(one: Tile, shown: Shown) -> str:
 
 def heart(album: Album, asset_id: str, said: str, on: bool) -> Markup:
     """A heart that is a plain submit button: it works without scripts, by the form with the id "heart" on the page."""
-    return Markup(_heart(album, asset_id, said, on))  # noqa: S704 (escaped in it)
+    return Markup(_heart(f"/a/{escape(album.slug)}/", asset_id, said, on))  # noqa: S704 (escaped in it)
 
 
-def _heart(album: Album, asset_id: str, said: str, on: bool) -> str:
+def _heart(path: str, asset_id: str, said: str, on: bool) -> str:
     return (
-        f'<button class="heart" type="submit" form="heart" '
-        f'formaction="/a/{escape(album.slug)}/{asset_id}/favourite" name="on" value="{0 if on else 1}" '
-        f'aria-pressed="{"true" if on else "false"}" aria-label="{escape(_("Favourite: %(photo)s", photo=said))}" '
-        f'data-heart="{asset_id}">{_HEART}</button>'
+        f'<button class="heart" type="submit" form="heart" formaction="{path}{asset_id}/favourite" name="on" '
+        f'value="{0 if on else 1}" aria-pressed="{"true" if on else "false"}" '
+        f'aria-label="{escape(_("Favourite: %(photo)s", photo=said))}" data-heart="{asset_id}">{_HEART}</button>'
     )
 
 
