@@ -90,7 +90,7 @@ class KeptPages:
         self._pages: LRUCache[Key, Kept] = LRUCache(settings.kept_pages_mb << 20, getsizeof=_size)
         self._lock = Lock()
         with app.app_context():
-            self._engine = _asking(db.engine)
+            self._engine = app.extensions["vitrine.asking"] = _asking(db.engine)
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         key = _key(environ)
