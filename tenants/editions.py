@@ -54,7 +54,9 @@ def current(engine: Engine, host_header: str, base_domain: str) -> Current | Non
     statement, named = (BY_SLUG, label) if by_slug else (BY_DOMAIN, host)
     try:
         return _ask(engine, statement, named)
-    except psycopg.OperationalError:
+    except psycopg.OperationalError as error:
+        if error.sqlstate and not error.sqlstate.startswith(("08", "57P")):
+            raise
         engine.dispose()  # The server restarted: what the pool holds is gone with it.
         return _ask(engine, statement, named)
 

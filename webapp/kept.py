@@ -10,6 +10,7 @@ compression tells nobody anything (BREACH).
 
 import gzip
 import hashlib
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -39,6 +40,8 @@ LONGEST_ADDRESS = 512
 """Characters of path and query together; a longer one is nobody's link."""
 LONGEST_WISH = 128
 """Characters of an Accept-Language that is kept by; browsers send shorter ones."""
+_PLACES = re.compile(r"(?:after|before)=[\w.~%-]+|part=tiles")
+"""Queries that lead to other pages. With any other a visitor could fill the memory with copies of one page."""
 _OFFERED = "vitrine.kept.offered"
 EDITION = "vitrine.edition"
 """In the environment: the edition that the page is being made under; None where nothing is kept."""
@@ -102,7 +105,8 @@ class KeptPages:
             return self._inner(environ, start_response)  # It meets the same, and knows what to answer.
         if current is None:
             return self._inner(environ, start_response)
-        page = self._pages.get(key)
+        with self._lock:  # Even reading moves what is kept.
+            page = self._pages.get(key)
         if page is not None and page.edition == current and time.monotonic() < page.until:
             environ[access_log.ROUTE] = page.route
             bind_contextvars(tenant=current.tenant_id)
@@ -150,6 +154,8 @@ def _key(environ: Environ) -> Key | None:
     wish = environ.get("HTTP_ACCEPT_LANGUAGE", "")
     # A target with a host of its own is the app's to judge (`webapp/host.py`).
     whole = str(environ.get("RAW_URI", "/"))
+    if query and not all(_PLACES.fullmatch(part) for part in query.split("&")):
+        return None
     if len(path) + len(query) > LONGEST_ADDRESS or len(wish) > LONGEST_WISH or not whole.startswith("/"):
         return None
     return environ["wsgi.url_scheme"], environ.get("HTTP_HOST", ""), path, query, wish

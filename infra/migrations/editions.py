@@ -2,7 +2,7 @@
 
 They are in the database because everyone who writes goes through it: every fleet, the previous release while the next
 one is rolled out, and an operator at a prompt. A migration that makes a watched table anew (Alembic's batch mode does
-on SQLite) calls `watch` again; `tests/unit/test_editions.py` would miss the triggers.
+on SQLite) calls `watch` again; `tests/unit/test_kept.py` would miss the triggers.
 """
 
 from alembic import op

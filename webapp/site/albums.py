@@ -45,7 +45,8 @@ def home() -> ResponseReturnValue:
         statement = statement.where(Album.id < after)
     found = list(g.site.session.scalars(statement.order_by(Album.id.desc()).limit(ALBUMS_A_PAGE + 1)))
     albums, more = found[:ALBUMS_A_PAGE], len(found) > ALBUMS_A_PAGE
-    kept.offer()
+    if not after:  # Any id would do for a page of its own.
+        kept.offer()
     return render_template("site/home.html", cards=cards(albums), next_page=albums[-1].id if more else None)
 
 
