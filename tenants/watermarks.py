@@ -27,6 +27,8 @@ from tenants.registry import Tenant
 from tenants.scope import Site
 from tenants.sharing import ShareLink
 
+ONLY = "main"
+"""The name of a tenant's one mark."""
 AT_ONCE = 200
 """Photos of a tenant that are under way to a new mark."""
 _DRAWING = "1"
@@ -46,6 +48,7 @@ class Watermark(TenantOwned, Base):
 
     __tablename__ = "watermarks"
 
+    name: Mapped[str] = mapped_column(String(16), primary_key=True, default=ONLY)
     source: Mapped[Source] = mapped_column(ChoiceType(Source, impl=String(8)), default=Source.TEXT)
     text: Mapped[str] = mapped_column(String(60), default="")
     picture_sha256: Mapped[str | None] = mapped_column(String(64))
@@ -74,7 +77,7 @@ class Progress:
 
 
 def of(site: Site) -> Watermark | None:
-    return site.session.get(Watermark, site.tenant_id)
+    return site.session.get(Watermark, (site.tenant_id, ONLY))
 
 
 def wanted_by(site: Site, album_id: str) -> Watermark | None:

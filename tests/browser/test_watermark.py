@@ -58,7 +58,7 @@ def test_a_watermark_is_seen_while_it_is_made_and_then_by_visitors(
     with page.expect_response(is_preview("position=tiled")):
         page.get_by_label("All over the picture").focus()
         page.keyboard.press("Space")
-    size = page.get_by_label("Size")
+    size = page.get_by_role("slider", name="Size")
     with page.expect_response(is_preview("size=31")):
         size.focus()
         page.keyboard.press("ArrowRight")

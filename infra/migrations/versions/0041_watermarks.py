@@ -17,6 +17,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table('watermarks',
     sa.Column('tenant_id', sa.String(length=26), nullable=False),
+    sa.Column('name', sa.String(length=16), nullable=False),
     sa.Column('source', sa.String(length=8), nullable=False),
     sa.Column('text', sa.String(length=60), nullable=False),
     sa.Column('picture_sha256', sa.String(length=64), nullable=True),
@@ -26,7 +27,7 @@ def upgrade() -> None:
     sa.Column('size', sa.Integer(), nullable=False),
     sa.Column('full', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_watermarks_tenant_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('tenant_id', name=op.f('pk_watermarks')),
+    sa.PrimaryKeyConstraint('tenant_id', 'name', name=op.f('pk_watermarks')),
     )
     op.add_column('tenants', sa.Column('marks', sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column('albums', sa.Column('marks', sa.Boolean(), nullable=True))
