@@ -3,7 +3,7 @@
 import enum
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, false, select
+from sqlalchemy import BigInteger, ForeignKey, String, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -56,6 +56,11 @@ class Tenant(Base):
     """The own domain that the site is known by; None: its sub-domain."""
     redirect_to_primary: Mapped[bool] = mapped_column(default=False)
     """Whether visitors of its other hosts are sent there."""
+
+    max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_upload_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_photos_month: Mapped[int | None] = mapped_column(BigInteger)
+    """The plan's limits (`tenants/quota.py`); None: no limit."""
 
     brand: Mapped["Brand"] = relationship(lazy="joined", cascade="all, delete-orphan", single_parent=True)
 
