@@ -14,6 +14,7 @@ from flask_babel import Babel, get_locale, gettext
 
 from infra.errors import Problem
 from infra.settings import Settings
+from tenants import reasons
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 OFFERED = {"en": "English", "de": "Deutsch", "fr": "Français", "ar": "العربية"}
@@ -33,6 +34,7 @@ def init_app(app: Flask) -> None:
     Babel(app, default_locale=_REGION[DEFAULT], locale_selector=lambda: _formats(locale()))
     app.after_request(_remember)
     app.add_template_filter(translated)
+    app.add_template_filter(told_reason)
     app.add_template_global(get_locale)
     app.add_template_global(choices, "language_choices")
     app.jinja_env.policies["ext.i18n.trimmed"] = True
@@ -72,6 +74,11 @@ def translated(sentence: str) -> str:
     return str(gettext(sentence)) if sentence else ""
 
 
+def told_reason(reason: str) -> str:
+    """Why a file was refused, as it is stored (`tenants/reasons.py`)."""
+    return " ".join(str(gettext(sentence, **values)) for sentence, values in reasons.parts(reason))
+
+
 @dataclass(frozen=True)
 class Choice:
     """One entry of the language menu; `address` is the present page's, relative to it."""
@@ -105,12 +112,12 @@ def _chosen() -> str | None:
 
 def _of_tenant() -> str | None:
     """The tenant's locale where it has set one; a host that is nobody's has none."""
-    return offered(getattr(g.site.tenant.brand, "locale", None)) if "site" in g else None
+    return offered(g.site.tenant.brand.locale) if "site" in g else None
 
 
 def _formats(language: str) -> str:
     """The locale that formats dates and numbers: the region that the tenant or the browser names for that language."""
-    wanted = [getattr(g.site.tenant.brand, "locale", None) if "site" in g else None, *request.accept_languages.values()]
+    wanted = [g.site.tenant.brand.locale if "site" in g else None, *request.accept_languages.values()]
     for tag in wanted:
         if tag and "-" in tag.replace("_", "-") and offered(tag) == language:
             try:
