@@ -136,7 +136,7 @@ def invoice(slug: str, period: str) -> None:
 @friendly
 def recompute(what: str) -> None:
     """Rebuild an invoice from the ledger and say equal or where it differs; of a tenant's month, show its bill."""
-    slug, period = what[:-8], what[-7:]
+    slug, period = what[:-8], what[-7:]  # An invoice is called `<slug>-YYYY-MM`.
     with site_of(slug) as site:
         if what[-8:-7] == ":":
             made = bills.bill(site.session, site.tenant_id, *_month(period))
@@ -149,6 +149,8 @@ def recompute(what: str) -> None:
             fail(f"there is no invoice {what!r}.")
         wrong = list(invoices.differences(site.session, kept))
         click.echo("\n".join(wrong) or f"{what}: equal, {kept.total} {kept.currency} minor units")
+        if late := invoices.outstanding(site.session, kept):
+            click.echo(f"{late} minor units came late: they are on the next invoice")
         if wrong:
             raise SystemExit(1)
 

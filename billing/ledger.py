@@ -76,7 +76,7 @@ class MeterRow(TenantOwned, Base):
     revision: Mapped[int] = mapped_column(Integer)
     value: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(8))
-    """`waiting`, `claimed` (may have been sent: see `billing/outgoing.py`), `sent`, `refused` or `doubtful`."""
+    """`waiting`, `claimed` or `again` (may have been sent: `billing/outgoing.py`), `sent`, `refused` or `doubtful`."""
     claimed_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     why: Mapped[str] = mapped_column(String(200), default="")
