@@ -27,7 +27,7 @@ class Invoice(TenantOwned, Base):
     __table_args__ = (Index("uq_invoices_tenant_id_number", "tenant_id", "number", unique=True),)
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
-    number: Mapped[str] = mapped_column(String(40))
+    number: Mapped[str] = mapped_column(String(72))
     start: Mapped[datetime]
     end: Mapped[datetime]
     currency: Mapped[str] = mapped_column(String(3))
@@ -47,7 +47,7 @@ def issue(site: Site, start: datetime, end: datetime) -> Invoice:
 
     Raises `Problem` while windows are open.
     """
-    number = f"{site.tenant.slug[:30]}-{start:%Y-%m}"
+    number = f"{site.tenant.slug}-{start:%Y-%m}"
     found = by_number(site.session, site.tenant_id, number)
     if found is not None:
         return found
@@ -84,8 +84,8 @@ def outstanding(session: Session, invoice: Invoice, known: AsOf | None = None, b
     `known` and `before` ask how it was when the invoice of the period from `before` was made.
     """
     own = _total(line for line in invoice.lines if line["dimension"] != "correction")
-    carried = sum(
-        line["amount"]
+    carried = _total(
+        line
         for other in _others(session, invoice.tenant_id, known, before)
         for line in other.lines
         if line["dimension"] == "correction" and line["plan"] == invoice.number
