@@ -6,7 +6,7 @@ sent again for so long after it was first made. An older one would be counted tw
 `doubtful`, raises an alarm and waits for a person who has looked (`billing settle`).
 
 While the sink is away, claims that are left are tried before new ones are made, and what was claimed and not sent is
-given back: an outage of days leaves one event in doubt, not all of them.
+given back: an outage leaves one event a day in doubt, not all of them.
 """
 
 from collections import Counter
