@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from conftest import World
@@ -99,7 +100,7 @@ def test_a_change_of_plan_cuts_the_month_at_its_hour(core: Flask, world: World) 
 def test_the_parts_of_a_month_make_a_month(changes: list[tuple[int, str]]) -> None:
     start, end = FEBRUARY
     cuts = sorted({start, end, *(start + timedelta(hours=hour) for hour, _ in changes)})
-    parts = [terms.Segment(FREE, one, other) for one, other in zip(cuts, cuts[1:], strict=False)]
+    parts = [terms.Segment(FREE, one, other) for one, other in pairwise(cuts)]
     assert sum((bills._share(part) for part in parts), Fraction(0)) == 1
 
 
