@@ -30,6 +30,7 @@ TABLE: dict[str, tuple[int, str]] = {
     "tus-version": (412, N_("This server speaks tus 1.0.0")),
     "stale": (412, N_("It was changed by someone else in the meantime")),
     "too-large": (413, N_("That is larger than allowed")),
+    "over-quota": (413, N_("The plan has no room left")),
     "media-type": (415, N_("That content type is not accepted here")),
     "range": (416, N_("That part of the file does not exist")),
     "invalid": (422, N_("Some fields need another look")),
