@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, insert, update
 
 from processor.lease import Claim, LostLease, mine
 from processor.task import Facts
+from tenants import search
 from tenants.catalog import Asset, AssetState, Kind, Rendition
 from tenants.scope import Site
 from tenants.usage import Meter
@@ -59,6 +60,7 @@ def publish(site: Site, held: Claim, facts: Facts, added: Sequence[Stored]) -> N
             for one in added
         ]
         site.session.execute(insert(Rendition), rows)
+    search.index(site.session, site.tenant_id, held.asset_id, camera=facts.media.get("camera", ""))
     site.session.commit()
 
 

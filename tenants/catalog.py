@@ -65,6 +65,9 @@ UNFINISHED = text("state IN ('received', 'processing', 'viewable')")
 """Not TERMINAL, word for word as the partial index has it: with bound values SQLite could not tell that it fits."""
 
 
+DELETED = text("deleted_at IS NOT NULL")
+
+
 class Album(TenantOwned, Base):
     __tablename__ = "albums"
     __table_args__ = (UniqueConstraint("tenant_id", "slug"),)
@@ -97,6 +100,9 @@ class Asset(TenantOwned, Base):
         Index("ix_assets_name", "tenant_id", "album_id", "sort_name", "id"),
         Index("ix_assets_sha256", "tenant_id", "sha256"),
         Index("ix_assets_state", "state", "leased_until"),
+        Index(
+            "ix_assets_deleted", "tenant_id", "album_id", "deleted_at", sqlite_where=DELETED, postgresql_where=DELETED
+        ),
         Index("ix_assets_unfinished", "tenant_id", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     )
 

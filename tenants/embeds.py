@@ -56,7 +56,15 @@ class EmbedGrant(TenantOwned, Base):
 
     def viewer(self, album: Album) -> Viewer:
         """Who looks through a frame: nobody in particular, whom this grant lets into what it covers."""
-        return Viewer(tenant_id=self.tenant_id, grants={album.id: Rights.VIEW} if self.covers(album) else {})
+        if not self.covers(album):
+            return Viewer(tenant_id=self.tenant_id)
+        ways = {album.id: by_grant(self.id)} if self.album_id else {}  # Others are open to everyone anyway.
+        return Viewer(tenant_id=self.tenant_id, grants={album.id: Rights.VIEW}, ways=ways)
+
+
+def by_grant(grant_id: str) -> str:
+    """The way of a frame on another site into the grant's album (`tenants/delivery.py`)."""
+    return f"e{grant_id}"
 
 
 def create(

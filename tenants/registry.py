@@ -52,6 +52,10 @@ class Tenant(Base):
     capture: Mapped[str] = mapped_column(String(8), default="date", server_default="date")
     place: Mapped[bool] = mapped_column(default=False, server_default=false())
     """What pages tell of how and where photos were taken (`tenants/privacy.py`)."""
+    primary_host: Mapped[str | None] = mapped_column(String(253))
+    """The own domain that the site is known by; None: its sub-domain."""
+    redirect_to_primary: Mapped[bool] = mapped_column(default=False)
+    """Whether visitors of its other hosts are sent there."""
 
     brand: Mapped["Brand"] = relationship(lazy="joined", cascade="all, delete-orphan", single_parent=True)
 

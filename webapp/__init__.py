@@ -14,7 +14,9 @@ from webapp import (
     auth,
     brand,
     canonical,
+    certificates,
     dashboard,
+    delivery,
     download,
     embed,
     headers,
@@ -42,6 +44,7 @@ def init_app(app: Flask) -> None:
     problems.init_app(app)
     host.init_app(app)
     auth.init_app(app)
+    delivery.init_app(app)
     csrf.init_app(app)
     limits.init_app(app)
     headers.init_app(app)
@@ -49,6 +52,7 @@ def init_app(app: Flask) -> None:
     words.init_app(app)
     assets.init_app(app)
     brand.init_app(app)
+    certificates.init_app(app)
     canonical.init_app(app)
     site.init_app(app)
     download.init_app(app)

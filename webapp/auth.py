@@ -23,8 +23,10 @@ from sqlalchemy import select
 from infra.errors import Problem
 from infra.settings import Settings
 from tenants import people
+from tenants.delivery import by_link
 from tenants.people import Member, Role
 from tenants.sharing import DOWNLOADS, Rights, ShareLink, Viewer
+from webapp.host import MEDIA
 from webapp.problems import prefers_page
 
 P = ParamSpec("P")
@@ -71,7 +73,8 @@ class _RequestGlobals(_AppCtxGlobals):
         for each in self.passes:
             grants[each.link.album_id] = grants.get(each.link.album_id, Rights.VIEW) | each.rights
         waiting = frozenset(each.link.album_id for each in self.passes if each.wants_pin)
-        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=grants, without_pin=waiting)
+        ways = {each.link.album_id: by_link(each.link.id) for each in self.passes}
+        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=grants, without_pin=waiting, ways=ways)
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class _TenantSessions(SecureCookieSessionInterface):
     """Writes the tenant into every session, whoever started it: a sign-in, a share link or a form's CSRF token."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if request.endpoint in MEDIA:
+            return  # Nothing of a picture depends on a session, so nothing may say that it does (Vary).
         if session and "site" in g and "tenant" not in session:
             session["tenant"] = g.site.tenant_id
         super().save_session(app, session, response)

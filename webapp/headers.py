@@ -5,6 +5,7 @@ import secrets
 from flask import Flask, Response, g, request
 
 from infra.settings import Settings
+from webapp.host import MEDIA
 
 _POLICY = {
     "default-src": "'none'",
@@ -74,7 +75,8 @@ def _secure(response: Response) -> Response:
     if "Cache-Control" not in response.headers:
         # Pages depend on the session; the back button may still show them.
         response.headers["Cache-Control"] = "private, no-cache"
-    if request.cookies:
+    if request.cookies and request.endpoint not in MEDIA:
+        # Pictures are the same for whoever may have them: a cookie that is renewed must not make a cache forget them.
         response.vary.add("Cookie")
     return response
 

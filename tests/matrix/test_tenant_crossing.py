@@ -17,11 +17,13 @@ from sqlalchemy import select
 from visits import ALPHA, BETA, Browser, member, share_link, visitor
 from werkzeug.routing import Rule
 
-from tenants import embeds, guests, proofing
+from tenants import claims, embeds, guests, proofing
 from tenants.catalog import Asset, album_by_id
 from tenants.db import Base, TenantOwned, db
+from tenants.delivery import by_membership
 from tenants.scope import Site, open_site, secret
 from tenants.sharing import GUEST_RIGHTS, Rights, ShareLink
+from webapp.host import ANY_HOST
 
 MARK = "alpha-marked-secret"
 """Part of every name that alpha's private things bear: finding it in an answer is a leak."""
@@ -52,6 +54,7 @@ class Things:
     grant_id: str
     grant_key: str
     frame_token: str
+    host: str
 
     def path(self, rule: Rule) -> str:
         """The rule's path with alpha's ids in the place of its variables."""
@@ -63,9 +66,12 @@ class Things:
             "link_id": self.link_id,
             "grant_id": self.grant_id,
             "key": self.grant_key,
-            "token": {"site.media": self.media_token, **dict.fromkeys(IN_FRAMES, self.frame_token)}.get(
-                rule.endpoint, self.link_token
-            ),
+            "token": {
+                "site.media": self.media_token.partition("/")[2],
+                **dict.fromkeys(IN_FRAMES, self.frame_token),
+            }.get(rule.endpoint, self.link_token),
+            "way": self.media_token.partition("/")[0],
+            "host": self.host,
             "generation": "1",
             "name": "w320.jpg",
             "sha256": "ab" * 32,
@@ -95,9 +101,10 @@ def things(web: Flask, world: World) -> Things:
             site.session, world.alpha, [f"https://{MARK}.example"], now=site.now(), album=album, label=MARK
         )
         frame_token = embeds.mint(secret(), grant, album, now=site.now())
-        media_token = site.generation_token(asset.id, 1)
+        media_token = site.generation_token(by_membership(world.alice), asset.id, 1)
+        host = claims.claim(site.session, site.tenant, "alphas-own.example", "localhost", now=site.now()).host
         made = Things(
-            album.id, asset.id, media_token, link.id, token, world.alice, left, grant.id, grant.key, frame_token
+            album.id, asset.id, media_token, link.id, token, world.alice, left, grant.id, grant.key, frame_token, host
         )
         site.session.commit()
         return made
@@ -155,7 +162,7 @@ STRANGERS = [anonymous, neighbour_at_home, neighbours_cookie, neighbours_guest, 
 
 def routes(web: Flask, method: str) -> Iterator[Rule]:
     for rule in sorted(web.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint)):
-        if method in (rule.methods or ()) and rule.endpoint != "static":
+        if method in (rule.methods or ()) and rule.endpoint not in ANY_HOST:
             yield rule
 
 

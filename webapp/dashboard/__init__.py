@@ -7,6 +7,7 @@ from webapp.dashboard import (
     albums,
     assets,
     brand,
+    domains,
     embeds,
     exports,
     guests,
@@ -25,7 +26,7 @@ from webapp.dashboard.mount import bp
 
 VIEWS = (
     *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, privacy, members, pictures),
+    *(trash, brand, domains, privacy, members, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

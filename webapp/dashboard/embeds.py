@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import Problem
-from tenants import embeds
+from tenants import embeds, purges
 from tenants.catalog import Album
 from tenants.embeds import EmbedGrant
 from tenants.people import Role
@@ -74,10 +74,11 @@ def _snippets(album: Album, grant: EmbedGrant | None) -> list[tuple[str, str, st
 @bp.post("/albums/<album_id>/embed/<grant_id>/off")
 @require(Role.EDITOR)
 def switch_off_embed(album_id: str, grant_id: str) -> ResponseReturnValue:
-    """The kill switch: frames that are open show nothing more from their next page on."""
+    """The kill switch: open frames get no further page, and within seconds no further picture."""
     album = lookup.album_of(album_id)
     grant = embeds.by_id(g.site.session, g.site.tenant_id, grant_id)
     if grant is None or grant.album_id not in (None, album.id) or grant.revoked_at is not None:
         raise Problem("not-found")
     grant.revoked_at = g.site.now()
+    purges.close(g.site, embeds.by_grant(grant.id))
     return done(_("The embedding is switched off."), back=url_for("dashboard.album_embeds", album_id=album_id))

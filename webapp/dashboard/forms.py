@@ -86,6 +86,7 @@ class AlbumForm(FlaskForm):
         choices=said(VISIBILITIES),
         default=Visibility.PRIVATE.value,
     )
+    parent = SelectField(_("Inside of"), choices=[], validate_choice=False, default="")
     ordering = SelectField(_("Order"), choices=said(ORDERINGS), default=Ordering.CAPTURED.value)
     originals = BooleanField(_("Visitors may download the originals"))
     capture = SelectField(_("Capture data"), choices=said({**AS_ALL, **CAPTURES}), default="")
@@ -140,6 +141,14 @@ class MemberForm(FlaskForm):
             InputRequired(_("Give them a password to sign in with.")),
             Length(min=MIN_PASSWORD, max=1024, message=_("At least %(least)s characters.", least=MIN_PASSWORD)),
         ],
+    )
+
+
+class DomainForm(FlaskForm):
+    host = StringField(
+        _("Domain"),
+        [DataRequired(_("Enter a domain, like photos.example.com.")), Length(max=300)],
+        filters=[stripped],
     )
 
 

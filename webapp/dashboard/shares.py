@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import sharing
+from tenants import delivery, purges, sharing
 from tenants.catalog import Album
 from tenants.names import is_id
 from tenants.people import Role
@@ -112,6 +112,7 @@ def share_code(album_id: str, link_id: str) -> Response:
 def revoke(album_id: str, link_id: str) -> ResponseReturnValue:
     link = _link(album_id, link_id)[1]
     link.revoked_at = g.site.now()
+    purges.close(g.site, delivery.by_link(link.id))
     return done(_("The link no longer opens anything."), back=url_for("dashboard.shares", album_id=album_id))
 
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import N_, Problem
-from tenants import privacy
+from tenants import privacy, tags
 from tenants.catalog import Album, Asset
 from tenants.names import original_key, rendition_key
 from tenants.sharing import Action, may
@@ -65,6 +65,7 @@ def _shown(album: Album, asset: Asset, tile: Tile) -> dict[str, Any]:
         "tile": tile,
         "facts": capture_facts(album, asset, stored),
         "place": privacy.place_of(g.site.tenant, album, stored),
+        "tags": tags.of(g.site.session, [asset.id]).get(asset.id, []),
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
         "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, thing),
         "may_comment": may(g.viewer, Action.COMMENT, thing),

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from flask_babel import gettext as _
 
-from tenants.scope import Site
+from webapp import delivery
 from webapp.site.listing import Picture, Tile
 
 NARROWEST_ASPECT, WIDEST_ASPECT = 0.5, 3.0
@@ -77,11 +77,11 @@ def label(tile: Tile) -> str:
     return str(_("Video %(name)s", name=name) if tile.is_video else _("Photo %(name)s", name=name))
 
 
-def show(site: Site, tile: Tile) -> Shown:
+def show(tile: Tile) -> Shown:
     """The tile with addresses that open for whoever holds the page."""
     if not tile.shown:
         return Shown(tile=tile, base="", sources=[], jpegs="", small=None, large=None)
-    base = f"/m/{site.generation_token(tile.id, tile.generation)}/{tile.id}/{tile.generation}/"
+    base = delivery.base(tile.album_id, tile.id, tile.generation)
     by_type = {
         content_type: list(stills)
         for content_type, stills in groupby(
