@@ -42,7 +42,8 @@ TABLE: dict[str, tuple[int, str]] = {
     "disk-full": (507, N_("The server has no room left")),
 }
 
-TYPE_BASE = "urn:vitrine:problem:"
+TYPE_BASE = "urn:problem-type:"
+"""Names no host: the documents reach visitors of tenants' own domains."""
 
 
 class Problem(Exception):

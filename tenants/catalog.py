@@ -16,6 +16,7 @@ from sqlalchemy_utils import ChoiceType
 from infra.errors import Problem
 from tenants.db import Base, TenantOwned, belongs_to
 from tenants.names import ID_LENGTH, new_id
+from tenants.registry import Layout
 
 POSITION_STEP = 1 << 20
 
@@ -83,6 +84,8 @@ class Album(TenantOwned, Base):
     capture: Mapped[str | None] = mapped_column(String(8))
     place: Mapped[bool | None]
     """What pages tell of how and where a photo was taken (`tenants/privacy.py`); None is as the tenant has it."""
+    layout: Mapped[Layout | None] = mapped_column(ChoiceType(Layout, impl=String(12)))
+    """None: as the tenant's brand says."""
     cover_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     """The chosen cover; without one (or when it is gone) the first shown asset serves."""
     created_at: Mapped[datetime]

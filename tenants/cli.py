@@ -76,6 +76,16 @@ def index_words(slug: str) -> None:
         click.echo(f"{count} indexed")
 
 
+@tenants.command("credit")
+@click.argument("slug")
+@click.argument("shown", type=click.Choice(["on", "off"]))
+def show_credit(slug: str, shown: str) -> None:
+    """Say on the tenant's pages who hosts them, or do not: the default."""
+    with site_of(slug) as site:
+        site.tenant.brand.host_credit = shown == "on"
+        site.session.commit()
+
+
 @members.command("add")
 @click.argument("slug")
 @click.argument("email")

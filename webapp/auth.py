@@ -33,6 +33,8 @@ P = ParamSpec("P")
 R = TypeVar("R", bound=ResponseReturnValue)
 
 SIGN_IN_PATH = "/dashboard/sign-in"
+SECURE_COOKIE, PLAIN_COOKIE = "__Host-session", "session"
+"""Neutral names: visitors of a tenant's site are not told who hosts it."""
 SESSION_LIFETIME = timedelta(days=30)
 MOST_LINKS = 24
 """Share links that one session remembers; the oldest falls out, so the cookie stays below 4 KB."""
@@ -108,7 +110,7 @@ def init_app(app: Flask) -> None:
     settings: Settings = app.extensions["vitrine.settings"]
     app.config.update(
         # A `__Host-` cookie is Secure, host-only and for the whole site (RFC 6265bis, 4.1.3.2).
-        SESSION_COOKIE_NAME="__Host-vitrine" if settings.secure_cookies else "vitrine",
+        SESSION_COOKIE_NAME=SECURE_COOKIE if settings.secure_cookies else PLAIN_COOKIE,
         SESSION_COOKIE_SECURE=settings.secure_cookies,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

@@ -87,5 +87,6 @@ def _policy() -> str:
         sources["style-src"] += f" 'nonce-{g.csp_nonce}'"
     sources["frame-ancestors"] = g.get("frame_ancestors", sources["frame-ancestors"])
     for directive, extra in g.get("csp_extra", {}).items():
-        sources[directive] = " ".join([sources[directive], *extra])
+        present = sources.get(directive, "'none'")
+        sources[directive] = " ".join(extra if present == "'none'" else [present, *extra])
     return "; ".join(f"{directive} {source}" for directive, source in sources.items())

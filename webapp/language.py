@@ -105,12 +105,12 @@ def _chosen() -> str | None:
 
 def _of_tenant() -> str | None:
     """The tenant's locale where it has set one; a host that is nobody's has none."""
-    return offered(getattr(g.site.tenant.brand, "locale", None)) if "site" in g else None
+    return offered(g.site.tenant.brand.locale) if "site" in g else None
 
 
 def _formats(language: str) -> str:
     """The locale that formats dates and numbers: the region that the tenant or the browser names for that language."""
-    wanted = [getattr(g.site.tenant.brand, "locale", None) if "site" in g else None, *request.accept_languages.values()]
+    wanted = [g.site.tenant.brand.locale if "site" in g else None, *request.accept_languages.values()]
     for tag in wanted:
         if tag and "-" in tag.replace("_", "-") and offered(tag) == language:
             try:

@@ -84,6 +84,7 @@ def _shown(album: Album) -> dict[str, object]:
         "description": album.description,
         "visibility": album.visibility.value,
         "ordering": album.ordering.value,
+        "layout": album.layout.value if album.layout else "",
         "originals": album.originals,
         "capture": album.capture or "",
         "place": "" if album.place is None else "yes" if album.place else "no",

@@ -18,6 +18,7 @@ site.add_app_template_filter(dates.moment, "moment")
 site.add_app_template_filter(dates.day, "day")
 site.add_app_template_filter(tag_word, "tag_query")
 site.add_app_template_global(pictures.show, "show")
+site.add_app_template_global(lambda album: album.layout or g.site.tenant.brand.layout, "layout_of")
 
 
 @site.before_request

@@ -5,14 +5,17 @@ taken."""
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import g
 
 from tenants.catalog import Album
 from webapp import canonical
+from webapp.brand.card import CONTENT_TYPE, SIZE
+from webapp.site.brand import card_url
 from webapp.site.listing import Picture, Tile
 
+CARD = Picture("card.jpg", CONTENT_TYPE, *SIZE)
 LISTED = 12
 """Photos that a gallery's structured data names: enough for search engines to see what it is."""
 
@@ -50,10 +53,10 @@ def of_album(album: Album, cover: Tile | None, tiles: list[Tile]) -> Preview | N
     }
     if album.description:
         data["description"] = album.description
-    image = canonical.picture_url(album, cover, picture) if cover and picture else None
-    if image:
-        data["image"] = image
-    return Preview(url, album.title, album.description, image, picture, None, data)
+    if cover and picture:
+        data["image"] = canonical.picture_url(album, cover, picture)
+    card = canonical.origin() + quote(str(card_url(album, cover)), safe="/?=")
+    return Preview(url, album.title, album.description, card, CARD, None, data)
 
 
 def of_photo(album: Album, tile: Tile, label: str) -> Preview | None:
