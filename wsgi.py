@@ -26,12 +26,15 @@ def core(settings: Settings | None = None) -> Flask:
 
 
 def make_web(settings: Settings | None = None) -> Flask:
-    """Tenant sites and dashboard."""
+    """Tenant sites and dashboard, and where Stripe reports to."""
+    import billing
     import webapp
 
     app = core(settings)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
+    if (hooks := billing.hooks(app.extensions["vitrine.settings"])) is not None:
+        webapp.attach(app, hooks)
     return app
 
 

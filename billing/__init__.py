@@ -1,1 +1,18 @@
 """Usage to invoice."""
+
+from flask import Blueprint, Flask
+
+from infra.settings import Settings
+
+
+def register_commands(app: Flask) -> None:
+    from billing.stripe_cli import register
+
+    register(app)
+
+
+def hooks(settings: Settings) -> Blueprint | None:
+    """Routes for the web fleet; None while nobody reports here."""
+    from billing import backend
+
+    return backend.hooks(settings)

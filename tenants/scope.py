@@ -18,7 +18,7 @@ from infra.tally import Tally
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
 from tenants.names import generation_prefix, tenant_prefix
-from tenants.registry import Tenant, TenantState
+from tenants.registry import Standing, Tenant, TenantState
 
 
 def ports() -> Ports:
@@ -135,9 +135,16 @@ class TenantMedia:
 
 @dataclass(frozen=True)
 class Entitlements:
-    """What the tenant may do now, from its state and (with billing) its plan."""
+    """What the tenant may do now, from its state, its standing and (with billing) its plan.
+
+    Taking files home is not among it: members always may.
+    """
 
     writable: bool
+    open: bool
+    """Whether visitors are let in."""
+    standing: Standing
+    """What members are told about their bill."""
     max_upload_bytes: int
 
 
@@ -209,10 +216,18 @@ def enter(tenant: Tenant) -> Site:
         media=TenantMedia(tenant.id, adapters),
         edge=adapters.edge,
         metrics=adapters.metrics,
-        entitlements=Entitlements(
-            writable=tenant.state is TenantState.ACTIVE, max_upload_bytes=settings().max_upload_bytes
-        ),
+        entitlements=_entitlements(tenant),
         _ports=adapters,
+    )
+
+
+def _entitlements(tenant: Tenant) -> Entitlements:
+    paid = tenant.standing in (Standing.GOOD, Standing.OVERDUE)
+    return Entitlements(
+        writable=paid and tenant.state is TenantState.ACTIVE,
+        open=tenant.standing is not Standing.FROZEN,
+        standing=tenant.standing,
+        max_upload_bytes=settings().max_upload_bytes,
     )
 
 
