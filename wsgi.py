@@ -59,6 +59,7 @@ def _watch(app: Flask, fleet: str, tally: Tally) -> None:
 def create_app(settings: Settings | None = None) -> Flask:
     """What `flask --app wsgi` runs commands in: every package's commands and tables, no routes."""
     # Imported for their tables as well: migrations compare the models with the database.
+    import billing
     import processor
     import uploader
     from processor import sample_video
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         people,
         proofing,
         purges,
+        quota,
         registry,
         search,
         sharing,
@@ -88,6 +90,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_tenants(app)
     uploader.register_commands(app)
     processor.register_commands(app)
+    billing.register_commands(app)
     app.cli.add_command(sample_video.command)
     app.cli.add_command(ready)
     app.cli.add_command(trace)

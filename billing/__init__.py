@@ -6,9 +6,10 @@ from infra.settings import Settings
 
 
 def register_commands(app: Flask) -> None:
-    from billing.stripe_cli import register
+    from billing import cli, stripe_cli
 
-    register(app)
+    cli.register(app)
+    stripe_cli.register(cli.group)
 
 
 def hooks(settings: Settings) -> Blueprint | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.db import Base, TenantOwned
@@ -26,7 +26,7 @@ CHAIN = "usage"
 class LedgerRow(TenantOwned, Base):
     __tablename__ = "ledger"
     __table_args__ = (
-        UniqueConstraint("tenant_id", "meter", "window", "revision", name="uq_ledger_tenant_id_meter"),
+        Index("uq_ledger_tenant_id_meter", "tenant_id", "meter", "window", "revision", unique=True),
         Index("ix_ledger_window", "tenant_id", "window", "meter"),
     )
 
@@ -59,7 +59,7 @@ class LedgerHead(TenantOwned, Base):
     level: Mapped[int] = mapped_column(BigInteger, default=0)
     """Bytes stored at `closed_until`."""
     looked_until: Mapped[datetime]
-    """By the database's clock: events recorded before have been looked at."""
+    """By the database's clock: no event that was recorded before can still turn up."""
     waits_for: Mapped[str] = mapped_column(Text, default="")
     """Why the next window is not closed though it is due; empty when nothing is wrong."""
 
@@ -115,6 +115,11 @@ class LedgerOnly:
 
     def send(self, event: MeterEvent) -> None:
         pass
+
+
+def hour_of(at: datetime) -> datetime:
+    """The start of the hour (UTC): the window that `at` lies in."""
+    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def identifier(tenant_id: str, meter: str, window: datetime, revision: int) -> str:

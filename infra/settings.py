@@ -134,6 +134,15 @@ class Settings(BaseSettings):
     sandbox: Literal["auto", "bwrap", "unshare", "rlimits"] = "auto"
     video_threads: int = Field(default=2, ge=1, le=64, description="Threads of each codec that ffmpeg runs.")
 
+    # Billing.
+    metering_lateness: int = Field(default=600, ge=0, description="Seconds after its end until an hour is closed.")
+    metering_patience: int = Field(
+        default=24 * 3600, ge=0, description="Seconds after its end that an hour waits for metrics that are missing."
+    )
+    metering_overlap: int = Field(
+        default=3600, ge=0, description="Longer than any transaction that records usage, in seconds."
+    )
+
     log_format: Literal["text", "json"] = "text"
 
     @field_validator("data_dir")

@@ -15,10 +15,11 @@ import structlog
 from flask import Flask, current_app
 from structlog.contextvars import bound_contextvars
 
+from infra import faults
 from infra.access_log import safe_request_id
 from infra.attributes import fitted
 from infra.crc import crc32_of
-from processor import commit, faults, lease, limits
+from processor import commit, lease, limits
 from processor.lease import Claim, Keeper, LostLease
 from processor.task import Facts, Made, Rejected, Task
 from tenants.catalog import Kind

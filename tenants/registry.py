@@ -4,7 +4,7 @@ import enum
 from datetime import datetime
 from typing import TypedDict
 
-from sqlalchemy import JSON, ForeignKey, String, Text, false, select
+from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -88,6 +88,11 @@ class Tenant(Base):
     """The own domain that the site is known by; None: its sub-domain."""
     redirect_to_primary: Mapped[bool] = mapped_column(default=False)
     """Whether visitors of its other hosts are sent there."""
+
+    max_storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_upload_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_photos_month: Mapped[int | None] = mapped_column(BigInteger)
+    """The plan's limits (`tenants/quota.py`); None: no limit."""
 
     brand: Mapped["Brand"] = relationship(lazy="joined", cascade="all, delete-orphan", single_parent=True)
 

@@ -146,6 +146,9 @@ class Entitlements:
     standing: Standing
     """What members are told about their bill."""
     max_upload_bytes: int
+    max_storage_bytes: int | None = None
+    max_photos_month: int | None = None
+    """None: without limit. What is taken of them: `tenants/quota.py`."""
 
 
 @dataclass(frozen=True)
@@ -176,14 +179,18 @@ class Site:
         traced = {**body, "trace": request_id} if request_id else body
         outbox.add(self.session, self.tenant_id, traced, now=self.now())
 
-    def use(self, event_id: str, meter: usage.Meter, quantity: float, **about: str | None) -> bool:
+    def use(
+        self, event_id: str, meter: usage.Meter, quantity: float, at: datetime | None = None, /, **about: str | None
+    ) -> bool:
         """Record usage within the current transaction; False if that event was recorded before.
 
-        A new event becomes the metric `usage.<meter>` of the tenant when the transaction commits.
+        A new event becomes the metric `usage.<meter>` of the tenant when the transaction commits. `at` is when it
+        happened, now unless it is told afterwards.
         """
-        new = usage.record(self.session, self.tenant_id, event_id, meter, quantity, at=self.now(), **about)
+        at = at or self.now()
+        new = usage.record(self.session, self.tenant_id, event_id, meter, quantity, at=at, **about)
         if new:
-            usage.tell(self.session, self.metrics, self.tenant_id, meter, quantity)
+            usage.tell(self.session, self.metrics, self.tenant_id, meter, quantity, at=at)
         return new
 
     def generation_token(self, way: str, asset_id: str, generation: int) -> str:
@@ -222,12 +229,15 @@ def enter(tenant: Tenant) -> Site:
 
 
 def _entitlements(tenant: Tenant) -> Entitlements:
+    most = settings().max_upload_bytes
     paid = tenant.standing in (Standing.GOOD, Standing.OVERDUE)
     return Entitlements(
         writable=paid and tenant.state is TenantState.ACTIVE,
         open=tenant.standing is not Standing.FROZEN,
         standing=tenant.standing,
-        max_upload_bytes=settings().max_upload_bytes,
+        max_upload_bytes=most if tenant.max_upload_bytes is None else min(most, tenant.max_upload_bytes),
+        max_storage_bytes=tenant.max_storage_bytes,
+        max_photos_month=tenant.max_photos_month,
     )
 
 

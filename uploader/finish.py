@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from infra.errors import Problem
-from tenants import arrivals, catalog, contributions
+from tenants import arrivals, catalog, contributions, quota
 from tenants.names import original_key
 from tenants.scope import Site
 from tenants.usage import Meter
@@ -89,6 +89,8 @@ def _commit(site: Site, lease: Lease, sha256: str) -> Finished:
         raise Problem("gone", "The album was removed while the file was on its way.")
     asset = arrivals.add(site, album, upload.asset_id, upload.filename, sha256, upload.offset)
     site.use(f"upload:{asset.id}", Meter.UPLOADED, asset.size, album_id=album.id, asset_id=asset.id)
+    quota.give_back(site.session, site.tenant_id, upload.reserved - asset.size)  # The asset has the rest for good.
+    upload.reserved = 0
     contributions.arrived(site.session, album, asset, now=site.now())
     upload.state = UploadState.FINISHED
     upload.finished_at = site.now()

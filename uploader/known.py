@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from infra.errors import BlobMissing, Problem
 from infra.sql import reading
-from tenants import arrivals
+from tenants import arrivals, quota
 from tenants.catalog import Asset, AssetState
 from tenants.names import new_id, original_key
 from tenants.scope import Site
@@ -85,6 +85,7 @@ def _twin(site: Site, ticket: Ticket, sha256: str) -> tuple[str, int]:
 
 
 def _add(site: Site, ticket: Ticket, asset_id: str, filename: str, sha256: str, size: int) -> Finished:
+    quota.take(site, size)
     asset = arrivals.add(site, session.album_of(site, ticket), asset_id, filename, sha256, size)
     finished = Finished(asset.id, asset.duplicate_of)
     site.session.commit()

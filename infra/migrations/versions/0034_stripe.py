@@ -10,7 +10,7 @@ from infra.migrations.row_security import force, isolate, open_up
 from infra.sql import UtcDateTime
 
 revision = '0034'
-down_revision = '0023'
+down_revision = '0030'
 branch_labels = None
 depends_on = None
 
