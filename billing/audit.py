@@ -91,7 +91,7 @@ def _end(session: Session, tenant_id: str, number: int, sha256: str) -> Iterator
 
 def _events(session: Session, tenant_id: str) -> dict[str, int]:
     wanted = select(MeterRow.identifier, MeterRow.value).where(MeterRow.tenant_id == tenant_id)
-    return dict(session.execute(wanted).tuples().all())
+    return {row.identifier: row.value for row in session.execute(wanted)}
 
 
 def _name(row: LedgerRow) -> str:

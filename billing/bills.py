@@ -20,7 +20,8 @@ from billing.terms import Segment, segments
 
 @dataclass(frozen=True)
 class Line:
-    """One line. `dimension` is a `Dimension`'s value, or `plan` for the plan's own price.
+    """One line. `dimension` is a `Dimension`'s value, `plan` for the plan's own price, or `correction` for what an
+    earlier invoice (`plan` has its number) would have had more or less of, had it known what came late.
 
     `quantity` is in the dimension's smallest unit, `included` and `over` in its unit as exact fractions (`"73/2"`);
     `amount` is minor units.
@@ -34,6 +35,14 @@ class Line:
     included: str
     over: str
     amount: int
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """What was known: the newest ledger row's number, and the time until which plans were decided."""
+
+    row: int
+    decided: datetime
 
 
 @dataclass(frozen=True)
@@ -61,25 +70,29 @@ def month(year: int, number: int) -> tuple[datetime, datetime]:
     return start, datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 
-def quantities(session: Session, tenant_id: str, start: datetime, end: datetime) -> dict[Dimension, int]:
-    """What the ledger has in the windows of [start, end), all revisions together, in smallest units."""
+def quantities(
+    session: Session, tenant_id: str, start: datetime, end: datetime, as_of: AsOf | None = None
+) -> dict[Dimension, int]:
+    """What the ledger has (or had) in the windows of [start, end), all revisions together, in smallest units."""
     statement = (
         select(LedgerRow.meter, func.sum(LedgerRow.delta))
         .where(LedgerRow.tenant_id == tenant_id, LedgerRow.window >= start, LedgerRow.window < end)
         .group_by(LedgerRow.meter)
     )
+    if as_of is not None:
+        statement = statement.where(LedgerRow.number <= as_of.row)
     known = {dimension.value: dimension for dimension in Dimension}
     return {known[name]: int(total) for name, total in session.execute(statement) if name in known}
 
 
-def bill(session: Session, tenant_id: str, start: datetime, end: datetime) -> Bill:
-    """The bill as of now; with windows still open it is a preview. The period's ends lie on hours."""
+def bill(session: Session, tenant_id: str, start: datetime, end: datetime, as_of: AsOf | None = None) -> Bill:
+    """The bill as of now, or as it was; with windows still open it is a preview. The period's ends lie on hours."""
     lines: list[Line] = []
-    parts = segments(session, tenant_id, start, end)
+    parts = segments(session, tenant_id, start, end, decided=as_of.decided if as_of else None)
     for part in parts:
         share = _share(part)
         lines.append(_price(part, share))
-        lines += _lines(part, share, quantities(session, tenant_id, part.start, part.end))
+        lines += _lines(part, share, quantities(session, tenant_id, part.start, part.end, as_of))
     return Bill(tenant_id, start, end, parts[-1].plan.currency, tuple(lines))
 
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import click
 import structlog
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy import func, select
 from structlog.contextvars import bind_contextvars
 
 from billing import audit, backend, bills, closing, invoices, outgoing, terms
-from billing.ledger import LedgerHead, LedgerOnly, LedgerRow, MeterRow, MeterSink
+from billing.ledger import LedgerHead, LedgerRow, MeterRow
 from infra.errors import Problem
 from infra.sql import reading
 from tenants.commands import fail, friendly, site_of
@@ -131,7 +131,7 @@ def invoice(slug: str, period: str) -> None:
 @friendly
 def recompute(what: str) -> None:
     """Rebuild an invoice from the ledger and say equal or where it differs; of a tenant's month, show its bill."""
-    slug, period = what[:-8], what[-7:]
+    slug, period = what[:-8], what[-7:]  # An invoice is called `<slug>-YYYY-MM`.
     with site_of(slug) as site:
         if what[-8:-7] == ":":
             made = bills.bill(site.session, site.tenant_id, *_month(period))
@@ -144,6 +144,8 @@ def recompute(what: str) -> None:
             fail(f"there is no invoice {what!r}.")
         wrong = list(invoices.differences(site.session, kept))
         click.echo("\n".join(wrong) or f"{what}: equal, {kept.total} {kept.currency} minor units")
+        if late := invoices.outstanding(site.session, kept):
+            click.echo(f"{late} minor units came late: they are on the next invoice")
         if wrong:
             raise SystemExit(1)
 

@@ -10,7 +10,7 @@ was changed, removed or added by hand is found and named (`billing/audit.py`).
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import BigInteger, Index, Integer, String, Text
@@ -76,7 +76,7 @@ class MeterRow(TenantOwned, Base):
     revision: Mapped[int] = mapped_column(Integer)
     value: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(8))
-    """`waiting`, `claimed` (may have been sent: see `billing/outgoing.py`), `sent`, `refused` or `doubtful`."""
+    """`waiting`, `claimed` or `again` (may have been sent: `billing/outgoing.py`), `sent`, `refused` or `doubtful`."""
     claimed_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     why: Mapped[str] = mapped_column(String(200), default="")
@@ -119,7 +119,7 @@ class LedgerOnly:
 
 def hour_of(at: datetime) -> datetime:
     """The start of the hour (UTC): the window that `at` lies in."""
-    return at.replace(minute=0, second=0, microsecond=0)
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def identifier(tenant_id: str, meter: str, window: datetime, revision: int) -> str:

@@ -1,9 +1,12 @@
 """Meter events on their way to the sink, each at least once and never twice in effect.
 
 Before an event is sent it is claimed, in a transaction of its own. A process that dies between the two leaves a claim:
-whether the sink has the event is not known then. Stripe counts an identifier once within 24 hours, so a young claim is
-simply sent again. An older one would be counted twice if it had arrived; it becomes `doubtful`, raises an alarm and
-waits for a person who has looked (`billing settle`).
+whether the sink has the event is not known then. Stripe counts an identifier once within 24 hours, so a claim is simply
+sent again for so long after it was first made. An older one would be counted twice if it had arrived; it becomes
+`doubtful`, raises an alarm and waits for a person who has looked (`billing settle`).
+
+While the sink is away, claims that are left are tried before new ones are made, and what was claimed and not sent is
+given back: an outage leaves one event a day in doubt, not all of them.
 """
 
 from collections import Counter
@@ -12,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from billing.ledger import MeterEvent, MeterRow, MeterSink, Refused
@@ -23,8 +26,9 @@ from tenants.scope import ports
 log = structlog.get_logger(__name__)
 
 SAFE = timedelta(hours=23)
-"""How long after its claim an event may be sent again. An hour less than Stripe remembers identifiers."""
+"""How long after its first claim an event may be sent again. An hour less than Stripe remembers identifiers."""
 CHUNK = 500
+_CLAIMED = ("claimed", "again")
 
 
 def run(sink: MeterSink) -> Counter[str]:
@@ -34,12 +38,12 @@ def run(sink: MeterSink) -> Counter[str]:
     with across_tenants(session, "send meter events"):
         try:
             done["doubtful"] = _doubt(session)
-            fresh = ports().clock.now()
-            while batch := _claim(session, fresh):
+            while batch := _claim(session):
                 outcome = _send(sink, batch)
                 _mark(session, outcome)
                 done += Counter(state for _, state, _ in outcome)
                 if len(outcome) < len(batch):
+                    _release(session, batch[len(outcome) + 1 :])  # The first of the rest may have arrived.
                     break
         finally:
             session.rollback()
@@ -51,7 +55,7 @@ def run(sink: MeterSink) -> Counter[str]:
 def _doubt(session: Session) -> int:
     old = session.execute(
         update(MeterRow)
-        .where(MeterRow.state == "claimed", MeterRow.claimed_at < ports().clock.now() - SAFE)
+        .where(MeterRow.state.in_(_CLAIMED), MeterRow.claimed_at < ports().clock.now() - SAFE)
         .values(state="doubtful", why="claimed and not confirmed for a day: it may or may not have been counted")
         .execution_options(synchronize_session=False)
     )
@@ -62,20 +66,28 @@ def _doubt(session: Session) -> int:
     return int(old.rowcount)  # type: ignore[attr-defined]
 
 
-def _claim(session: Session, fresh: datetime) -> list[MeterEvent]:
-    """The next events, claimed: new ones, and claims that an earlier run left."""
-    left = (MeterRow.state == "claimed") & (MeterRow.claimed_at < fresh)
-    found = _some(session, MeterRow.state == "waiting") or _some(session, left)
+def _claim(session: Session) -> list[MeterEvent]:
+    """The next events, claimed: claims that somebody left, then new ones. The time of the first claim stays."""
+    left = _some(session, MeterRow.state.in_(_CLAIMED))
+    found = left or _some(session, MeterRow.state == "waiting")
     if found:
-        session.execute(
-            update(MeterRow)
-            .where(_among(found))
-            .values(state="claimed", claimed_at=ports().clock.now())
-            .execution_options(synchronize_session=False)
+        _set(
+            session,
+            _among(found),
+            state="again" if left else "claimed",
+            claimed_at=func.coalesce(MeterRow.claimed_at, ports().clock.now()),
         )
     faults.point("claim-events")
     session.commit()
     return found
+
+
+def _release(session: Session, unsent: Sequence[MeterEvent]) -> None:
+    """Claims of this process whose events it did not send. Not those that another process took over meanwhile."""
+    if unsent:
+        _set(session, _among(unsent) & (MeterRow.state == "claimed"), state="waiting", claimed_at=None)
+    faults.point("release")
+    session.commit()
 
 
 def _some(session: Session, wanted: ColumnElement[bool]) -> list[MeterEvent]:
@@ -139,7 +151,7 @@ def settle(session: Session, identifier: str, *, counted: bool, now: datetime) -
 
     The session works across tenants; the caller commits.
     """
-    to: dict[str, Any] = {"state": "sent", "sent_at": now} if counted else {"state": "waiting"}
+    to: dict[str, Any] = {"state": "sent", "sent_at": now} if counted else {"state": "waiting", "claimed_at": None}
     done = session.execute(
         update(MeterRow)
         .where(MeterRow.identifier == identifier, MeterRow.state == "doubtful")

@@ -60,15 +60,17 @@ def assign(site: Site, code: str, *, since: datetime | None = None) -> Plan:
     return plan
 
 
-def plan_at(session: Session, tenant_id: str, at: datetime) -> Plan:
-    """The plan in force; `DEFAULT` before any was assigned."""
-    return _plan(session.scalar(_terms(tenant_id).where(PlanTerm.since <= at).limit(1)))
+def plan_at(session: Session, tenant_id: str, at: datetime, *, decided: datetime | None = None) -> Plan:
+    """The plan in force; `DEFAULT` before any was assigned. `decided`: as it was known then."""
+    return _plan(session.scalar(_terms(tenant_id, decided).where(PlanTerm.since <= at).limit(1)))
 
 
-def segments(session: Session, tenant_id: str, start: datetime, end: datetime) -> list[Segment]:
-    """The period cut at each change of plan, in order and without gaps."""
-    inside = session.scalars(_terms(tenant_id).where(PlanTerm.since > start, PlanTerm.since < end)).all()
-    changes = [(start, plan_at(session, tenant_id, start))]
+def segments(
+    session: Session, tenant_id: str, start: datetime, end: datetime, *, decided: datetime | None = None
+) -> list[Segment]:
+    """The period cut at each change of plan, in order and without gaps. `decided`: as it was known then."""
+    inside = session.scalars(_terms(tenant_id, decided).where(PlanTerm.since > start, PlanTerm.since < end)).all()
+    changes = [(start, plan_at(session, tenant_id, start, decided=decided))]
     for term in reversed(inside):  # Oldest first; of those for one hour the newest comes last and holds.
         if term.since == changes[-1][0]:
             changes.pop()
@@ -87,8 +89,12 @@ def _joined(changes: Sequence[tuple[datetime, Plan]], end: datetime) -> list[Seg
     return found
 
 
-def _terms(tenant_id: str) -> Select[Any]:
-    return select(PlanTerm).where(PlanTerm.tenant_id == tenant_id).order_by(PlanTerm.since.desc(), PlanTerm.id.desc())
+def _terms(tenant_id: str, decided: datetime | None) -> Select[Any]:
+    """The newest first."""
+    wanted = select(PlanTerm).where(PlanTerm.tenant_id == tenant_id)
+    if decided is not None:
+        wanted = wanted.where(PlanTerm.decided_at <= decided)
+    return wanted.order_by(PlanTerm.since.desc(), PlanTerm.id.desc())
 
 
 def _plan(term: PlanTerm | None) -> Plan:

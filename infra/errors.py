@@ -21,7 +21,6 @@ TABLE: dict[str, tuple[int, str]] = {
     "forbidden": (403, N_("That is not allowed for your account")),
     "origin": (403, N_("This cannot be shown on that website")),
     "paused": (403, N_("This site is paused")),
-    "over-quota": (403, N_("The plan has no room left")),
     "not-found": (404, N_("There is nothing here")),
     "wrong-method": (405, N_("That method is not allowed here")),
     "timeout": (408, N_("The request took too long to arrive")),
@@ -32,6 +31,7 @@ TABLE: dict[str, tuple[int, str]] = {
     "tus-version": (412, N_("This server speaks tus 1.0.0")),
     "stale": (412, N_("It was changed by someone else in the meantime")),
     "too-large": (413, N_("That is larger than allowed")),
+    "over-quota": (413, N_("The plan has no room left")),
     "media-type": (415, N_("That content type is not accepted here")),
     "range": (416, N_("That part of the file does not exist")),
     "invalid": (422, N_("Some fields need another look")),
@@ -83,7 +83,7 @@ class Problem(Exception):
 
 def from_status(status: int) -> str:
     """The code that stands for a bare HTTP status raised by the framework."""
-    preferred = {401: "sign-in", 403: "forbidden", 404: "not-found", 405: "wrong-method", 409: "conflict", 412: "stale"}
+    preferred = {401: "sign-in", 404: "not-found", 405: "wrong-method", 409: "conflict", 412: "stale"}
     if status in preferred:
         return preferred[status]
     for code, (known, _) in TABLE.items():

@@ -81,6 +81,16 @@ def give_back(session: Session, tenant_id: str, size: int) -> None:
         _move(session, tenant_id, STORAGE, used=_less(size))
 
 
+def settle(site: Site, reserved: int, size: int) -> None:
+    """An upload that has taken `reserved` bytes became an asset of `size`, which has them for good.
+
+    More was taken than needed, or less: by an upload server of another release, say. Raises `Problem` if that much is
+    not left.
+    """
+    take(site, size - reserved)
+    give_back(site.session, site.tenant_id, reserved - size)
+
+
 def take_photo(site: Site) -> str:
     """Count one photo of this month, within the current transaction; the month, empty without a limit.
 

@@ -87,10 +87,10 @@ def _commit(site: Site, lease: Lease, sha256: str) -> Finished:
     album = catalog.album_by_id(site.session, site.tenant_id, upload.album_id)
     if album is None:
         raise Problem("gone", "The album was removed while the file was on its way.")
+    quota.settle(site, upload.reserved, upload.offset)
+    upload.reserved = 0
     asset = arrivals.add(site, album, upload.asset_id, upload.filename, sha256, upload.offset)
     site.use(f"upload:{asset.id}", Meter.UPLOADED, asset.size, album_id=album.id, asset_id=asset.id)
-    quota.give_back(site.session, site.tenant_id, upload.reserved - asset.size)  # The asset has the rest for good.
-    upload.reserved = 0
     contributions.arrived(site.session, album, asset, now=site.now())
     upload.state = UploadState.FINISHED
     upload.finished_at = site.now()

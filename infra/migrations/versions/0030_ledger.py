@@ -55,8 +55,8 @@ def upgrade() -> None:
     op.create_index('ix_meter_events_state', 'meter_events', ['state', 'window'])
     owned('plan_terms', moment('since'), text('plan', 32), moment('decided_at'), text('id', 26), key='id')
     op.create_index('ix_plan_terms_since', 'plan_terms', ['tenant_id', 'since', 'id'])
-    owned('invoices', text('id', 26), text('number', 40), moment('start'), moment('end'), text('currency', 3),
-          count('total'), sa.Column('lines', sa.JSON(), nullable=False), moment('issued_at'), key='id')
+    owned('invoices', text('id', 26), text('number', 72), moment('start'), moment('end'), text('currency', 3),
+          count('total'), count('row'), sa.Column('lines', sa.JSON(), nullable=False), moment('issued_at'), key='id')
     op.create_index('uq_invoices_tenant_id_number', 'invoices', ['tenant_id', 'number'], unique=True)
     owned('quota_use', text('what', 8), count('used'), text('month', 7), key='what')
     if op.get_bind().dialect.name == 'postgresql':
