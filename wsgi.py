@@ -33,8 +33,9 @@ def make_web(settings: Settings | None = None) -> Flask:
     app = core(settings)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
-    if (hooks := billing.hooks(app.extensions["vitrine.settings"])) is not None:
-        webapp.attach(app, hooks)
+    if (routes := billing.routes(app.extensions["vitrine.settings"])) is not None:
+        webapp.attach(app, routes.hooks)
+        app.register_blueprint(routes.desk)
     return app
 
 

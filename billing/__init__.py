@@ -1,8 +1,13 @@
 """Usage to invoice."""
 
-from flask import Blueprint, Flask
+from typing import TYPE_CHECKING
+
+from flask import Flask
 
 from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from billing.backend import Routes
 
 
 def register_commands(app: Flask) -> None:
@@ -12,8 +17,8 @@ def register_commands(app: Flask) -> None:
     stripe_cli.register(cli.group)
 
 
-def hooks(settings: Settings) -> Blueprint | None:
-    """Routes for the web fleet; None while nobody reports here."""
+def routes(settings: Settings) -> "Routes | None":
+    """For the web fleet; None where nobody is paid through here."""
     from billing import backend
 
-    return backend.hooks(settings)
+    return backend.routes(settings)

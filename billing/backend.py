@@ -1,5 +1,7 @@
 """The only place that decides who collects the money: the ledger alone, or Stripe (`VITRINE_BILLING`)."""
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, current_app
@@ -13,6 +15,14 @@ if TYPE_CHECKING:
     from billing.stripe_gateway import StripeGateway
 
 _KEPT = "vitrine.stripe"
+
+
+@dataclass(frozen=True)
+class Routes:
+    """For the web fleet: `hooks` are called by Stripe, `desk` by members."""
+
+    hooks: Blueprint
+    desk: Blueprint
 
 
 def uses_stripe() -> bool:
@@ -39,9 +49,28 @@ def gateway() -> "StripeGateway":
     return cast("StripeGateway", current_app.extensions[_KEPT])
 
 
-def hooks(chosen: Settings) -> Blueprint | None:
+def catch_up() -> Counter[str]:
+    """What was left undone with Stripe: webhooks that failed, meter events in doubt."""
+    if not uses_stripe():
+        return Counter()
+    from billing import reports
+    from billing.stripe_sink import StripeSink
+
+    return handle_left() + reports.look(StripeSink(gateway()))
+
+
+def handle_left() -> Counter[str]:
+    """Webhooks that were stored and not handled; how many came to what."""
+    from billing import webhook
+
+    return webhook.handle_left(gateway())
+
+
+def routes(chosen: Settings) -> Routes | None:
+    """None where billing is local."""
     if chosen.billing != "stripe":
         return None
+    from billing.desk import desk
     from billing.webhook import hooks
 
-    return hooks
+    return Routes(hooks, desk)

@@ -36,9 +36,9 @@ def register(app: Flask) -> None:
 
 
 def turn(now: datetime) -> Counter[str]:
-    """Close what is due, send what is closed, and look into what is in doubt."""
+    """Close what is due, send what is closed, and do what was left undone."""
     done = closing.run(now, closing.rules(settings())) + outgoing.run(backend.sink())
-    return done + backend.look_into_doubts()
+    return done + backend.catch_up()
 
 
 @group.command("close")

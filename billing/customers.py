@@ -17,22 +17,30 @@ from billing.subscriptions import governing_of, refresh
 from infra.errors import Problem
 from tenants.scope import Site
 
+RUNNING = frozenset({"trialing", "active", "past_due", "unpaid", "paused"})
+"""Stripe's statuses of a subscription that has not ended."""
 TRIAL_DAYS = 14
 """For a tenant's first subscription."""
 
 
 def customer(site: Site, email: str) -> str:
     """Stripe's id of the tenant's customer, made when first needed. Commits."""
-    found = account(site.session)
-    if found is not None:
-        return found.customer
-    name = site.tenant.name
-    site.session.rollback()  # Nothing is held while Stripe is asked.
+    known, name = _known(site), site.tenant.name
+    if known:
+        return known
     made = backend.gateway().create_customer(site.tenant_id, name, email)
     if account(site.session) is None:  # Another click may have been faster, and got the same customer.
         site.session.add(BillingAccount(tenant_id=site.tenant_id, customer=made, created_at=site.now()))
     site.session.commit()
     return made
+
+
+def _known(site: Site) -> str:
+    """Stripe's id of the tenant's customer, empty before it has one. Nothing is held while Stripe is asked."""
+    found = account(site.session)
+    who = found.customer if found else ""
+    site.session.rollback()
+    return who
 
 
 def begin(site: Site, code: str, *, email: str, return_url: str) -> str:
@@ -70,10 +78,10 @@ def begin(site: Site, code: str, *, email: str, return_url: str) -> str:
 
 def portal(site: Site, return_url: str) -> str:
     """The address of the Customer Portal: payment methods, invoices, address, cancelling."""
-    found = account(site.session)
-    if found is None:
+    known = _known(site)
+    if not known:
         raise Problem("conflict", "There is no subscription yet: choose a plan first.")
-    return backend.gateway().portal(found.customer, return_url)
+    return backend.gateway().portal(known, return_url)
 
 
 def change_plan(site: Site, code: str) -> None:
@@ -160,9 +168,7 @@ def _running(found: list[Snapshot]) -> Snapshot | None:
 
 
 def _must_run(site: Site, gateway: StripeGateway) -> Snapshot:
-    found = account(site.session)
-    who = found.customer if found else None
-    site.session.rollback()
+    who = _known(site)
     running = _running(gateway.subscriptions(who)) if who else None
     if running is None:
         raise Problem("conflict", "There is no running subscription: choose a plan first.")

@@ -137,7 +137,7 @@ class StripeGateway:
     def preview(self, params: Mapping[str, Any]) -> Thing:
         """The next invoice as Stripe would write it; amounts in minor units."""
         with _refusals():
-            return cast(Thing, self.client.v1.invoices.create_preview(cast(Any, dict(params))).to_dict())
+            return self.client.v1.invoices.create_preview(cast(Any, dict(params))).to_dict()
 
     # --- Usage ---
 
@@ -193,7 +193,7 @@ class StripeGateway:
     def thin_event(self, name: str) -> Thing:
         """A thin event with its data (`GET /v2/core/events/{id}`)."""
         with _refusals():
-            return cast(Thing, self.client.v2.core.events.retrieve(name).to_dict())
+            return self.client.v2.core.events.retrieve(name).to_dict()
 
 
 def snapshot(thing: Thing) -> Snapshot:

@@ -63,5 +63,3 @@ def rounded(before: int, delta: int, each: int) -> int:
 
 def _half_up(amount: int, each: int) -> int:
     return (2 * amount + each) // (2 * each)
-
-

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import delete, update
 
+from billing import terms
 from billing.accounts import BillingAccount, Subscription
+from billing.plans import DEFAULT, PLANS
 from billing.stripe_gateway import Snapshot, StripeGateway
 from tenants.registry import Standing
 from tenants.scope import Site, open_site
@@ -26,7 +28,7 @@ STANDING = {
     "paused": Standing.UNPAID,
     "canceled": Standing.FROZEN,
 }
-"""By Stripe's status. `incomplete` and `incomplete_expired` are of a checkout that came to nothing: they change nothing."""
+"""By Stripe's status. `incomplete` and `incomplete_expired` are of a checkout that came to nothing."""
 _ENDED = "canceled"
 
 
@@ -69,11 +71,21 @@ def _apply(site: Site, number: int, snapshots: Sequence[Snapshot]) -> bool:
         site.session.add(_row(site, each))
     governing = governing_of(snapshots)
     standing = STANDING[governing.status] if governing else Standing.GOOD
+    _assign(site, governing)
     if standing is not site.tenant.standing:
         log.info("standing", tenant=site.tenant_id, was=site.tenant.standing.value, now=standing.value)
         site.tenant.standing = standing
     site.session.commit()
     return True
+
+
+def _assign(site: Site, governing: Snapshot | None) -> None:
+    """The plan follows the subscription, from this hour on; one that ended leaves the plan that costs nothing."""
+    if governing is None:
+        return
+    code = DEFAULT.code if governing.status == _ENDED else governing.plan
+    if code in PLANS and code != terms.plan_at(site.session, site.tenant_id, site.now()).code:
+        terms.assign(site, code)
 
 
 def governing_of(snapshots: Sequence[Snapshot]) -> Snapshot | None:

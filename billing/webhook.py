@@ -5,6 +5,7 @@ comes twice, late or in the wrong order does no harm. One that fails is answered
 for three days, and `flask --app wsgi billing webhooks` tries what is left.
 """
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from billing import backend, reports
 from billing.accounts import StripeEvent, by_customer
 from billing.stripe_gateway import BadSignature, StripeGateway, Thing, moment
 from billing.subscriptions import ForeignCustomer, refresh
-from infra.errors import Problem
+from infra.errors import Problem, Unavailable
 from infra.sql import reading
 from tenants.db import across_tenants, db
 from tenants.names import ID_LENGTH
@@ -28,7 +29,9 @@ log = structlog.get_logger(__name__)
 hooks = Blueprint("stripe_hooks", __name__)
 
 MOST_BYTES = 512 * 1024
-ERROR_REPORT = "v1.billing.meter.error_report_triggered"
+MOST_LEFT = 100
+"""Events tried again in one turn."""
+ERROR_REPORTS = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
 ABOUT_SUBSCRIPTIONS = ("customer.subscription.", "checkout.session.", "invoice.")
 
 
@@ -96,8 +99,8 @@ def handle(gateway: StripeGateway, event_id: str) -> str:
 
 
 def _carry_out(gateway: StripeGateway, event_id: str, kind: str, tenant_id: str, named: str) -> str:
-    if kind == ERROR_REPORT:
-        reports.take(gateway.thin_event(event_id))
+    if kind in ERROR_REPORTS:
+        reports.take(gateway, gateway.thin_event(event_id))
         return "done"
     if not kind.startswith(ABOUT_SUBSCRIPTIONS) or not (tenant_id or named):
         return "ignored"  # Such as of something else that is sold under the same Stripe account.
@@ -113,10 +116,21 @@ def _settle(session: Session, event_id: str, outcome: str, why: str) -> None:
     session.commit()
 
 
-def left(session: Session) -> list[str]:
-    """Ids of events that were stored and not handled, oldest first."""
+def handle_left(gateway: StripeGateway) -> Counter[str]:
+    """Try what was stored and not handled, oldest first; how many came to what. What fails again waits again."""
+    done: Counter[str] = Counter()
+    for event_id in _left(db.session()):
+        try:
+            done[handle(gateway, event_id)] += 1
+        except (Problem, Unavailable) as error:
+            db.session.rollback()
+            log.warning("a webhook waits", event_id=event_id, error=str(error))
+    return done
+
+
+def _left(session: Session) -> list[str]:
     with reading():
         waiting = select(StripeEvent.id).where(StripeEvent.outcome == "received").order_by(StripeEvent.received_at)
-        found = list(session.scalars(waiting))
+        found = list(session.scalars(waiting.limit(MOST_LEFT)))
         session.rollback()
     return found

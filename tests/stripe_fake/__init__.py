@@ -2,7 +2,7 @@
 
 It follows the API reference (docs.stripe.com/api, version 2026-10-28.endive). What it knows of each object is in
 `objects.json`, Stripe's own published examples: it cannot make a field that Stripe does not have. What it does not
-imitate: payment methods, currencies' rules, tax rates (one is enough), and that Stripe sums meter events a little later.
+imitate: payment methods, currencies' rules, tax rates (one is enough), and that Stripe's sums lag a little.
 """
 
 from stripe_fake.core import KEY, FakeStripe

@@ -199,6 +199,7 @@ ROUTES = [
     Route("GET", "/v1/customers", list_customers, f"email {PAGING}"),
     Route("GET", "/v1/customers/:id", lambda fake, _, name: fake.get("customer", name)),
     Route("POST", "/v1/customers/:id", update_customer, "email name description address metadata"),
-    Route("GET", "/v1/events", lambda fake, params: fake.page(fake.all("event"), params, "/v1/events"), f"type {PAGING}"),
+    Route("GET", "/v1/events",
+          lambda fake, params: fake.page(fake.all("event"), params, "/v1/events"), f"type {PAGING}"),
     Route("GET", "/v1/events/:id", lambda fake, _, name: fake.get("event", name)),
 ]  # fmt: skip

@@ -96,8 +96,7 @@ class FakeStripe:
         made = dict.fromkeys(example)
         made |= {"object": kind, "created": self.now(), "livemode": False, "metadata": {}}
         made |= {"id": f"{_PREFIXES.get(kind, kind)}_{next(self._numbers):06d}", "updated": self.now()}
-        made = {name: value for name, value in made.items() if name in example} | values
-        return made
+        return {name: value for name, value in made.items() if name in example} | values
 
     def keep(self, thing: Thing) -> Thing:
         self.things.setdefault(thing["object"], {})[thing["id"]] = thing
@@ -175,7 +174,9 @@ class FakeStripe:
         limit = whole(params.get("limit", "10"), "limit")
         if not 1 <= limit <= 100:
             raise invalid("Invalid integer: limit must be between 1 and 100", param="limit")
-        ordered = sorted(reversed(things), key=lambda thing: -thing.get("created", thing.get("start_time", 0)))
+        newest_first = list(reversed(things))  # Of one second, the later one first.
+        newest_first.sort(key=lambda thing: -thing.get("created", thing.get("start_time", 0)))
+        ordered = newest_first
         ids = [thing["id"] for thing in ordered]
         if cursor := params.get("starting_after"):
             if cursor not in ids:

@@ -1,6 +1,7 @@
 """Form bodies with brackets, as Stripe takes them: `items[0][price]=price_1` is `{"items": [{"price": "price_1"}]}`."""
 
 import re
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,7 @@ def parse(text: str) -> dict[str, Any]:
     for name, value in parse_qsl(text, keep_blank_values=True):
         first, *rest = re.findall(r"[^\[\]]+|(?<=\[)(?=\])", name)
         here, path = tree, [first, *rest]
-        for step, following in zip(path, path[1:], strict=False):
+        for step, following in pairwise(path):
             here = here.setdefault(step or str(len(here)), {})
             if not isinstance(here, dict):
                 raise invalid(f"Invalid {following}", param=name)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loopback import served
+
 from stripe_fake.core import FakeStripe
 from stripe_fake.forms import parse
 
@@ -43,7 +44,7 @@ def running(fake: FakeStripe) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_DELETE = _handle
+        do_GET = do_POST = do_DELETE = _handle  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             pass

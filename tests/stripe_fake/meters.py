@@ -24,8 +24,7 @@ def create_meter(fake: FakeStripe, params: Params) -> Thing:
         display_name=params["display_name"],
         event_name=params["event_name"],
         default_aggregation={"formula": formula},
-        customer_mapping=params.get("customer_mapping")
-        or {"event_payload_key": "stripe_customer_id", "type": "by_id"},
+        customer_mapping=params.get("customer_mapping") or {"event_payload_key": "stripe_customer_id", "type": "by_id"},
         value_settings=params.get("value_settings") or {"event_payload_key": "value"},
         status_transitions={"deactivated_at": None},
     )

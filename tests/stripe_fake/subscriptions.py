@@ -1,4 +1,4 @@
-"""Checkout, the portal and subscriptions, with their walk from trial to canceled (docs.stripe.com/billing/subscriptions)."""
+"""Checkout, the portal and subscriptions from trial to canceled (docs.stripe.com/billing/subscriptions)."""
 
 from datetime import UTC, datetime
 from typing import Any
