@@ -12,7 +12,7 @@ from typing import Any
 
 from billing.plans import PLANS, Allowance, Dimension, Plan
 from billing.stripe_gateway import StripeGateway, Thing
-from billing.stripe_names import PREFIX, lookup_key, meter_name, per_priced, plan_product, use_product
+from billing.stripe_names import PREFIX, lookup_key, meter_name, metered, per_priced, plan_product, use_product
 from infra.errors import Problem
 
 DECIMALS = 12
@@ -68,7 +68,7 @@ def _carry_out(gateway: StripeGateway, change: Change) -> Thing:
 
 def _dimensions(plans: Sequence[Plan]) -> list[Dimension]:
     """Those that some plan charges for."""
-    return [dimension for dimension in Dimension if any(plan.allowance(dimension).tiers for plan in plans)]
+    return [dimension for dimension in Dimension if metered(dimension, plans)]
 
 
 def _meters(gateway: StripeGateway, plans: Sequence[Plan]) -> Iterator[Change]:

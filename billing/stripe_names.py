@@ -3,7 +3,9 @@
 Names are made from plans and dimensions alone, so a synchronisation finds what an earlier one made.
 """
 
-from billing.plans import Dimension
+from collections.abc import Iterable
+
+from billing.plans import PLANS, Dimension, Plan
 
 PREFIX = "vitrine"
 
@@ -18,6 +20,11 @@ an hour, and costs 1.5e-15 cents each: both are out of reach. Stripe counts stor
 
 def unit(dimension: Dimension) -> int:
     return UNITS.get(dimension, 1)
+
+
+def metered(dimension: Dimension, plans: Iterable[Plan] = PLANS.values()) -> bool:
+    """Whether some plan charges for it: others have no meter in Stripe."""
+    return any(plan.allowance(dimension).tiers for plan in plans)
 
 
 def per_priced(dimension: Dimension) -> int:

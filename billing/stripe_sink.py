@@ -13,7 +13,7 @@ from billing.accounts import BillingAccount
 from billing.ledger import LedgerRow, MeterEvent, Refused
 from billing.plans import Dimension
 from billing.stripe_gateway import Duplicate, StripeGateway
-from billing.stripe_names import meter_name, rounded, unit
+from billing.stripe_names import meter_name, metered, rounded, unit
 from infra.errors import Problem, Unavailable
 from infra.sql import reading
 from tenants.db import across_tenants, db
@@ -63,8 +63,12 @@ class StripeSink:
     def _look(self, event: MeterEvent) -> tuple[str | None, int]:
         """The customer, and the value in Stripe's unit: both follow from the database alone, at any time the same.
 
+        A dimension that no plan charges for is nobody's.
+
         No transaction is open afterwards: one that waits for Stripe would keep others from writing (SQLite).
         """
+        if not metered(Dimension(event.meter)):
+            return None, 0
         session = db.session()
         with reading(), across_tenants(session, "whom and how much a meter event is for"):
             try:

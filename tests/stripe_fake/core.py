@@ -119,7 +119,6 @@ class FakeStripe:
         """An event about `thing` as it is now."""
         data = {"object": copy.deepcopy(thing)}
         event = self.make("event", type=kind, data=data, pending_webhooks=1, api_version="2026-10-28.endive")
-        del event["metadata"]
         self.events.append(event)
         return self.keep(event)
 
