@@ -126,6 +126,15 @@ def begin(
     return made
 
 
+def create(fake: FakeStripe, params: Params) -> Thing:
+    """Paid at once: the fake's cards work."""
+    fake.find("customer", params["customer"], "customer")
+    for line in params["items"]:
+        _fits(fake.find("price", line.get("price"), "items[price]"), line)
+    days = whole(params.get("trial_period_days", 0), "trial_period_days")
+    return begin(fake, params["customer"], params["items"], metadata=params.get("metadata", {}), trial_days=days)
+
+
 def _discount(fake: FakeStripe, customer: str, coupon: str) -> str:
     source = {"coupon": coupon, "type": "coupon"}
     made = fake.keep(fake.make("discount", customer=customer, source=source, start=fake.now()))
@@ -238,6 +247,7 @@ ROUTES = [
     Route("GET", "/v1/checkout/sessions/:id", lambda fake, _, name: fake.get("checkout.session", name)),
     Route("POST", "/v1/billing_portal/sessions", create_portal, "customer! return_url flow_data configuration"),
     Route("GET", "/v1/subscriptions", list_subscriptions, f"customer status price {PAGING}"),
+    Route("POST", "/v1/subscriptions", create, "customer! items! metadata trial_period_days"),
     Route("GET", "/v1/subscriptions/:id", lambda fake, _, name: fake.get("subscription", name)),
     Route("POST", "/v1/subscriptions/:id", update,
           "items proration_behavior cancel_at_period_end metadata payment_behavior"),
