@@ -58,8 +58,7 @@ def sync(gateway: StripeGateway, plans: Sequence[Plan] | None = None, *, dry: bo
 
 def _carry_out(gateway: StripeGateway, change: Change) -> Thing:
     if change.does == "create":
-        # No key of a name alone: an archived price may be wanted again. Names themselves keep Stripe from twins.
-        made = gateway.create(change.kind, change.params, f"sync:{change.kind}:{change.name}:{change.old}")
+        made = gateway.create(change.kind, change.params)
         if change.old:
             gateway.update(change.kind, change.old, {"active": False})
         return made
@@ -106,16 +105,21 @@ def _prices(gateway: StripeGateway, plans: Sequence[Plan], meters: dict[str, str
         for dimension in Dimension:
             if plan.allowance(dimension).tiers:
                 wanted[lookup_key(plan.code, dimension)] = _metered(plan, dimension, meters)
-    there = {each["lookup_key"]: each for each in gateway.all("prices", active=True, expand=["data.tiers"])}
+    active = gateway.all("prices", active=True, expand=["data.tiers"])
+    there = {each["lookup_key"]: each for each in active if each["lookup_key"]}
     for name, params in wanted.items():
         found = there.get(name)
-        if found is None:
-            yield Change("create", "prices", name, params)
-        elif _shape(found) != _shape(params):
-            yield Change("create", "prices", name, {**params, "transfer_lookup_key": True}, found["id"])
-    for key, found in there.items():
-        if (key or "").startswith(f"{PREFIX}:") and key not in wanted:
-            yield Change("archive", "prices", str(key), {"active": False}, found["id"])
+        if found is None or _shape(found) != _shape(params):
+            # Whichever price has the key, an archived one too, gives it away.
+            yield Change(
+                "create", "prices", name, {**params, "transfer_lookup_key": True}, found["id"] if found else ""
+            )
+    for each in active:
+        key = each["lookup_key"] or ""
+        # One of ours without a key was replaced by a run that was interrupted.
+        left = str(each["product"]).startswith(f"{PREFIX}_") and not key
+        if left or (key.startswith(f"{PREFIX}:") and key not in wanted):
+            yield Change("archive", "prices", key or each["id"], {"active": False}, each["id"])
 
 
 def _flat(plan: Plan) -> dict[str, Any]:

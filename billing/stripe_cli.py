@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import select
 
 from billing import backend
@@ -24,6 +24,7 @@ def register(group: AppGroup) -> None:
 
 @click.command("sync")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and do nothing.")
+@with_appcontext
 @friendly
 def sync(dry_run: bool) -> None:
     """Bring Stripe's products, prices and meters up to billing/plans.py. Running it twice changes nothing."""
@@ -37,6 +38,7 @@ def sync(dry_run: bool) -> None:
 
 
 @click.command("webhooks")
+@with_appcontext
 @friendly
 def webhooks() -> None:
     """Handle webhooks that were stored and not handled, as `billing run` does. Lists those that were refused."""
@@ -52,6 +54,7 @@ def webhooks() -> None:
 
 @click.command("refresh")
 @click.argument("slug")
+@with_appcontext
 @friendly
 def refresh(slug: str) -> None:
     """Read a tenant's subscriptions from Stripe again, as a webhook does."""

@@ -1,8 +1,8 @@
 """The only file that talks to Stripe, by its own library (API version 2026-10-28.endive).
 
 Callers get plain values and two kinds of errors: `Unavailable` when trying again may help (no answer, 409, 429, 5xx, a
-wrong key), `Problem` when Stripe has refused what was asked. Every write has an idempotency key, so the library's own
-retries, and ours within a day, do a thing once.
+wrong key), `Problem` when Stripe has refused what was asked. Every write does a thing once, however often the library
+or we ask for it: by an idempotency key, or by a name that Stripe takes only once.
 """
 
 import json
@@ -90,9 +90,11 @@ class StripeGateway:
             found = self._service(kind).list({"limit": 100, **params})
             return [each.to_dict() for each in found.auto_paging_iter()]
 
-    def create(self, kind: str, params: Mapping[str, Any], key: str) -> Thing:
+    def create(self, kind: str, params: Mapping[str, Any]) -> Thing:
+        """No idempotency key but the library's own: a product's id, a meter's event name and a price's lookup key keep
+        Stripe from twins, and what was archived within the day can be made again."""
         with _refusals():
-            return cast(Thing, self._service(kind).create(dict(params), {"idempotency_key": key}).to_dict())
+            return cast(Thing, self._service(kind).create(dict(params)).to_dict())
 
     def update(self, kind: str, name: str, params: Mapping[str, Any]) -> Thing:
         """Sets what `params` say; to set it twice is to set it once."""

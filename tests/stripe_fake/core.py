@@ -195,7 +195,7 @@ class FakeStripe:
         elif isinstance(thing, dict):
             name, *rest = path
             if name == "tiers" and thing["object"] == "price":
-                thing["tiers"] = self.things["tiers"].get(thing["id"], {}).get("tiers")
+                thing["tiers"] = self.things.get("tiers", {}).get(thing["id"], {}).get("tiers")
                 return
             if name not in thing:
                 raise invalid(f"This property cannot be expanded ({name}).", param="expand")

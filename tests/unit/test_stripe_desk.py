@@ -156,7 +156,7 @@ def test_what_each_standing_allows(stage: Stage, world: World, alice: Browser) -
                                      ("canceled", 403, 403)):  # fmt: skip
         become_told(stage, name, status)
         title = f"while {status}"
-        assert alice.post("/dashboard/albums", data={"title": title}).status_code == writes, status
+        assert alice.post("/dashboard/albums/new", data={"title": title}).status_code == writes, status
         for path in ("/", "/a/alpha-shows", "/a/alpha-shows/zip?size=original"):
             if "zip" not in path or visitors == 403:
                 assert guest.get(path).status_code == visitors, (status, path)
