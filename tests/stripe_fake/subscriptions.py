@@ -6,7 +6,7 @@ from typing import Any
 from stripe_fake.core import DAY, FakeStripe, Params, Route, Thing
 from stripe_fake.forms import flag, whole
 from stripe_fake.invoices import bill, prorate
-from stripe_fake.refusals import invalid
+from stripe_fake.refusals import invalid, on_demand
 
 OPEN = {"trialing", "active", "past_due", "unpaid", "incomplete", "paused"}
 
@@ -166,6 +166,8 @@ def update(fake: FakeStripe, params: Params, name: str) -> Thing:
     subscription = fake.get("subscription", name)
     if subscription["status"] not in OPEN:
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
+    if params.get("payment_behavior") == "error_if_incomplete" and subscription["customer"] in fake.broken_cards:
+        raise on_demand(402)
     if "cancel_at_period_end" in params:
         subscription["cancel_at_period_end"] = flag(params["cancel_at_period_end"])
         end = subscription["items"]["data"][0]["current_period_end"]

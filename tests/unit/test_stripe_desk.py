@@ -113,6 +113,16 @@ def test_another_plan_is_in_force_at_once(stage: Stage, world: World, alice: Bro
     assert alice.post(PLAN, data={"plan": "free"}).status_code == 422
 
 
+def test_a_declined_card_changes_nothing(stage: Stage, world: World, alice: Browser) -> None:
+    become_told(stage, pay(stage, alice), "active")
+    before = stage.state(world.alpha)
+    stage.fake.broken_cards.add(stage.fake.all("customer")[0]["id"])
+    answer = alice.post(PLAN, data={"plan": "business"})
+    assert answer.status_code == 409
+    assert "declined" in answer.text
+    assert stage.refresh(world.alpha) and stage.state(world.alpha) == before
+
+
 def test_cancelling_and_thinking_again(stage: Stage, world: World, alice: Browser) -> None:
     pay(stage, alice)
     for keep in (False, True):
