@@ -5,6 +5,7 @@ import signal
 import threading
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import count
 
 import click
 import structlog
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 group = AppGroup("billing", help="Usage to invoice: close hours, verify the ledger, rebuild bills.")
 
 PAUSE_SECONDS = 60.0
+LOOK_BACK = 10
+"""Late events are looked for in every tenth turn: most of what it finds was counted when its hour was closed."""
 _PERIOD = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 
@@ -35,9 +38,9 @@ def register(app: Flask) -> None:
     app.cli.add_command(group)
 
 
-def turn(now: datetime) -> Counter[str]:
+def turn(now: datetime, *, look_back: bool = True) -> Counter[str]:
     """Close what is due, send what is closed, and do what was left undone."""
-    done = closing.run(now, closing.rules(settings())) + outgoing.run(backend.sink())
+    done = closing.run(now, closing.rules(settings()), look_back=look_back) + outgoing.run(backend.sink())
     return done + backend.catch_up()
 
 
@@ -47,7 +50,7 @@ def close(at: str) -> None:
     """Close the hours that are due, correct older ones, send their meter events. Running it twice changes nothing."""
     now = ports().clock.now()
     done = turn(min(_time(at), now) if at else now)
-    click.echo(", ".join(f"{count} {kind}" for kind, count in sorted(done.items())) or "nothing to close")
+    click.echo(", ".join(f"{many} {kind}" for kind, many in sorted(done.items())) or "nothing to close")
 
 
 @group.command("run")
@@ -56,13 +59,13 @@ def run(loop: bool) -> None:
     """What a machine runs all the time: `close`, again and again."""
     bind_contextvars(fleet="billing")
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: stop.set())
     heartbeat = Heartbeat("billing")
-    while True:
+    for number in count():
         heartbeat.beat()
         try:
-            done = turn(ports().clock.now())
+            done = turn(ports().clock.now(), look_back=number % LOOK_BACK == 0)
             if done:
                 log.info("usage closed", **done)
         except Exception:
@@ -84,8 +87,8 @@ def status() -> None:
         ):
             waits = f"\twaits: {head.waits_for}" if head.waits_for else ""
             click.echo(f"{slug}\tclosed until {head.closed_until:%Y-%m-%dT%H:%MZ}\t{head.number} rows{waits}")
-        for state, count in session.execute(select(MeterRow.state, func.count()).group_by(MeterRow.state)):
-            click.echo(f"meter events {state}\t{count}")
+        for state, events in session.execute(select(MeterRow.state, func.count()).group_by(MeterRow.state)):
+            click.echo(f"meter events {state}\t{events}")
         odd = select(MeterRow).where(MeterRow.state.in_(("doubtful", "refused"))).order_by(MeterRow.identifier)
         for row in session.scalars(odd.limit(100)):
             click.echo(f"{row.state}\t{row.identifier}\t{row.value}\t{row.why}")

@@ -57,15 +57,18 @@ def rules(settings: Settings) -> Rules:
     )
 
 
-def run(now: datetime, limits: Rules) -> Counter[str]:
-    """Enrol new tenants, correct closed windows, close those that are due as of `now`. Safe to run at any time, twice
-    and by several processes at once; how much of what was done."""
+def run(now: datetime, limits: Rules, *, look_back: bool = True) -> Counter[str]:
+    """Enrol new tenants, correct closed windows (unless it need not `look_back`), close those that are due as of `now`.
+
+    Safe to run at any time, twice and by several processes at once; how much of what was done.
+    """
     session = db.session()
     done: Counter[str] = Counter()
     with across_tenants(session, "close windows of usage"):
         try:
             done["enrolled"] = enrol(session)
-            done["corrections"] = _correct(session, now, limits)
+            if look_back:
+                done["corrections"] = _correct(session, now, limits)
             done += _close(session, now, limits)
         finally:
             session.rollback()
@@ -113,10 +116,10 @@ def _correct(session: Session, now: datetime, limits: Rules) -> int:
     found = late(session)
     session.rollback()
     appended = 0
-    for tenant_id in sorted(found):
+    for some in _chunks(sorted(found)):
         batch = Batch(now)
-        for head in lock(session, [tenant_id], wait=True):
-            batch.add(head, corrections(session, head, found[tenant_id]))
+        for head in lock(session, some, wait=True):
+            batch.add(head, corrections(session, head, found[head.tenant_id]))
         batch.write(session)
         faults.point("correct")
         session.commit()

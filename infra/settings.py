@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         default=24 * 3600, ge=0, description="Seconds after its end that an hour waits for metrics that are missing."
     )
     metering_overlap: int = Field(
-        default=3600, ge=0, description="Longer than any transaction that records usage, in seconds."
+        default=3600, ge=2, description="Longer than any transaction that records usage, in seconds."
     )
 
     log_format: Literal["text", "json"] = "text"
