@@ -4,6 +4,9 @@ from flask import Flask, g, request
 
 from infra.errors import Problem
 
+_SHOWN = frozenset({"site.favicon", "site.icon", "site.manifest", "site.logo"})
+"""What the sign-in page and the page that says so are made of."""
+
 
 def init_app(app: Flask) -> None:
     """After `auth`, which knows who is looking."""
@@ -12,6 +15,8 @@ def init_app(app: Flask) -> None:
 
 def _closed_while_frozen() -> None:
     if "site" not in g or g.site.entitlements.open or request.blueprint == "dashboard":
+        return
+    if request.endpoint in _SHOWN:
         return
     if g.viewer.role is None:
         raise Problem("paused", "Please ask the people whose site this is.")

@@ -174,5 +174,6 @@ def test_what_each_standing_allows(stage: Stage, world: World, alice: Browser) -
         with stage.app.app_context(), open_site(world.alpha) as site:
             assert site.entitlements.writable is (writes == 303)
         assert guest.get("/dashboard/sign-in").status_code == 200
+        assert guest.get("/brand/icon.png?size=32").status_code == 200
         assert alice.post(PORTAL).status_code == 303
     assert visitor(stage.app, "http://beta.localhost").get("/").status_code == 200
