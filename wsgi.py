@@ -26,7 +26,8 @@ def core(settings: Settings | None = None) -> Flask:
 
 
 def make_web(settings: Settings | None = None) -> Flask:
-    """Tenant sites and dashboard."""
+    """Tenant sites and dashboard, and where Stripe reports to."""
+    import billing
     import webapp
     from webapp import kept
 
@@ -34,6 +35,9 @@ def make_web(settings: Settings | None = None) -> Flask:
     kept.init_app(app)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
+    if (routes := billing.routes(app.extensions["vitrine.settings"])) is not None:
+        webapp.attach(app, routes.hooks)
+        app.register_blueprint(routes.desk)
     return app
 
 

@@ -25,6 +25,7 @@ _NEEDS = {
     ("queue", "sqs"): ("aws_region", "sqs_queue"),
     ("media_metadata", "simpledb"): ("aws_region", "simpledb_domain"),
     ("metrics", "cloudwatch"): ("aws_region",),
+    ("billing", "stripe"): ("stripe_key", "stripe_webhook_secret"),
     ("edge", "cloudfront"): (
         "cloudfront_distribution",
         "cloudfront_connection_group",
@@ -60,6 +61,12 @@ class Settings(BaseSettings):
     metrics: Literal["sql", "cloudwatch"] = "sql"
     edge: Literal["app", "cloudfront"] = "app"
     notices: Literal["none", "ec2"] = "none"
+
+    # Who is told of usage and collects the money; `billing/backend.py` reads it and nothing else does.
+    billing: Literal["local", "stripe"] = "local"
+    stripe_key: SecretStr = SecretStr("")
+    stripe_webhook_secret: SecretStr = Field(default=SecretStr(""), description="Several, with commas: any one fits.")
+    stripe_api: str = Field(default="", pattern=r"^(https?://\S+)?$", description="Another server than Stripe's.")
 
     # What the adapters for AWS need; `_NEEDS` says which of them needs what.
     aws_region: str = Field(default="", pattern=r"^[a-z0-9-]*$")

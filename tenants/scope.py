@@ -18,7 +18,7 @@ from infra.tally import Tally
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
 from tenants.names import MARKED, generation_prefix, tenant_prefix
-from tenants.registry import Tenant, TenantState
+from tenants.registry import Standing, Tenant, TenantState
 
 
 def ports() -> Ports:
@@ -135,9 +135,16 @@ class TenantMedia:
 
 @dataclass(frozen=True)
 class Entitlements:
-    """What the tenant may do now, from its state and (with billing) its plan."""
+    """What the tenant may do now, from its state, its standing and (with billing) its plan.
+
+    Taking files home is not among it: members always may.
+    """
 
     writable: bool
+    open: bool
+    """Whether visitors are let in."""
+    standing: Standing
+    """What members are told about their bill."""
     max_upload_bytes: int
     max_storage_bytes: int | None = None
     max_photos_month: int | None = None
@@ -224,8 +231,11 @@ def enter(tenant: Tenant) -> Site:
 
 def _entitlements(tenant: Tenant) -> Entitlements:
     most = settings().max_upload_bytes
+    paid = tenant.standing in (Standing.GOOD, Standing.OVERDUE)
     return Entitlements(
-        writable=tenant.state is TenantState.ACTIVE,
+        writable=paid and tenant.state is TenantState.ACTIVE,
+        open=tenant.standing is not Standing.FROZEN,
+        standing=tenant.standing,
         max_upload_bytes=most if tenant.max_upload_bytes is None else min(most, tenant.max_upload_bytes),
         max_storage_bytes=tenant.max_storage_bytes,
         max_photos_month=tenant.max_photos_month,
