@@ -107,7 +107,7 @@ def test_the_browser_has_its_wish_until_the_tenant_chooses_a_language(alice: Bro
         site.session.rollback()
         assert site.tenant.brand.locale == kept
         assert f'<html lang="{spoken}"' in visitor(web).get("/", headers=asked).text
-        manifest = visitor(web).get("/manifest.webmanifest", headers=asked).json
+        manifest = visitor(web).get("/site.webmanifest", headers=asked).json
         assert manifest is not None and manifest.get("lang") == kept
 
 

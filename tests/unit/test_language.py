@@ -23,7 +23,16 @@ ROOT = Path(__file__).parents[2]
 COMPLETE = ("de", "fr")
 TRANSLATED = [tag for tag in language.OFFERED if tag != language.DEFAULT]
 PLACEHOLDER = re.compile(r"%\(\w+\)s|</?\w+")
-FOR_VISITORS = ("webapp/site/", "webapp/templates/site/", "webapp/templates/base", "webapp/templates/problem", "infra/")
+FOR_VISITORS = (
+    "webapp/site/",
+    "webapp/embed/",
+    "webapp/download/",
+    "webapp/templates/site/",
+    "webapp/templates/embed/",
+    "webapp/templates/base",
+    "webapp/templates/problem",
+    "infra/",
+)
 Sentence = str | tuple[str, ...]
 
 
