@@ -1,11 +1,14 @@
-"""A month of usage into the ledger, with crashes, on PostgreSQL: `python -m tests.bench.metering`.
+"""A month of usage into the ledger, with crashes: `python -m tests.bench.metering`.
 
-`VITRINE_BENCH_EVENTS` (1,000,000) events of 1,000 tenants over February 2024; 1 % arrive twice, 5 % up to twenty hours
-late. A process records each hour's arrivals (the statement of `tenants/usage.py`, a batch of many events), puts their
-metrics, closes what is due and sends meter events; it is killed with SIGKILL twenty times, wherever it then is, and
-what it was told is told again to the next. Then three accounts are compared for each tenant and dimension, to the byte:
-what was made up here, the ledger, and what the sink was sent, an identifier counted once. The peer is a bare executemany
-of the same ledger and meter rows into tables of the same shape.
+`VITRINE_BENCH_EVENTS` (1,000,000) events of `VITRINE_BENCH_TENANTS` (1,000) tenants over February 2024; 1 % arrive
+twice, 5 % up to twenty hours late. A process records what arrives (the statement of `tenants/usage.py`, a batch of many
+events), puts its metrics, closes what is due and sends meter events; it is killed with SIGKILL twenty times, wherever
+it then is, and what it was told is told again to the next. The database is SQLite, or PostgreSQL with
+`VITRINE_BENCH_DATABASE=postgres`; its files are in `VITRINE_BENCH_DIR`.
+
+Then three accounts are compared for each tenant and dimension, to the byte: what was made up here, the ledger, and what
+the sink was sent, an identifier counted once. The peer is a bare executemany of the same ledger and meter rows into
+tables of the same shape.
 """
 
 import os
@@ -16,6 +19,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,8 +29,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from flask_migrate import upgrade  # noqa: E402
 from postgres import running  # noqa: E402
-from sqlalchemy import func, insert, select  # noqa: E402
-from sqlalchemy.dialects import postgresql  # noqa: E402
+from sqlalchemy import Column, MetaData, Table, func, insert, select  # noqa: E402
+from sqlalchemy.dialects import postgresql, sqlite  # noqa: E402
 
 import wsgi  # noqa: E402
 from billing import audit, closing, outgoing  # noqa: E402
@@ -34,18 +38,23 @@ from billing.ledger import LedgerRow, MeterEvent, MeterRow  # noqa: E402
 from billing.plans import MEASURES, Reading  # noqa: E402
 from infra.local.tables import metric_points  # noqa: E402
 from infra.settings import Settings, load  # noqa: E402
+from infra.sql import connect  # noqa: E402
 from tenants import registry  # noqa: E402
 from tenants.db import across_tenants, db  # noqa: E402
 from tenants.registry import Tenant  # noqa: E402
+from tenants.scope import settings  # noqa: E402
 from tenants.usage import Meter, UsageEvent  # noqa: E402
 
 EVENTS = int(os.environ.get("VITRINE_BENCH_EVENTS", 1_000_000))
-TENANTS, KILLS, PEER_ROWS = 1000, 20, 200_000
+TENANTS = int(os.environ.get("VITRINE_BENCH_TENANTS", 1000))
+KILLS, PEER_ROWS = int(os.environ.get("VITRINE_BENCH_KILLS", 20)), 200_000
 HOUR = timedelta(hours=1)
 START = datetime(2024, 2, 1, tzinfo=UTC)
 HOURS = int(os.environ.get("VITRINE_BENCH_HOURS", 29 * 24))
 END = START + HOURS * timedelta(hours=1)
-RULES = closing.Rules(timedelta(minutes=10), timedelta(days=1), timedelta(milliseconds=500))
+STEP = 6
+"""Hours from one turn to the next."""
+RULES = closing.Rules(timedelta(minutes=10), timedelta(days=1), timedelta(seconds=2))
 MIGRATIONS = str(ROOT / "infra/migrations")
 WEIGHTS = {
     Meter.DELIVERED: 50,
@@ -108,7 +117,8 @@ class FileSink:
 def record(rows: list[Row]) -> None:
     """What is new of the rows, in one transaction, and then its metrics."""
     session = db.session()
-    statement = postgresql.insert(UsageEvent).on_conflict_do_nothing().returning(UsageEvent.tenant_id, UsageEvent.id)
+    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(UsageEvent).on_conflict_do_nothing().returning(UsageEvent.tenant_id, UsageEvent.id)
     with across_tenants(session, "bench"):
         new = {tuple(row) for row in session.execute(statement, rows)} if rows else set()
         session.commit()
@@ -135,8 +145,8 @@ def record(rows: list[Row]) -> None:
 class Closer:
     """The process that dies: told an hour by a pipe, it answers when that hour is done."""
 
-    def __init__(self, settings: Settings, arrivals: dict[int, list[Row]], sink: Path) -> None:
-        self._given = settings, arrivals, sink
+    def __init__(self, given: Settings, arrivals: dict[int, list[Row]], sink: Path) -> None:
+        self._given = given, arrivals, sink
         self.start()
 
     def start(self) -> None:
@@ -152,13 +162,13 @@ class Closer:
         self._to, self._from = here[1], there[0]
 
     def _work(self, told: int, answer: int) -> None:
-        settings, arrivals, path = self._given
+        given, arrivals, path = self._given
         sink = FileSink(path)
-        with wsgi.create_app(settings).app_context():
+        with wsgi.create_app(given).app_context():
             while message := os.read(told, 8):
                 hour = int.from_bytes(message, "big")
-                record(arrivals.get(hour, []))
-                done = closing.run(START + (hour + 1) * HOUR, RULES)
+                record([row for one in range(hour, hour + STEP) for row in arrivals.get(one, ())])
+                done = closing.run(START + (hour + STEP) * HOUR, RULES)
                 outgoing.run(sink)
                 os.write(answer, b"".join(done[name].to_bytes(8, "big") for name in COUNTED))
 
@@ -185,13 +195,14 @@ class Closer:
 COUNTED = ("closed", "waiting", "disagreement", "corrections", "rows")
 
 
-def simulate(settings: Settings, arrivals: dict[int, list[Row]], sink: Path) -> tuple[Counter[str], float, int]:
+def simulate(given: Settings, arrivals: dict[int, list[Row]], sink: Path) -> tuple[Counter[str], float, int]:
     """Hour after hour until the last late event is in and the last window has had its patience."""
     chance = random.Random(7)
-    deadly = set(chance.sample(range(HOURS), KILLS))
-    closer, done, killed, took = Closer(settings, arrivals, sink), Counter[str](), 0, 1.0
+    turns = [*range(0, max(*arrivals, HOURS + 20) + 1, STEP), HOURS + 60]
+    deadly = set(chance.sample(turns, KILLS))
+    closer, done, killed, took = Closer(given, arrivals, sink), Counter[str](), 0, 1.0
     began = time.perf_counter()
-    for hour in [*range(max(*arrivals, HOURS + 20) + 1), HOURS + 60]:
+    for hour in turns:
         if hour in deadly:
             closer.turn(hour, dies_after=chance.uniform(0, took))
             killed += 1
@@ -232,18 +243,25 @@ def accounts(sink: Path) -> tuple[Account, Account, Account, int]:
 
 
 def peer() -> float:
-    """Rows a second of a bare executemany into tables of the same shape."""
+    """Ledger rows a second, each with its meter row, of a bare executemany into tables of the same shape."""
     tables = [table.__table__ for table in (LedgerRow, MeterRow)]
     session = db.session()
     with across_tenants(session, "bench"):
         rows = [[dict(row) for row in session.execute(select(t).limit(PEER_ROWS)).mappings()] for t in tables]
         session.rollback()
+    bare = MetaData()
+    again = [
+        Table(f"bare_{table.name}", bare, *(Column(c.name, c.type, primary_key=c.primary_key) for c in table.columns))
+        for table in tables
+    ]
+    owner = connect(db.engine.url if db.engine.dialect.name == "sqlite" else settings().database_owner_url)
+    bare.create_all(owner)
     began = time.perf_counter()
-    with db.engine.begin() as connection:
-        for table, some in zip(tables, rows, strict=True):
-            connection.exec_driver_sql(f"CREATE TEMPORARY TABLE again_{table.name} (LIKE {table.name} INCLUDING ALL)")
-            connection.execute(insert(table.to_metadata(type(table.metadata)(), name=f"again_{table.name}")), some)
-    return sum(map(len, rows)) / 2 / (time.perf_counter() - began)
+    with owner.begin() as connection:
+        for table, some in zip(again, rows, strict=True):
+            connection.execute(insert(table), some)
+    owner.dispose()
+    return len(rows[0]) / (time.perf_counter() - began)
 
 
 def tenants() -> Iterator[str]:
@@ -255,39 +273,41 @@ def tenants() -> Iterator[str]:
 
 
 def main() -> int:
-    with running() as server, tempfile.TemporaryDirectory(prefix="vitrine-metering-") as folder:
-        settings = load(data_dir=Path(folder), **server.urls("vitrine"))
-        app = wsgi.create_app(settings)
-        with app.app_context():
+    with ExitStack() as stack:
+        folder = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="vitrine-metering-", dir=os.environ.get("VITRINE_BENCH_DIR"))
+        )
+        kind = os.environ.get("VITRINE_BENCH_DATABASE", "sqlite")
+        urls = stack.enter_context(running()).urls("vitrine") if kind == "postgres" else {}
+        given = load(data_dir=Path(folder), **urls)
+        with wsgi.create_app(given).app_context():
             upgrade(directory=MIGRATIONS)
             ids = list(tenants())
             db.session.remove()
             db.engine.dispose()
             arrivals, truth, twice = month(ids)
             sink = Path(folder) / "sent"
-            done, spent, killed = simulate(settings, arrivals, sink)
-            ledger, meters, sent, faults = accounts(sink)
-            wrong = sum(
-                len({truth[key], ledger[key], meters[key], sent[key]}) != 1 for key in {*truth, *ledger, *meters, *sent}
-            )
+            done, spent, killed = simulate(given, arrivals, sink)
+            *told, faults = accounts(sink)
             bare = peer()
             db.session.remove()
             db.engine.dispose()
+    keys = {key for account in (truth, *told) for key in account}
+    wrong = sum(len({truth[key], *(account[key] for account in told)}) != 1 for key in keys)
     late = sum(row["at"] < START + hour * HOUR for hour, rows in arrivals.items() for row in rows)
+    made = done["rows"] + done["corrections"]
+    print(f"{kind}: {EVENTS:,} events of {TENANTS:,} tenants in {HOURS} hours, {twice:,} arrive twice,")
+    print(f"  {late:,} arrivals late, {killed} kill -9")
     print(
-        f"{EVENTS:,} events of {TENANTS:,} tenants in {HOURS} hours, {twice:,} twice, {late:,} late; {killed} kill -9"
+        f"{made:,} ledger rows, {done['corrections']:,} of them corrections; {done['disagreement']:,} windows alarmed"
     )
-    print(f"{done['closed'] + done['disagreement']:,} windows closed, {done['disagreement']:,} after metrics were lost")
-    print(f"{done['rows'] + done['corrections']:,} ledger rows, {done['corrections']:,} of them corrections")
-    print(f"{spent:.0f} s: {EVENTS / spent:,.0f} events/s recorded, closed, sent and marked")
-    rate = (done["rows"] + done["corrections"]) / spent
     print(
-        f"{rate:,.0f} ledger rows/s with all of that; bare executemany of the same rows {bare:,.0f}/s: x{rate / bare:.2f}"
+        f"{spent:.0f} s: {EVENTS / spent:,.0f} events/s and {made / spent:,.0f} ledger rows/s recorded, closed and sent"
     )
+    print(f"bare executemany of such rows: {bare:,.0f}/s; the ledger does x{made / spent / bare:.2f} of that")
     equal = "equal" if not wrong else f"{wrong} DIFFER"
-    print(
-        f"truth = ledger = meter events = sent, by tenant and dimension, to the byte: {equal}; verify: {faults} faults"
-    )
+    print(f"truth = ledger = meter events = sent, by tenant and dimension ({len(keys):,}), to the byte: {equal}")
+    print(f"billing verify: {faults} faults")
     return 1 if wrong or faults else 0
 
 

@@ -7,13 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import wsgi
 from conftest import World
 from flask import Flask
 from metered import HOUR, born, close, delivered, use
 from sqlalchemy import update
 from visits import ALPHA, Browser, member, visitor
 
+import wsgi
 from billing import costs, margin, terms
 from billing.plans import GB, Dimension
 from infra.errors import Problem
