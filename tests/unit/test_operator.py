@@ -76,6 +76,7 @@ def test_a_wrong_price_file_is_named(tmp_path: Path, change: tuple[str, str], to
     assert str(file) in refused.value.detail
 
 
+@pytest.mark.every_database
 def test_who_loses_money_comes_first(core: Flask, world: World) -> None:
     furnish(world)
     found = of_march()
@@ -138,6 +139,7 @@ def operator(web: Flask) -> Browser:
     return browser
 
 
+@pytest.mark.every_database
 def test_the_page_tells_of_every_tenant(web: Flask, world: World) -> None:
     with web.app_context():
         furnish(world)
