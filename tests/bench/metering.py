@@ -254,7 +254,7 @@ def peer() -> float:
         Table(f"bare_{table.name}", bare, *(Column(c.name, c.type, primary_key=c.primary_key) for c in table.columns))
         for table in tables
     ]
-    owner = connect(db.engine.url if db.engine.dialect.name == "sqlite" else settings().database_owner_url)
+    owner = connect(settings().database_owner_url)
     bare.create_all(owner)
     began = time.perf_counter()
     with owner.begin() as connection:
