@@ -7,6 +7,7 @@ from infra.settings import Settings, load
 from infra.tally import Tally
 from tenants.cli import register as register_tenants
 from tenants.db import db, init_app
+from tenants.operators import command as operator
 from tenants.ready import ready
 from tenants.trace import trace
 
@@ -35,6 +36,7 @@ def make_web(settings: Settings | None = None) -> Flask:
     kept.init_app(app)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
+    app.extensions["vitrine.accountant"] = billing.accountant(app.extensions["vitrine.settings"])
     if (routes := billing.routes(app.extensions["vitrine.settings"])) is not None:
         webapp.attach(app, routes.hooks)
         app.register_blueprint(routes.desk)
@@ -96,6 +98,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     processor.register_commands(app)
     billing.register_commands(app)
     app.cli.add_command(sample_video.command)
+    app.cli.add_command(operator)
     app.cli.add_command(ready)
     app.cli.add_command(trace)
     return app

@@ -8,6 +8,7 @@ from infra.settings import Settings
 
 if TYPE_CHECKING:
     from billing.backend import Routes
+    from tenants.margins import Accountant
 
 
 def register_commands(app: Flask) -> None:
@@ -22,3 +23,10 @@ def routes(settings: Settings) -> "Routes | None":
     from billing import backend
 
     return backend.routes(settings)
+
+
+def accountant(settings: Settings) -> "Accountant":
+    """Who knows what each tenant brings in and costs."""
+    from billing.margin import FromLedger
+
+    return FromLedger(settings.aws_prices)

@@ -4,6 +4,7 @@ A period with a change of plan is cut there. Each part has its share of the mont
 lines are rounded once, half up, to the minor unit. The same rows give the same bill whenever it is asked for.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from sqlalchemy.orm import Session
 from billing.ledger import WINDOW, LedgerRow
 from billing.plans import Dimension, Plan
 from billing.terms import Segment, segments
+from infra.errors import Problem
+
+_PERIOD = re.compile(r"(20\d{2})-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,14 @@ def month(year: int, number: int) -> tuple[datetime, datetime]:
     """A calendar month in UTC: [start, end)."""
     start = datetime(year, number, 1, tzinfo=UTC)
     return start, datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+
+
+def month_of(text: str) -> tuple[datetime, datetime]:
+    """`2026-02`. Raises `Problem` for what is no month."""
+    found = _PERIOD.fullmatch(text)
+    if found is None:
+        raise Problem("invalid", f"{text!r} is no month: write 2026-02.")
+    return month(int(found[1]), int(found[2]))
 
 
 def quantities(

@@ -1,6 +1,5 @@
 """`flask --app wsgi billing …`: the ledger's commands."""
 
-import re
 import signal
 import threading
 from collections import Counter
@@ -14,9 +13,9 @@ from flask.cli import AppGroup
 from sqlalchemy import func, select
 from structlog.contextvars import bind_contextvars
 
-from billing import audit, backend, bills, closing, invoices, outgoing, terms
+from billing import audit, backend, bills, closing, invoices, margin_cli, outgoing, terms
+from billing.bills import month_of
 from billing.ledger import LedgerHead, LedgerRow, MeterRow
-from infra.errors import Problem
 from infra.sql import reading
 from tenants.commands import fail, friendly, site_of
 from tenants.db import across_tenants, db
@@ -31,10 +30,10 @@ group = AppGroup("billing", help="Usage to invoice: close hours, verify the ledg
 PAUSE_SECONDS = 60.0
 LOOK_BACK = 10
 """Late events are looked for in every tenth turn: most of what it finds was counted when its hour was closed."""
-_PERIOD = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 
 def register(app: Flask) -> None:
+    group.add_command(margin_cli.command)
     app.cli.add_command(group)
 
 
@@ -124,7 +123,7 @@ def verify(slug: str) -> None:
 def invoice(slug: str, period: str) -> None:
     """Issue the tenant's invoice of a month that is closed; prints its number and total."""
     with site_of(slug) as site:
-        made = invoices.issue(site, *_month(period))
+        made = invoices.issue(site, *month_of(period))
         site.session.commit()
         click.echo(f"{made.number}\t{made.total} {made.currency} minor units")
 
@@ -137,7 +136,7 @@ def recompute(what: str) -> None:
     slug, period = what[:-8], what[-7:]  # An invoice is called `<slug>-YYYY-MM`.
     with site_of(slug) as site:
         if what[-8:-7] == ":":
-            made = bills.bill(site.session, site.tenant_id, *_month(period))
+            made = bills.bill(site.session, site.tenant_id, *month_of(period))
             for line in made.lines:
                 click.echo(f"{line.dimension}\t{line.plan}\t{line.start[:13]}\t{line.quantity}\t{line.amount}")
             click.echo(f"total\t{made.total} {made.currency} minor units")
@@ -186,10 +185,3 @@ def _time(text: str) -> datetime:
     except ValueError:
         raise click.BadParameter(f"{text!r} is no time: write 2026-02-28T23:00Z.") from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def _month(text: str) -> tuple[datetime, datetime]:
-    found = _PERIOD.fullmatch(text)
-    if found is None:
-        raise Problem("invalid", f"{text!r} is no month: write 2026-02.")
-    return bills.month(int(found[1]), int(found[2]))

@@ -146,6 +146,8 @@ class Settings(BaseSettings):
         default=3600, ge=2, description="Longer than any transaction that records usage, in seconds."
     )
 
+    aws_prices: Path | None = Field(default=None, description="What AWS asks; `billing/prices.toml` by default.")
+
     log_format: Literal["text", "json"] = "text"
 
     @field_validator("data_dir")

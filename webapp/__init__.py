@@ -23,6 +23,7 @@ from webapp import (
     host,
     language,
     limits,
+    operator,
     problems,
     site,
     standing,
@@ -60,6 +61,7 @@ def init_app(app: Flask) -> None:
     download.init_app(app)
     embed.init_app(app)
     dashboard.init_app(app)
+    operator.init_app(app)
     app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]
 
 

@@ -73,6 +73,8 @@ def any_host(app: Flask, blueprint: Blueprint) -> None:
 def _find_site() -> None:
     if request.endpoint in ANY_HOST or request.blueprint in current_app.extensions.get("vitrine.any_host", ()):
         return
+    if request.blueprint == "operator" and on_own_host():
+        return
     _refuse_two_hosts()
     if request.endpoint in MEDIA:
         g.tenant_id = _remembered_tenant()
@@ -95,6 +97,11 @@ def _refuse_two_hosts() -> None:
         authority = urlsplit(target).netloc
         if authority.lower() != request.headers.get("Host", "").lower():
             raise Problem("bad-request", "The request names two hosts.")
+
+
+def on_own_host() -> bool:
+    """Whether this is the deployment's own host, which is no tenant's and has the operator's pages."""
+    return domains.normalise(request.headers.get("Host", "")) == settings().base_domain
 
 
 def origin() -> str:

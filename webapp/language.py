@@ -54,7 +54,7 @@ def locale() -> str:
 
 def _served() -> list[str]:
     """The languages that the asked page comes in."""
-    whole = request.blueprint == "dashboard"
+    whole = request.blueprint in ("dashboard", "operator")
     return [tag for tag in OFFERED if not (whole and tag in FOR_VISITORS)]
 
 

@@ -9,7 +9,7 @@ from alembic import op
 from infra.migrations.row_security import force, isolate
 
 revision = '0041'
-down_revision = '0023'
+down_revision = '0034'
 branch_labels = None
 depends_on = None
 
