@@ -8,6 +8,7 @@ from infra.settings import Settings
 
 if TYPE_CHECKING:
     from billing.backend import Routes
+    from tenants.statements import Statements
 
 
 def register_commands(app: Flask) -> None:
@@ -22,3 +23,10 @@ def routes(settings: Settings) -> "Routes | None":
     from billing import backend
 
     return backend.routes(settings)
+
+
+def statements() -> "Statements":
+    """What the dashboard's pages about use and cost read."""
+    from billing.statements import FromLedger
+
+    return FromLedger()
