@@ -33,7 +33,7 @@ def make_web(settings: Settings | None = None) -> Flask:
     app = core(settings)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
-    app.extensions["vitrine.statements"] = billing.statements()
+    app.extensions["vitrine.statements"] = billing.make_statements()
     if (routes := billing.routes(app.extensions["vitrine.settings"])) is not None:
         webapp.attach(app, routes.hooks)
         app.register_blueprint(routes.desk)

@@ -25,7 +25,7 @@ def routes(settings: Settings) -> "Routes | None":
     return backend.routes(settings)
 
 
-def statements() -> "Statements":
+def make_statements() -> "Statements":
     """What the dashboard's pages about use and cost read."""
     from billing.statements import FromLedger
 

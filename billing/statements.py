@@ -116,7 +116,8 @@ def _named(site: Site, shares: Iterable[explain.Share], scale: int) -> list[Part
     rows = site.session.execute(select(Asset.id, Asset.album_id, Asset.filename).where(Asset.id.in_(wanted)))
     assets = {asset_id: (album_id, filename) for asset_id, album_id, filename in rows}
     in_albums = {share.album_id for share in shares if share.album_id} | {album for album, _ in assets.values()}
-    albums = dict(site.session.execute(select(Album.id, Album.title).where(Album.id.in_(in_albums))).tuples().all())
+    titles = select(Album.id, Album.title).where(Album.id.in_(in_albums))
+    albums = {row.id: row.title for row in site.session.execute(titles)}
     parts = []
     for share in shares:
         album_id, filename = assets.get(share.asset_id or "", (share.album_id, ""))
