@@ -37,6 +37,7 @@ def make_web(settings: Settings | None = None) -> Flask:
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
     app.extensions["vitrine.accountant"] = billing.accountant(app.extensions["vitrine.settings"])
+    app.extensions["vitrine.statements"] = billing.make_statements()
     if (routes := billing.routes(app.extensions["vitrine.settings"])) is not None:
         webapp.attach(app, routes.hooks)
         app.register_blueprint(routes.desk)

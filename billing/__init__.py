@@ -9,6 +9,7 @@ from infra.settings import Settings
 if TYPE_CHECKING:
     from billing.backend import Routes
     from tenants.margins import Accountant
+    from tenants.statements import Statements
 
 
 def register_commands(app: Flask) -> None:
@@ -30,3 +31,10 @@ def accountant(settings: Settings) -> "Accountant":
     from billing.margin import FromLedger
 
     return FromLedger(settings.aws_prices)
+
+
+def make_statements() -> "Statements":
+    """What the dashboard's pages about use and cost read."""
+    from billing.statements import FromLedger
+
+    return FromLedger()

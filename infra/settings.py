@@ -64,6 +64,7 @@ class Settings(BaseSettings):
 
     # Who is told of usage and collects the money; `billing/backend.py` reads it and nothing else does.
     billing: Literal["local", "stripe"] = "local"
+    invoice_from: str = Field(default="", description="The operator's name and address, as invoices show them.")
     stripe_key: SecretStr = SecretStr("")
     stripe_webhook_secret: SecretStr = Field(default=SecretStr(""), description="Several, with commas: any one fits.")
     stripe_api: str = Field(default="", pattern=r"^(https?://\S+)?$", description="Another server than Stripe's.")

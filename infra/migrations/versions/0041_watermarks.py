@@ -9,7 +9,7 @@ from alembic import op
 from infra.migrations.row_security import force, isolate
 
 revision = '0041'
-down_revision = '0034'
+down_revision = '0037'
 branch_labels = None
 depends_on = None
 
