@@ -31,9 +31,11 @@ install_packages() {
     local packages=(ca-certificates python3 python3-venv)
     case " ${fleets[*]} " in *" processor "*) packages+=(ffmpeg bubblewrap) ;; esac
     case " ${fleets[*]} " in *" processor "* | *" web "*) packages+=(redis-server) ;; esac
-    say "Debian packages: ${packages[*]}"
     # Debian starts what it installs; the Redis of the units is another, on another port.
     ln -sf /dev/null /etc/systemd/system/redis-server.service
+    dpkg-query -W -f='${Status}\n' "${packages[@]}" 2>/dev/null | grep -c '^install ok installed$' |
+        grep -qx "${#packages[@]}" && return
+    say "Debian packages: ${packages[*]}"
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 }
