@@ -17,7 +17,9 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 
 start=1
 [ "${1:-}" = --files ] && { start=0; shift; }
-fleets=("$@")
+fleets=()
+# The keeper first: it has the migrations.
+for fleet in "$@"; do if [ "$fleet" = keeper ]; then fleets=(keeper "${fleets[@]}"); else fleets+=("$fleet"); fi; done
 [ ${#fleets[@]} -gt 0 ] || fail "Which fleets? install.sh web upload processor keeper, or some of them"
 for fleet in "${fleets[@]}"; do
     [ -e "$source/infra/hosts/units/vitrine-$fleet.target" ] || fail "There is no fleet $fleet: web, upload, processor, keeper"

@@ -21,6 +21,7 @@ mkdir -p "$stage/$release" "$folder"
 
 git archive HEAD -- infra tenants webapp uploader processor billing wsgi.py pyproject.toml uv.lock LICENSE CHANGELOG.md |
     tar -x -C "$stage/$release"
+mkdir -p "$stage/$release/webapp/static"
 cp -r webapp/static/dist "$stage/$release/webapp/static/"
 .venv/bin/pybabel --quiet compile -d webapp/translations
 (cd webapp && find translations -name '*.mo' -exec cp --parents {} "$stage/$release/webapp/" \;)
