@@ -171,7 +171,12 @@ def opens(link: ShareLink, password: str) -> bool:
 def hash_pin(pin: str) -> str:
     """Raises `Problem` unless it is 6 to 12 digits."""
     if not (pin.isascii() and pin.isdigit() and MIN_PIN <= len(pin) <= MAX_PIN):
-        raise Problem("invalid", f"A PIN has {MIN_PIN} to {MAX_PIN} digits.", field="pin")
+        raise Problem(
+            "invalid",
+            "A PIN has %(least)d to %(most)d digits.",
+            values={"least": MIN_PIN, "most": MAX_PIN},
+            field="pin",
+        )
     return hash_password(pin, least=MIN_PIN)
 
 
@@ -201,6 +206,8 @@ class Viewer:
     tenant_id: str
     role: Role | None = None
     grants: dict[str, Rights] = field(default_factory=dict)
+    ways: dict[str, str] = field(default_factory=dict)
+    """What opened each album, by album id, as addresses of pictures name it (`tenants/delivery.py`)."""
     without_pin: frozenset[str] = frozenset()
 
 

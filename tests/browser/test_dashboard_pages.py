@@ -9,7 +9,7 @@ from conftest import PASSWORD, World
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tenants import sharing
+from tenants import claims, sharing
 from tenants.catalog import Asset, AssetState, Ordering, album_by_id
 from tenants.scope import open_site, secret
 
@@ -30,6 +30,7 @@ def furnish(web: Flask, world: World, count: int = 6, *, manual: bool = False) -
         refused.reason = "This is text, not a photo or a video."
         gallery.add_waiting(site, album, place=count + 3).deleted_at = site.now()
         sharing.create_link(site.session, album, secret(), now=site.now(), label="The neighbours")
+        claims.claim(site.session, site.tenant, "photos.münchen.example", "localhost", now=site.now())
         site.session.commit()
         return ids
 
@@ -74,6 +75,9 @@ def test_every_page_is_accessible_and_fits(
         f"{album}/assets/{ids[0]}",
         "/dashboard/trash",
         "/dashboard/brand",
+        "/dashboard/domains",
+        "/dashboard/domains/photos.xn--mnchen-3ya.example",
+        "/dashboard/domains/photos.xn--mnchen-3ya.example?look=1",
         "/dashboard/members",
         "/dashboard/account",
     ):
@@ -146,7 +150,7 @@ def test_a_caption_and_the_cover_are_set_in_the_dialog(web: Flask, world: World,
     page.locator(".tile").nth(1).get_by_role("link").press("Enter")
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Caption").fill("Dew in the morning")
-    dialog.get_by_role("button", name="Save caption").click()
+    dialog.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".tile-name").nth(1)).to_have_text("Dew in the morning")
     dialog.get_by_role("button", name="Make cover").click()
     expect(page.locator(f"#tile-{ids[1]}")).to_contain_text("Cover")
