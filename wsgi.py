@@ -61,16 +61,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     from processor import sample_video
     from tenants import (  # noqa: F401
         catalog,
+        claims,
         contributions,
         domains,
+        downloads,
+        embeds,
         guessing,
         guests,
+        nesting,
         news,
         outbox,
         people,
         proofing,
+        purges,
         registry,
+        search,
         sharing,
+        tags,
         usage,
     )
 

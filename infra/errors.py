@@ -17,7 +17,9 @@ TABLE: dict[str, tuple[int, str]] = {
     "bad-request": (400, N_("That request could not be read")),
     "bad-ticket": (401, N_("The upload ticket is missing, expired or not valid")),
     "sign-in": (401, N_("Please sign in")),
+    "private": (401, N_("This is not public")),
     "forbidden": (403, N_("That is not allowed for your account")),
+    "origin": (403, N_("This cannot be shown on that website")),
     "not-found": (404, N_("There is nothing here")),
     "wrong-method": (405, N_("That method is not allowed here")),
     "timeout": (408, N_("The request took too long to arrive")),
@@ -35,11 +37,13 @@ TABLE: dict[str, tuple[int, str]] = {
     "rate-limited": (429, N_("Too many requests")),
     "checksum-mismatch": (460, N_("The checksum does not match what arrived")),
     "internal": (500, N_("Something went wrong on our side")),
+    "not-implemented": (501, N_("That is not offered here")),
     "unavailable": (503, N_("The service is not ready, please try again shortly")),
     "disk-full": (507, N_("The server has no room left")),
 }
 
-TYPE_BASE = "urn:vitrine:problem:"
+TYPE_BASE = "urn:problem-type:"
+"""Names no host: the documents reach visitors of tenants' own domains."""
 
 
 class Problem(Exception):

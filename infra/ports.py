@@ -268,21 +268,67 @@ class Metrics(Protocol):
 # --- Delivery -------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Serving:
+    """How far an edge has come with a host. `waits_for` says in a sentence what is missing while it is not ready."""
+
+    ready: bool
+    waits_for: str = ""
+
+
 class Edge(Protocol):
-    """Signed delivery of a tenant's renditions and originals, as CloudFront does it or as the app does it."""
+    """Delivery under tenants' host names: as CloudFront does it, or as the app does behind a proxy that holds the
+    certificates."""
+
+    shared_seconds: int
+    """How long a cache of the edge may answer by itself; 0 where there is no such cache."""
 
     def grant(self, prefix: str, *, until: datetime) -> str:
-        """A token, safe as one URL path segment, that authorises reading keys under `prefix` until then.
+        """A token, safe as one URL path segment, that authorises reading what is under `prefix` until then.
 
         Deterministic: the same prefix and time give the same token, so that browsers can cache what it opens. One
         token serves every object of a generation, so a playlist's relative addresses work as they are.
         """
 
     def allows(self, prefix: str, token: str) -> bool:
-        """Whether `token` authorises `prefix` now."""
+        """Whether `token` authorises `prefix` now. Tokens of keys before the newest count as long as those are kept."""
 
-    def invalidate(self, prefixes: Sequence[str]) -> None:
-        """Make cached copies under these key prefixes unreachable."""
+    def cookies(self, origin: str, path: str, *, until: datetime) -> Mapping[str, str]:
+        """Cookies, by name, without which the edge answers nothing under `path` (which ends in a slash) of `origin`.
+
+        Empty where the edge asks for none.
+        """
+
+    def signed(self, url: str, *, until: datetime) -> str:
+        """The address with the signature that the edge asks of who has no cookie; as it was where it asks for none."""
+
+    def invalidate(self, hosts: Sequence[str], paths: Sequence[str], *, reference: str) -> None:
+        """Let no cache of the edge answer for addresses on `hosts` that start with one of `paths` any more.
+
+        The same `reference` again is the same request. Raises `Unavailable`.
+        """
+
+    def serve(self, host: str) -> Serving:
+        """One step towards serving `host` with a certificate of its own. Call it again until it is ready: every step
+        finds out how far the last one came, whoever made it. Raises `Unavailable`."""
+
+    def withdraw(self, host: str) -> bool:
+        """One step towards serving `host` no more; True once nothing of it is left. Raises `Unavailable`."""
+
+
+class NoAnswer(ConnectionError):
+    """The domain name system did not answer, or not with an answer: nothing is known, neither yes nor no."""
+
+
+class Resolver(Protocol):
+    """Questions to the domain name system."""
+
+    def ask(self, name: str, kind: str) -> Sequence[str]:
+        """The records of that kind ("A", "AAAA", "CNAME", "TXT", "CAA", "SOA") in presentation form; none if there are
+        none. `name` is ASCII without a final dot; names in the answer have none either, TXT strings are joined.
+
+        Aliases are followed, except for CNAME itself. SOA is answered for the apex of a zone only. Raises `NoAnswer`.
+        """
 
 
 # --- The machine's end ----------------------------------------------------------------------------------------------
@@ -321,5 +367,6 @@ class Ports:
     media: KeyValue
     metrics: Metrics
     edge: Edge
+    resolver: Resolver
     notices: Notices
     clock: Clock

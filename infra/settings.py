@@ -7,11 +7,12 @@ one line that names the variable and says what is wrong (`load`).
 import contextlib
 import os
 import secrets
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -24,7 +25,19 @@ _NEEDS = {
     ("queue", "sqs"): ("aws_region", "sqs_queue"),
     ("media_metadata", "simpledb"): ("aws_region", "simpledb_domain"),
     ("metrics", "cloudwatch"): ("aws_region",),
+    ("edge", "cloudfront"): (
+        "cloudfront_distribution",
+        "cloudfront_connection_group",
+        "cloudfront_base_tenant",
+        "cloudfront_keys",
+        "domain_target",
+    ),
 }
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a setting that holds several, separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 class SettingsError(SystemExit):
@@ -45,7 +58,7 @@ class Settings(BaseSettings):
     queue: Literal["sql", "sqs"] = "sql"
     media_metadata: Literal["sql", "simpledb"] = "sql"
     metrics: Literal["sql", "cloudwatch"] = "sql"
-    edge: Literal["app"] = "app"
+    edge: Literal["app", "cloudfront"] = "app"
     notices: Literal["none", "ec2"] = "none"
 
     # What the adapters for AWS need; `_NEEDS` says which of them needs what.
@@ -64,6 +77,12 @@ class Settings(BaseSettings):
     cloudwatch_namespace: str = Field(default="Vitrine", pattern=r"^[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}$")
     metrics_spool_bytes: int = Field(default=64 * MIB, ge=MIB, description="On disk while CloudWatch is away.")
 
+    cloudfront_distribution: str = Field(default="", description="Id of the multi-tenant distribution.")
+    cloudfront_connection_group: str = Field(default="", description="Id of the connection group of custom domains.")
+    cloudfront_base_tenant: str = Field(default="", description="Name of the distribution tenant of *.<base domain>.")
+    cloudfront_keys: str = Field(default="", description="`<public key id>=<PEM file>`, comma-separated, newest first.")
+    cloudfront_shared_seconds: int = Field(default=3600, ge=1, description="How long CloudFront keeps a picture.")
+
     database_url: str = ""
     database_owner_url: str = Field(default="", description="For migrations: the role that owns the tables.")
     database_pool_size: int = Field(default=8, ge=1, le=100, description="Connections a process keeps (PostgreSQL).")
@@ -81,6 +100,16 @@ class Settings(BaseSettings):
     public_port: int | None = Field(default=None, description="Port in public links, when a proxy stands in front.")
     proxies: int = Field(default=0, ge=0, le=4, description="How many trusted proxies set X-Forwarded-*.")
 
+    # Tenants' own domains, and the pictures on them.
+    edge_keys: SecretStr = Field(default=SecretStr(""), description="Secrets of media addresses, newest first.")
+    domain_target: str = Field(default="", description="Where a CNAME points; the tenant's sub-domain by default.")
+    domain_addresses: Annotated[tuple[IPv4Address | IPv6Address, ...], NoDecode] = Field(
+        default=(), description="Where A and AAAA point, comma-separated."
+    )
+    domain_cas: str = Field(default="letsencrypt.org", description="Who issues certificates, as CAA records say it.")
+    dns_servers: str = Field(default="", description="`address:port`, comma-separated; the machine's own by default.")
+    certificate_askers: str = Field(default="127.0.0.0/8,::1/128", description="Networks of proxies that may ask.")
+
     # Limits.
     max_upload_bytes: int = Field(default=20 * GIB, ge=1)
     upload_expiry: int = Field(default=24 * 3600, ge=60, description="Seconds an idle upload is kept.")
@@ -88,6 +117,8 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(default=256 * MIB, ge=0, description="Less room on disk makes a fleet not ready.")
     max_pixels: int = Field(default=200_000_000, ge=1, description="Width x height x frames, checked before decoding.")
     max_video_seconds: int = Field(default=4 * 3600, ge=1)
+
+    downloads_at_once: int = Field(default=4, ge=1, le=10_000, description="Archives that a process sends at once.")
 
     # Processing.
     workers: int = Field(default=2, ge=1, le=256)
@@ -102,6 +133,39 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("domain_addresses", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return listed(value) if isinstance(value, str) else value
+
+    @field_validator("dns_servers")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        for server in listed(value):
+            ip_address(server.rpartition(":")[0] if server.count(":") == 1 else server)
+        return value
+
+    @field_validator("certificate_askers")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for network in listed(value):
+            ip_network(network)
+        return value
+
+    @field_validator("cloudfront_keys")
+    @classmethod
+    def _are_pairs(cls, value: str) -> str:
+        if any(not all(pair.partition("=")) for pair in listed(value)):
+            raise ValueError("write each key as <public key id>=<PEM file>")
+        return value
+
+    @field_validator("edge_keys")
+    @classmethod
+    def _are_long(cls, value: SecretStr) -> SecretStr:
+        if any(len(secret) < 32 for secret in listed(value.get_secret_value())):
+            raise ValueError("each needs at least 32 characters")
+        return value
 
     @field_validator("database_url", "database_owner_url")
     @classmethod
@@ -136,6 +200,11 @@ class Settings(BaseSettings):
     def site_url(self, host: str) -> str:
         """The public origin of a tenant's host."""
         return self._origin(host, self.web_port)
+
+    @property
+    def site_port(self) -> int:
+        """The port of public links to a tenant's site."""
+        return self.public_port or self.web_port
 
     def _origin(self, host: str, port: int) -> str:
         shown = self.public_port or port

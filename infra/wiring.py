@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
-from infra.local.edge import AppEdge
-from infra.ports import BlobStore, Clock, Intake, JobQueue, KeyValue, Losses, Metrics, Notices, Ports
-from infra.settings import Settings
+from infra.local.dns import DnsResolver
+from infra.ports import BlobStore, Clock, Edge, Intake, JobQueue, KeyValue, Losses, Metrics, Notices, Ports
+from infra.settings import Settings, listed
 
 if TYPE_CHECKING:
     from infra.aws.client import Clients
@@ -30,7 +30,8 @@ def build(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> 
         queue=_queue(settings, engine, clock),
         media=_media(settings, engine),
         metrics=_metrics(settings, engine, clock),
-        edge=AppEdge(settings.secret_key.get_secret_value(), clock),
+        edge=_edge(settings, clock),
+        resolver=DnsResolver(listed(settings.dns_servers)),
         notices=_notices(settings),
         clock=clock,
     )
@@ -90,6 +91,29 @@ def _metrics(settings: Settings, engine: Engine, clock: Clock) -> Metrics:
     from infra.local.metrics import SqlMetrics
 
     return SqlMetrics(engine, clock)
+
+
+def _edge(settings: Settings, clock: Clock) -> Edge:
+    # The key that is made from the server's secret comes last: it opens pages from before there were keys of their own.
+    secrets = [*listed(settings.edge_keys.get_secret_value()), settings.secret_key.get_secret_value()]
+    if settings.edge == "cloudfront":
+        from infra.aws.cloudfront import CloudFrontEdge
+        from infra.aws.cloudfront_signing import read_signers
+        from infra.aws.cloudfront_tenants import Hosting
+
+        hosting = Hosting(
+            distribution=settings.cloudfront_distribution,
+            connection_group=settings.cloudfront_connection_group,
+            base_domain=settings.base_domain,
+            base_tenant=settings.cloudfront_base_tenant,
+        )
+        signers = read_signers(listed(settings.cloudfront_keys))
+        return CloudFrontEdge(
+            _clients(settings), clock, secrets, signers, hosting, shared_seconds=settings.cloudfront_shared_seconds
+        )
+    from infra.local.edge import AppEdge
+
+    return AppEdge(secrets, clock)
 
 
 def _notices(settings: Settings) -> Notices:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, insert, update
 
 from processor.lease import Claim, LostLease, mine
 from processor.task import Facts
+from tenants import search
 from tenants.catalog import Asset, AssetState, Kind, Rendition
 from tenants.scope import Site
 from tenants.usage import Meter
@@ -20,13 +21,14 @@ REASON_LENGTH = 300
 
 @dataclass(frozen=True)
 class Stored:
-    """A rendition whose object is in the store under the claim's generation. `size` is bytes."""
+    """A rendition whose object is in the store under the claim's generation. `size` is bytes; CRC-32 for archives."""
 
     name: str
     content_type: str
     width: int | None
     height: int | None
     size: int
+    crc32: int | None = None
 
 
 def progress(site: Site, held: Claim, percent: int, stage: str) -> None:
@@ -53,18 +55,23 @@ def publish(site: Site, held: Claim, facts: Facts, added: Sequence[Stored]) -> N
                 "width": one.width,
                 "height": one.height,
                 "size": one.size,
+                "crc32": one.crc32,
             }
             for one in added
         ]
         site.session.execute(insert(Rendition), rows)
+    search.index(site.session, site.tenant_id, held.asset_id, camera=facts.media.get("camera", ""))
     site.session.commit()
 
 
-def ready(site: Site, held: Claim, facts: Facts, stored: Sequence[Stored]) -> None:
-    """The end of good work. What it used is recorded in the same transaction, under ids that count it once ever."""
+def ready(site: Site, held: Claim, facts: Facts, stored: Sequence[Stored], crc32: int | None = None) -> None:
+    """The end of good work. What it used is recorded in the same transaction, under ids that count it once ever.
+
+    `crc32` is the original's.
+    """
     whole = [] if held.rebuild else [Asset.generation == held.fence]
     end = {**_end(AssetState.READY), "generation": held.fence, "ready_at": site.now(), "rebuild_asked_at": None}
-    _set(site, held, *whole, **end, progress=100)
+    _set(site, held, *whole, **end, progress=100, crc32=crc32)
     about = {"album_id": held.album_id, "asset_id": held.asset_id}
     if facts.kind is Kind.VIDEO:
         seconds = facts.duration or 0.0

@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from infra.access_log import safe_request_id
 from infra.attributes import fitted
+from infra.crc import crc32_of
 from processor import commit, faults, lease, limits
 from processor.lease import Claim, Keeper, LostLease
 from processor.task import Facts, Made, Rejected, Task
@@ -75,7 +76,7 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
         with _scratch(settings().data_dir, held) as folder:
             facts = run.process(folder)
         faults.point("before-commit")
-        commit.ready(site, held, facts, run.stored)
+        commit.ready(site, held, facts, run.stored, run.crc32)
     except Rejected as refusal:
         if _reject(site, held, str(refusal)):
             _erred(site, run.kind, "rejected")
@@ -123,6 +124,8 @@ class _Run:
         self._site, self._held, self._keeper = site, held, keeper
         self.kind = Kind.PENDING
         self.stored: list[commit.Stored] = []
+        self.crc32: int | None = None
+        """The original's, once it has been read."""
         self._published: tuple[Facts, int] | None = None
         self._told = float("-inf")
 
@@ -134,6 +137,7 @@ class _Run:
             original_key(self._site.tenant_id, self._held.asset_id, self._held.sha256), folder / "original"
         )
         self.kind, _ = sniff.kind_of(original)
+        self.crc32 = _crc32(original)  # Archives need it, and here the file is at hand.
         faults.point("decode")
         steps = _steps_of(self.kind)
         with limits.confined(limits.of_kind(self.kind, settings())):
@@ -163,7 +167,8 @@ class _Run:
         self._keeper.check()
         key = rendition_key(self._site.tenant_id, self._held.asset_id, self._held.fence, made.name)
         info = self._site.blobs.put(key, made.path, content_type=made.content_type)
-        self.stored.append(commit.Stored(made.name, made.content_type, made.width, made.height, info.size))
+        stored = commit.Stored(made.name, made.content_type, made.width, made.height, info.size, _crc32(made.path))
+        self.stored.append(stored)
         faults.point(f"write-{made.name}")
 
     def publish(self, facts: Facts) -> None:
@@ -185,6 +190,11 @@ class _Run:
         if now - self._told >= PROGRESS_SECONDS:
             commit.progress(self._site, self._held, percent, stage)
             self._told = now
+
+
+def _crc32(path: Path) -> int:
+    with path.open("rb") as file:
+        return crc32_of(file)
 
 
 def _steps_of(kind: Kind) -> Callable[[Task], None]:

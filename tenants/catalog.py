@@ -16,6 +16,7 @@ from sqlalchemy_utils import ChoiceType
 from infra.errors import Problem
 from tenants.db import Base, TenantOwned, belongs_to
 from tenants.names import ID_LENGTH, new_id
+from tenants.registry import Layout
 
 POSITION_STEP = 1 << 20
 
@@ -65,6 +66,9 @@ UNFINISHED = text("state IN ('received', 'processing', 'viewable')")
 """Not TERMINAL, word for word as the partial index has it: with bound values SQLite could not tell that it fits."""
 
 
+DELETED = text("deleted_at IS NOT NULL")
+
+
 class Album(TenantOwned, Base):
     __tablename__ = "albums"
     __table_args__ = (UniqueConstraint("tenant_id", "slug"),)
@@ -80,6 +84,8 @@ class Album(TenantOwned, Base):
     capture: Mapped[str | None] = mapped_column(String(8))
     place: Mapped[bool | None]
     """What pages tell of how and where a photo was taken (`tenants/privacy.py`); None is as the tenant has it."""
+    layout: Mapped[Layout | None] = mapped_column(ChoiceType(Layout, impl=String(12)))
+    """None: as the tenant's brand says."""
     cover_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     """The chosen cover; without one (or when it is gone) the first shown asset serves."""
     created_at: Mapped[datetime]
@@ -97,6 +103,9 @@ class Asset(TenantOwned, Base):
         Index("ix_assets_name", "tenant_id", "album_id", "sort_name", "id"),
         Index("ix_assets_sha256", "tenant_id", "sha256"),
         Index("ix_assets_state", "state", "leased_until"),
+        Index(
+            "ix_assets_deleted", "tenant_id", "album_id", "deleted_at", sqlite_where=DELETED, postgresql_where=DELETED
+        ),
         Index("ix_assets_unfinished", "tenant_id", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     )
 
@@ -111,6 +120,8 @@ class Asset(TenantOwned, Base):
     caption: Mapped[str] = mapped_column(Text, default="")
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
+    crc32: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the original, for archives; None until it was processed, or downloaded, by a release that keeps it."""
     content_type: Mapped[str] = mapped_column(String(64), default="application/octet-stream")
     """By content, set with `kind`."""
     width: Mapped[int | None]
@@ -178,6 +189,7 @@ class Rendition(TenantOwned, Base):
     width: Mapped[int | None]
     height: Mapped[int | None]
     size: Mapped[int] = mapped_column(BigInteger)
+    crc32: Mapped[int | None] = mapped_column(BigInteger)
 
 
 def sort_name(filename: str) -> str:

@@ -1,23 +1,16 @@
-"""Commands for tenants, members, domains and albums: `flask --app wsgi tenants …`."""
+"""Commands for tenants, members and albums: `flask --app wsgi tenants …`."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy import select
 
-from infra.errors import Problem
-from tenants import catalog, domains, people, registry
+from tenants import catalog, claims, domain_cli, people, registry, search
+from tenants.commands import friendly, site_of
 from tenants.db import db
-from tenants.scope import Site, enter, ports, settings
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from tenants.scope import ports, settings
 
 tenants = AppGroup("tenants", help="Tenants: create, list, domains.")
 members = AppGroup("members", help="Members of a tenant.")
@@ -25,35 +18,8 @@ albums = AppGroup("albums", help="Albums of a tenant.")
 
 
 def register(app: Flask) -> None:
-    for group in (tenants, members, albums):
+    for group in (tenants, members, albums, domain_cli.group):
         app.cli.add_command(group)
-
-
-def fail(message: str) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    sys.exit(1)
-
-
-def friendly(command: Callable[P, R]) -> Callable[P, R]:
-    """Print a Problem as one line instead of a traceback."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except Problem as problem:
-            fail(problem.detail or problem.title)
-
-    return run
-
-
-@contextmanager
-def site_of(slug: str) -> Iterator[Site]:
-    """The Site of a slug given on the command line."""
-    tenant = registry.by_slug(db.session(), slug)
-    if tenant is None:
-        fail(f"there is no tenant {slug!r}. `flask --app wsgi tenants list` shows them.")
-    yield enter(tenant)
 
 
 @tenants.command("create")
@@ -90,9 +56,34 @@ def list_tenants() -> None:
 def add_domain(slug: str, host: str) -> None:
     """Serve the tenant on a custom host name. The operator vouches for its ownership."""
     with site_of(slug) as site:
-        domains.add(site.session, site.tenant, host, settings().base_domain, now=site.now(), verified=True)
+        claim = claims.vouch(site.session, site.tenant, host, settings().base_domain, now=site.now())
         site.session.commit()
-        click.echo(settings().site_url(host))
+        click.echo(settings().site_url(claim.host))
+
+
+@tenants.command("index")
+@click.argument("slug")
+@friendly
+def index_words(slug: str) -> None:
+    """Make the search index of a tenant's photos and videos anew, as after a release that introduces it."""
+    with site_of(slug) as site:
+        count, after = 0, ""
+        while ids := search.next_ids(site.session, site.tenant_id, after=after):
+            for asset_id in ids:
+                search.index(site.session, site.tenant_id, asset_id, camera=site.media.get(asset_id).get("camera", ""))
+            site.session.commit()
+            count, after = count + len(ids), ids[-1]
+        click.echo(f"{count} indexed")
+
+
+@tenants.command("credit")
+@click.argument("slug")
+@click.argument("shown", type=click.Choice(["on", "off"]))
+def show_credit(slug: str, shown: str) -> None:
+    """Say on the tenant's pages who hosts them, or do not: the default."""
+    with site_of(slug) as site:
+        site.tenant.brand.host_credit = shown == "on"
+        site.session.commit()
 
 
 @members.command("add")

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 
+import idna
 from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -11,11 +12,15 @@ from tenants.db import Base
 from tenants.names import is_slug
 from tenants.registry import Tenant, TenantState
 
-_HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+_HOST = re.compile(r"(?=.{4,242}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+# 253 is the most that DNS has room for; the name of the proof is 11 longer than the host's.
 
 
 class Domain(Base):
-    """A custom host name. Only a verified one is served. A host belongs to one tenant at most."""
+    """A custom host name that is served: a tenant has proven that it is theirs (`tenants/claims.py`).
+
+    A host belongs to one tenant at most, whoever else claims it.
+    """
 
     __tablename__ = "domains"
 
@@ -55,16 +60,40 @@ def resolve(session: Session, host_header: str, base_domain: str) -> Tenant | No
     return session.scalar(found.where(Tenant.state.in_([TenantState.ACTIVE, TenantState.READ_ONLY])))
 
 
-def add(session: Session, tenant: Tenant, host: str, base_domain: str, *, now: datetime, verified: bool) -> Domain:
-    """Claim `host` for the tenant. Raises `Problem` if it is malformed, the operator's own or taken."""
-    name = normalise(host)
-    if name is None or not _HOST.fullmatch(name):
-        raise Problem("invalid", f"{host!r} is not a host name. Write it like photos.example.com.")
+def canonical_host(session: Session, tenant: Tenant, base_domain: str) -> str:
+    """The host that links and previews name: the tenant's first domain, else the one that was verified first, else the
+    sub-domain."""
+    if tenant.primary_host:
+        return tenant.primary_host
+    own = select(Domain.host).where(Domain.tenant_id == tenant.id, Domain.verified_at.is_not(None))
+    found = session.scalar(own.order_by(Domain.verified_at, Domain.host).limit(1))
+    return found or f"{tenant.slug}.{base_domain}"
+
+
+def host_name(text: str, base_domain: str) -> str:
+    """A host as a tenant writes it, in the form that DNS and Host headers use: ASCII, lower case (UTS 46, IDNA 2008).
+
+    Raises `Problem` for what is no host name, and for the operator's own names.
+    """
+    written = text.strip().removeprefix("https://").removeprefix("http://").rstrip("/.")
+    try:
+        name = idna.encode(written, uts46=True, std3_rules=True).decode().lower()
+    except (idna.IDNAError, UnicodeError):
+        name = ""
+    if not _HOST.fullmatch(name) or name.rpartition(".")[2].isdigit():
+        raise Problem(
+            "invalid", f"{text.strip()!r} is not a host name. Write it like photos.example.com.", field="host"
+        )
     if name == base_domain or name.endswith("." + base_domain):
-        raise Problem("invalid", f"Names under {base_domain} come with the tenant's slug and cannot be claimed.")
-    if session.get(Domain, name) is not None:
-        raise Problem("conflict", f"{name} is already in use.")
-    domain = Domain(host=name, tenant_id=tenant.id, created_at=now, verified_at=now if verified else None)
-    session.add(domain)
-    session.flush()
-    return domain
+        raise Problem(
+            "invalid", f"Names under {base_domain} come with the tenant's slug and cannot be claimed.", field="host"
+        )
+    return name
+
+
+def shown(host: str) -> str:
+    """The host as its owner reads it: `xn--mnchen-3ya.example` is `münchen.example`."""
+    try:
+        return idna.decode(host)
+    except (idna.IDNAError, UnicodeError):
+        return host

@@ -116,6 +116,23 @@ def brand_key(tenant: str, sha256: str) -> str:
     return f"{tenant_prefix(tenant)}b/{sha256}"
 
 
+def icon_key(tenant: str, sha256: str, size: int) -> str:
+    """`t/<tenant>/b/<sha256>-<size>`: one size of the icon whose source has that SHA-256."""
+    return f"{brand_key(tenant, sha256)}-{size:d}"
+
+
+def card_key(tenant: str, subject: str, sha256: str) -> str:
+    """`t/<tenant>/c/<subject>/<sha256>`: the picture that stands for an album, or for the tenant, in other sites'
+    posts. `sha256` is of what it was made from."""
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(f"not a SHA-256: {sha256!r}")
+    return f"{cards_prefix(tenant, subject)}{sha256}"
+
+
+def cards_prefix(tenant: str, subject: str) -> str:
+    return f"{tenant_prefix(tenant)}c/{_checked(subject)}/"
+
+
 def _checked(identifier: str) -> str:
     if not is_id(identifier):
         raise ValueError(f"not an id: {identifier!r}")

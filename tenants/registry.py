@@ -2,8 +2,9 @@
 
 import enum
 from datetime import datetime
+from typing import TypedDict
 
-from sqlalchemy import ForeignKey, String, false, select
+from sqlalchemy import JSON, ForeignKey, String, Text, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -39,6 +40,22 @@ class Font(enum.Enum):
     MONO = "mono"
 
 
+class Layout(enum.Enum):
+    """How an album's photos are laid out: rows of one height, columns of one width, squares, or one after another."""
+
+    JUSTIFIED = "justified"
+    MASONRY = "masonry"
+    GRID = "grid"
+    STORY = "story"
+
+
+class Link(TypedDict):
+    """A link in a site's header or footer; `url` is http or https."""
+
+    label: str
+    url: str
+
+
 class Tenant(Base):
     """A business. Not tenant-owned: this is the row that others are owned by."""
 
@@ -52,12 +69,19 @@ class Tenant(Base):
     capture: Mapped[str] = mapped_column(String(8), default="date", server_default="date")
     place: Mapped[bool] = mapped_column(default=False, server_default=false())
     """What pages tell of how and where photos were taken (`tenants/privacy.py`)."""
+    primary_host: Mapped[str | None] = mapped_column(String(253))
+    """The own domain that the site is known by; None: its sub-domain."""
+    redirect_to_primary: Mapped[bool] = mapped_column(default=False)
+    """Whether visitors of its other hosts are sent there."""
 
     brand: Mapped["Brand"] = relationship(lazy="joined", cascade="all, delete-orphan", single_parent=True)
 
 
 class Brand(Base):
-    """How a tenant's site looks. Colours are CSS hex; `logo_sha256` names a stored PNG, WebP or JPEG."""
+    """How a tenant's site looks and speaks. Colours are CSS hex; `logo_sha256` names a stored PNG, WebP or JPEG.
+
+    Paper and ink, background and text, come in pairs; a theme without a pair of its own has the product's colours.
+    """
 
     __tablename__ = "brands"
 
@@ -68,6 +92,26 @@ class Brand(Base):
     theme: Mapped[Theme] = mapped_column(ChoiceType(Theme, impl=String(8)), default=Theme.AUTO)
     logo_sha256: Mapped[str | None] = mapped_column(String(64))
     logo_type: Mapped[str | None] = mapped_column(String(32))
+    icon_sha256: Mapped[str | None] = mapped_column(String(64))
+    """A square picture for browser tabs and home screens; without one the logo, else the name's first letter serves."""
+    paper_light: Mapped[str | None] = mapped_column(String(7))
+    ink_light: Mapped[str | None] = mapped_column(String(7))
+    paper_dark: Mapped[str | None] = mapped_column(String(7))
+    ink_dark: Mapped[str | None] = mapped_column(String(7))
+    heading_font: Mapped[Font | None] = mapped_column(ChoiceType(Font, impl=String(16)))
+    """None: as the text."""
+    layout: Mapped[Layout] = mapped_column(
+        ChoiceType(Layout, impl=String(12)), default=Layout.JUSTIFIED, server_default=Layout.JUSTIFIED.value
+    )
+    """Of albums that choose none of their own."""
+    header_links: Mapped[list[Link]] = mapped_column(JSON, default=list, server_default="[]")
+    footer_links: Mapped[list[Link]] = mapped_column(JSON, default=list, server_default="[]")
+    css: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """As the tenant wrote it. Pages show what webapp/brand/css.py leaves of it."""
+    locale: Mapped[str] = mapped_column(String(16), default="en", server_default="en")
+    """Language tag (BCP 47) of the tenant's pages, one of `webapp.language.OFFERED`."""
+    host_credit: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether pages say who hosts them. The operator decides, by the tenant's plan."""
 
 
 def create(session: Session, slug: str, name: str, *, now: datetime) -> Tenant:

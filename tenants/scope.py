@@ -17,7 +17,7 @@ from infra.sql import reading
 from infra.tally import Tally
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
-from tenants.names import generation_prefix, original_prefix, tenant_prefix
+from tenants.names import generation_prefix, tenant_prefix
 from tenants.registry import Tenant, TenantState
 
 
@@ -179,16 +179,20 @@ class Site:
             usage.tell(self.session, self.metrics, self.tenant_id, meter, quantity)
         return new
 
-    def generation_token(self, asset_id: str, generation: int, lifetime: timedelta = timedelta(days=2)) -> str:
-        """Opens the renditions of one generation. Ends on a day's boundary, so a page's addresses stay cacheable."""
-        return self._token(generation_prefix(self.tenant_id, asset_id, generation), lifetime)
+    def generation_token(self, way: str, asset_id: str, generation: int) -> str:
+        """`<way>/<token>`: opens the renditions of one generation to who came by that way (`tenants/delivery.py`)."""
+        prefix = media_prefix(self.tenant_id, way, asset_id, generation)
+        return f"{way}/{self.edge.grant(prefix, until=self.media_until())}"
 
-    def original_token(self, asset_id: str, lifetime: timedelta = timedelta(days=1)) -> str:
-        return self._token(original_prefix(self.tenant_id, asset_id), lifetime)
-
-    def _token(self, prefix: str, lifetime: timedelta) -> str:
+    def media_until(self) -> datetime:
+        """The end of media tokens made now: a day's boundary, so that a page's addresses stay cacheable all day."""
         day = self.now().replace(hour=0, minute=0, second=0, microsecond=0)
-        return self.edge.grant(prefix, until=day + lifetime + timedelta(days=1))
+        return day + timedelta(days=3)
+
+
+def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int) -> str:
+    """What a media token is for."""
+    return f"{way}:{generation_prefix(tenant_id, asset_id, generation)}"
 
 
 def enter(tenant: Tenant) -> Site:

@@ -201,6 +201,8 @@ class Viewer:
     tenant_id: str
     role: Role | None = None
     grants: dict[str, Rights] = field(default_factory=dict)
+    ways: dict[str, str] = field(default_factory=dict)
+    """What opened each album, by album id, as addresses of pictures name it (`tenants/delivery.py`)."""
     without_pin: frozenset[str] = frozenset()
 
 

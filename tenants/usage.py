@@ -26,6 +26,10 @@ class Meter(enum.Enum):
     VIDEO_OUT = "video_out.seconds"
     STORED = "stored.bytes"
     """Change of what originals take: negative when one is removed."""
+    DELIVERED = "delivered.bytes"
+    """What downloads of albums and selections sent."""
+    EMBED_VIEWS = "embed.views"
+    """Times that a frame of an embedding was opened on another site."""
 
 
 class UsageEvent(TenantOwned, Base):
@@ -70,7 +74,7 @@ def record(
 # Keys of `Session.info`: metrics of the current transaction, and those of one that has committed.
 _PENDING = "usage metrics"
 _DUE = "usage metrics due"
-_UNITS = {"bytes": "Bytes", "seconds": "Seconds", "count": "Count"}
+_UNITS = {"bytes": "Bytes", "seconds": "Seconds", "count": "Count", "views": "Count"}
 
 
 def tell(session: Session, metrics: Metrics, tenant_id: str, meter: Meter, quantity: float) -> None:

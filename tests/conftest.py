@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import name_server
 import pytest
 from doubles import keys, moto_clock, unique
 from flask import Flask
@@ -67,16 +68,23 @@ def database(request: pytest.FixtureRequest) -> str:
     return str(kind)
 
 
+@pytest.fixture(scope="session")
+def empty_dns() -> Iterator[str]:
+    """The address of a name server that knows no names, so that no test asks the world's."""
+    with name_server.running() as server:
+        yield server.address
+
+
 @pytest.fixture
-def settings(tmp_path: Path, database: str, request: pytest.FixtureRequest) -> Iterator[Settings]:
+def settings(tmp_path: Path, database: str, empty_dns: str, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A data folder of the test's own; its database has `world` in it."""
     if database == "sqlite":
         shutil.copyfile(request.getfixturevalue("populated")[0], tmp_path / "vitrine.db")
-        yield load(data_dir=tmp_path, visibility=5)
+        yield load(data_dir=tmp_path, visibility=5, dns_servers=empty_dns)
         return
     server: Server = request.getfixturevalue("postgres")
     name = server.copy(request.getfixturevalue("populated_postgres")[0])
-    yield load(data_dir=tmp_path, visibility=5, **server.urls(name))
+    yield load(data_dir=tmp_path, visibility=5, dns_servers=empty_dns, **server.urls(name))
     server.drop(name)
 
 

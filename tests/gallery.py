@@ -18,6 +18,7 @@ from sqlalchemy import insert
 
 from processor.steps import photo_placeholder
 from processor.task import Facts, Made
+from tenants import search
 from tenants.catalog import (
     POSITION_STEP,
     Album,
@@ -128,6 +129,7 @@ def add_photo(
     _store(site, asset.id, picture)
     if original:
         site.blobs.put(original_key(site.tenant_id, asset.id, asset.sha256), content, content_type="image/jpeg")
+    search.index(site.session, site.tenant_id, asset.id, camera=(media or {}).get("camera", ""))
     if media:
         asset_id = asset.id
         site.session.commit()  # The media store writes on a connection of its own.

@@ -102,6 +102,9 @@ class Stack:
         os.killpg(process.pid, 9)
         process.wait()
 
+    def pid(self, fleet: str) -> int:
+        return self._running[fleet].pid
+
     def stop(self) -> None:
         """Ask all of them to end at once, then wait; what does not listen is killed."""
         running = list(self._running.values())[::-1]

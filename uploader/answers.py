@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 _EXPOSED = (
     "Location, Retry-After, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, "
     "Upload-Concat, Upload-Defer-Length, Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset, "
-    "Vitrine-Asset, Vitrine-Duplicate-Of, X-Request-Id"
+    "Upload-Asset, Upload-Duplicate-Of, X-Request-Id"
 )
 _ACCEPTED = (
     "Authorization, Content-Type, Tus-Resumable, Upload-Checksum, Upload-Concat, Upload-Defer-Length, Upload-Length, "

@@ -11,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 
 from infra.errors import Problem
 from tenants import catalog
-from tenants.cli import friendly, site_of
+from tenants.commands import friendly, site_of
 from tenants.scope import Site, settings
 from uploader import folder, relay, sweep
 

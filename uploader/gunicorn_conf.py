@@ -13,6 +13,8 @@ import gc  # noqa: E402
 import sys  # noqa: E402
 from typing import Any  # noqa: E402
 
+import gunicorn.http.wsgi  # noqa: E402
+
 from infra.settings import load  # noqa: E402
 from uploader.rawbody import prepare_request  # noqa: E402
 
@@ -42,5 +44,7 @@ def post_worker_init(_worker: Any) -> None:
     gc.freeze()
 
 
+# The Server header: neither a product's name nor its version.
+gunicorn.http.wsgi.SERVER = "upload"
 accesslog = None
 proc_name = "vitrine-upload"

@@ -241,9 +241,9 @@ def _answer(status: int, standing: Standing | None, headers: dict[str, str]) -> 
 
 
 def asset_headers(finished: Finished) -> dict[str, str]:
-    headers = {"Vitrine-Asset": finished.asset_id}
+    headers = {"Upload-Asset": finished.asset_id}
     if finished.duplicate_of is not None:
-        headers["Vitrine-Duplicate-Of"] = finished.duplicate_of
+        headers["Upload-Duplicate-Of"] = finished.duplicate_of
     return headers
 
 

@@ -9,7 +9,24 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from infra.health import Health
 from infra.settings import Settings
 from tenants.readiness import Readiness
-from webapp import assets, auth, brand, dashboard, headers, host, language, limits, problems, site, words
+from webapp import (
+    assets,
+    auth,
+    brand,
+    canonical,
+    certificates,
+    dashboard,
+    delivery,
+    download,
+    embed,
+    headers,
+    host,
+    language,
+    limits,
+    problems,
+    site,
+    words,
+)
 
 csrf = CSRFProtect()
 
@@ -27,6 +44,7 @@ def init_app(app: Flask) -> None:
     problems.init_app(app)
     host.init_app(app)
     auth.init_app(app)
+    delivery.init_app(app)
     csrf.init_app(app)
     limits.init_app(app)
     headers.init_app(app)
@@ -34,6 +52,10 @@ def init_app(app: Flask) -> None:
     words.init_app(app)
     assets.init_app(app)
     brand.init_app(app)
+    certificates.init_app(app)
+    canonical.init_app(app)
     site.init_app(app)
+    download.init_app(app)
+    embed.init_app(app)
     dashboard.init_app(app)
     app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]

@@ -30,12 +30,18 @@ def require_build() -> None:
         raise BuildMissing(MISSING)
 
 
+def built_at() -> int:
+    """When the front end was built: what depends on its names may be kept until this changes."""
+    try:
+        return (DIST / "manifest.json").stat().st_mtime_ns
+    except FileNotFoundError:
+        raise RuntimeError(MISSING) from None
+
+
 def asset_url(name: str) -> str:
     """The address of a built file, by the name of its source: `asset_url("site.js")`."""
     try:
-        return f"/static/{_manifest((DIST / 'manifest.json').stat().st_mtime_ns)[name]}"
-    except FileNotFoundError:
-        raise RuntimeError(MISSING) from None
+        return f"/static/{_manifest(built_at())[name]}"
     except KeyError:
         raise RuntimeError(f"{name} is not part of the front end's build. {MISSING}") from None
 

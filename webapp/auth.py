@@ -23,14 +23,18 @@ from sqlalchemy import select
 from infra.errors import Problem
 from infra.settings import Settings
 from tenants import people
+from tenants.delivery import by_link
 from tenants.people import Member, Role
 from tenants.sharing import DOWNLOADS, Rights, ShareLink, Viewer
+from webapp.host import MEDIA
 from webapp.problems import prefers_page
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=ResponseReturnValue)
 
 SIGN_IN_PATH = "/dashboard/sign-in"
+SECURE_COOKIE, PLAIN_COOKIE = "__Host-session", "session"
+"""Neutral names: visitors of a tenant's site are not told who hosts it."""
 SESSION_LIFETIME = timedelta(days=30)
 MOST_LINKS = 24
 """Share links that one session remembers; the oldest falls out, so the cookie stays below 4 KB."""
@@ -71,7 +75,8 @@ class _RequestGlobals(_AppCtxGlobals):
         for each in self.passes:
             grants[each.link.album_id] = grants.get(each.link.album_id, Rights.VIEW) | each.rights
         waiting = frozenset(each.link.album_id for each in self.passes if each.wants_pin)
-        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=grants, without_pin=waiting)
+        ways = {each.link.album_id: by_link(each.link.id) for each in self.passes}
+        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=grants, without_pin=waiting, ways=ways)
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,8 @@ class _TenantSessions(SecureCookieSessionInterface):
     """Writes the tenant into every session, whoever started it: a sign-in, a share link or a form's CSRF token."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if request.endpoint in MEDIA:
+            return  # Nothing of a picture depends on a session, so nothing may say that it does (Vary).
         if session and "site" in g and "tenant" not in session:
             session["tenant"] = g.site.tenant_id
         super().save_session(app, session, response)
@@ -103,7 +110,7 @@ def init_app(app: Flask) -> None:
     settings: Settings = app.extensions["vitrine.settings"]
     app.config.update(
         # A `__Host-` cookie is Secure, host-only and for the whole site (RFC 6265bis, 4.1.3.2).
-        SESSION_COOKIE_NAME="__Host-vitrine" if settings.secure_cookies else "vitrine",
+        SESSION_COOKIE_NAME=SECURE_COOKIE if settings.secure_cookies else PLAIN_COOKIE,
         SESSION_COOKIE_SECURE=settings.secure_cookies,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import gunicorn.http.wsgi
+
 from infra.settings import load
 from webapp import assets
 
@@ -21,6 +23,7 @@ max_requests_jitter = 2_000
 # Which proxies are believed is for ProxyFix alone to decide (`VITRINE_PROXIES`): gunicorn believes nobody.
 forwarded_allow_ips = ""
 control_socket_disable = True  # One path a user, so a second fleet on the machine would take it over.
+gunicorn.http.wsgi.SERVER = "web"  # The Server header: neither a product's name nor its version.
 accesslog = None
 errorlog = "-"
 

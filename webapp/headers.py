@@ -5,6 +5,7 @@ import secrets
 from flask import Flask, Response, g, request
 
 from infra.settings import Settings
+from webapp.host import MEDIA
 
 _POLICY = {
     "default-src": "'none'",
@@ -59,14 +60,23 @@ def allow(directive: str, source: str) -> None:
     g.csp_extra.setdefault(directive, []).append(source)
 
 
+def frame_by(*origins: str) -> None:
+    """Let pages of these origins (or `*`) show this response in a frame, which X-Frame-Options cannot say."""
+    g.frame_ancestors = " ".join(origins)
+
+
 def _secure(response: Response) -> Response:
     for name, value in _FIXED.items():
         response.headers.setdefault(name, value)
+    if "frame_ancestors" in g:
+        del response.headers["X-Frame-Options"]
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers.setdefault("Content-Security-Policy", _policy())
     if "Cache-Control" not in response.headers:
         # Pages depend on the session; the back button may still show them.
         response.headers["Cache-Control"] = "private, no-cache"
-    if request.cookies:
+    if request.cookies and request.endpoint not in MEDIA:
+        # Pictures are the same for whoever may have them: a cookie that is renewed must not make a cache forget them.
         response.vary.add("Cookie")
     return response
 
@@ -75,6 +85,8 @@ def _policy() -> str:
     sources = dict(_POLICY)
     if "csp_nonce" in g:
         sources["style-src"] += f" 'nonce-{g.csp_nonce}'"
+    sources["frame-ancestors"] = g.get("frame_ancestors", sources["frame-ancestors"])
     for directive, extra in g.get("csp_extra", {}).items():
-        sources[directive] = " ".join([sources[directive], *extra])
+        present = sources.get(directive, "'none'")
+        sources[directive] = " ".join(extra if present == "'none'" else [present, *extra])
     return "; ".join(f"{directive} {source}" for directive, source in sources.items())

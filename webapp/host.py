@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 from cachetools import TTLCache
 from flask import Flask, Response, current_app, g, request
@@ -20,8 +21,9 @@ from tenants.registry import Tenant
 from tenants.scope import enter, settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-ANY_HOST = frozenset({"static"})
-"""Endpoints that are the same everywhere: built files belong to no tenant."""
+ANY_HOST = frozenset({"static", "host_probe", "certificate_ask"})
+"""Endpoints that are the same everywhere: built files belong to no tenant, and a domain
+ is probed before it is anybody's."""
 
 MEDIA = frozenset({"site.media"})
 """Endpoints whose address is all the authority that they need. They get `g.tenant_id` alone, without a query while
@@ -66,6 +68,7 @@ def writing() -> Iterator[None]:
 def _find_site() -> None:
     if request.endpoint in ANY_HOST:
         return
+    _refuse_two_hosts()
     if request.endpoint in MEDIA:
         g.tenant_id = _remembered_tenant()
         bind_contextvars(tenant=g.tenant_id)
@@ -79,6 +82,21 @@ def _find_site() -> None:
     g.site = enter(tenant)
 
 
+def _refuse_two_hosts() -> None:
+    """A request line may name a host as well (RFC 9112, 3.2.2), and a cache in front may go by that one: where it is
+    not the Host header's, one of the two would get the other's page."""
+    target = str(request.environ.get("RAW_URI", ""))
+    if not target.startswith("/") and "://" in target:
+        authority = urlsplit(target).netloc
+        if authority.lower() != request.headers.get("Host", "").lower():
+            raise Problem("bad-request", "The request names two hosts.")
+
+
+def origin() -> str:
+    """Scheme and host of this request, without a final slash."""
+    return request.host_url.rstrip("/")
+
+
 def _tenant() -> Tenant:
     tenant = domains.resolve(db.session(), request.headers.get("Host", ""), settings().base_domain)
     if tenant is None:
@@ -88,7 +106,10 @@ def _tenant() -> Tenant:
 
 def _remembered_tenant() -> str:
     cache: TTLCache[str, str] = current_app.extensions["vitrine.hosts"]
-    host = request.headers.get("Host", "")
+    # By its one spelling: ports and capitals must not make a host many, and push the others out.
+    host = domains.normalise(request.headers.get("Host", ""))
+    if host is None:
+        raise Problem("not-found")
     found = cache.get(host)
     if found is None:
         found = _tenant().id

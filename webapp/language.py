@@ -19,6 +19,8 @@ TRANSLATIONS = Path(__file__).parent / "translations"
 OFFERED = {"en": "English", "de": "Deutsch", "fr": "Français", "ar": "العربية"}
 """Language tags (BCP 47) by the name that their speakers give them. All but the first have a catalogue."""
 DEFAULT = "en"
+FOR_VISITORS = frozenset({"ar"})
+"""Their catalogues hold what visitors read. The dashboard would be half English, so it is not offered in them."""
 _REGION = {"en": "en_GB"}
 """Whose dates are written where a language alone does not say: `3 June`, not `June 3`."""
 _YEAR = 365 * 24 * 3600
@@ -30,6 +32,7 @@ def init_app(app: Flask) -> None:
     app.extensions["vitrine.language_cookie"] = "__Host-language" if settings.secure_cookies else "language"
     Babel(app, default_locale=_REGION[DEFAULT], locale_selector=lambda: _formats(locale()))
     app.after_request(_remember)
+    app.add_template_filter(translated)
     app.add_template_global(get_locale)
     app.add_template_global(choices, "language_choices")
     app.jinja_env.policies["ext.i18n.trimmed"] = True
@@ -38,7 +41,19 @@ def init_app(app: Flask) -> None:
 def locale() -> str:
     """Which language this request is answered in: the tag of an offered one."""
     g.language_was_asked = True
-    return _chosen() or _of_tenant() or request.accept_languages.best_match(OFFERED) or DEFAULT
+    served = _served()
+    for wished in (_chosen(), _of_tenant()):
+        if wished in served:
+            return str(wished)
+    # Werkzeug's `best_match` prefers a wished `en` to a more wished `de-CH`, for which there is `de`.
+    wishes = (offered(tag) for tag, quality in request.accept_languages if quality)
+    return next((tag for tag in wishes if tag in served), DEFAULT)
+
+
+def _served() -> list[str]:
+    """The languages that the asked page comes in."""
+    whole = request.blueprint == "dashboard"
+    return [tag for tag in OFFERED if not (whole and tag in FOR_VISITORS)]
 
 
 def current() -> Locale:
@@ -51,9 +66,15 @@ def told(problem: Problem) -> str:
     return str(gettext(problem.sentence, **problem.values)) if problem.sentence else ""
 
 
+def translated(sentence: str) -> str:
+    """A sentence that is not written in the template. `_()` there is for literals only: it takes them for markup and
+    for format strings."""
+    return str(gettext(sentence)) if sentence else ""
+
+
 @dataclass(frozen=True)
 class Choice:
-    """One entry of the language menu; `address` is the present page in that language."""
+    """One entry of the language menu; `address` is the present page's, relative to it."""
 
     tag: str
     name: str
@@ -64,7 +85,11 @@ class Choice:
 def choices() -> list[Choice]:
     here = current().language
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
-    return [Choice(tag, name, "?" + urlencode([*kept, ("lang", tag)]), tag == here) for tag, name in OFFERED.items()]
+    return [
+        Choice(tag, name, f"?{urlencode([*kept, ('lang', tag)])}", tag == here)
+        for tag, name in OFFERED.items()
+        if tag in _served()
+    ]
 
 
 def offered(tag: str | None) -> str | None:
@@ -80,12 +105,12 @@ def _chosen() -> str | None:
 
 def _of_tenant() -> str | None:
     """The tenant's locale where it has set one; a host that is nobody's has none."""
-    return offered(getattr(g.site.tenant.brand, "locale", None)) if "site" in g else None
+    return offered(g.site.tenant.brand.locale) if "site" in g else None
 
 
 def _formats(language: str) -> str:
     """The locale that formats dates and numbers: the region that the tenant or the browser names for that language."""
-    wanted = [getattr(g.site.tenant.brand, "locale", None) if "site" in g else None, *request.accept_languages.values()]
+    wanted = [g.site.tenant.brand.locale if "site" in g else None, *request.accept_languages.values()]
     for tag in wanted:
         if tag and "-" in tag.replace("_", "-") and offered(tag) == language:
             try:

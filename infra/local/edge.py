@@ -1,33 +1,32 @@
-"""Signed addresses that the app itself checks: CloudFront's semantics without CloudFront."""
+"""Delivery by the app itself: CloudFront's semantics without CloudFront."""
 
-import hashlib
-import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from infra.ports import Clock
+from infra.capabilities import Capabilities
+from infra.ports import Serving
 
 
-class AppEdge:
-    """Implements `infra.ports.Edge`. A token is `<expiry, hex epoch seconds>-<32 hex digits of an HMAC-SHA-256>`."""
+class AppEdge(Capabilities):
+    """Implements `infra.ports.Edge`. The app checks every request, so there are no copies to purge.
 
-    def __init__(self, secret: str, clock: Clock) -> None:
-        # Its own key, so that a token can never pass for something else that the app signs.
-        self._secret = hashlib.sha256(b"vitrine edge\0" + secret.encode()).digest()
-        self._clock = clock
+    Certificates are the business of the proxy in front, which asks the app for which hosts it may get one
+    (`webapp/certificates.py`).
+    """
 
-    def grant(self, prefix: str, *, until: datetime) -> str:
-        expires = f"{int(until.timestamp()):x}"
-        return f"{expires}-{self._signature(prefix, expires)}"
+    shared_seconds = 0
 
-    def allows(self, prefix: str, token: str) -> bool:
-        expires, _, signature = token.partition("-")
-        if not hmac.compare_digest(signature.encode(), self._signature(prefix, expires).encode()):
-            return False
-        return int(expires, 16) > self._clock.now().timestamp()
+    def cookies(self, origin: str, path: str, *, until: datetime) -> Mapping[str, str]:
+        return {}
 
-    def invalidate(self, prefixes: Sequence[str]) -> None:
-        """Nothing to purge: the app keeps no copies and asks the store on each request."""
+    def signed(self, url: str, *, until: datetime) -> str:
+        return url
 
-    def _signature(self, prefix: str, expires: str) -> str:
-        return hmac.new(self._secret, f"{expires}\n{prefix}".encode(), hashlib.sha256).hexdigest()[:32]
+    def invalidate(self, hosts: Sequence[str], paths: Sequence[str], *, reference: str) -> None:
+        """Nothing to purge: who asks is checked each time (`tenants/delivery.py`)."""
+
+    def serve(self, host: str) -> Serving:
+        return Serving(ready=True)
+
+    def withdraw(self, host: str) -> bool:
+        return True

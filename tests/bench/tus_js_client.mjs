@@ -15,7 +15,7 @@ const upload = new tus.Upload(fs.createReadStream(file), {
     process.exit(1);
   },
   onSuccess({ lastResponse }) {
-    console.log(lastResponse.getHeader("Vitrine-Asset"));
+    console.log(lastResponse.getHeader("Upload-Asset"));
   },
 });
 upload.start();

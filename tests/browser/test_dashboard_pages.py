@@ -9,7 +9,7 @@ from conftest import PASSWORD, World
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tenants import sharing
+from tenants import claims, sharing
 from tenants.catalog import Asset, AssetState, Ordering, album_by_id
 from tenants.scope import open_site, secret
 
@@ -30,6 +30,7 @@ def furnish(web: Flask, world: World, count: int = 6, *, manual: bool = False) -
         refused.reason = "This is text, not a photo or a video."
         gallery.add_waiting(site, album, place=count + 3).deleted_at = site.now()
         sharing.create_link(site.session, album, secret(), now=site.now(), label="The neighbours")
+        claims.claim(site.session, site.tenant, "photos.münchen.example", "localhost", now=site.now())
         site.session.commit()
         return ids
 
@@ -74,6 +75,9 @@ def test_every_page_is_accessible_and_fits(
         f"{album}/assets/{ids[0]}",
         "/dashboard/trash",
         "/dashboard/brand",
+        "/dashboard/domains",
+        "/dashboard/domains/photos.xn--mnchen-3ya.example",
+        "/dashboard/domains/photos.xn--mnchen-3ya.example?look=1",
         "/dashboard/members",
         "/dashboard/account",
     ):

@@ -151,7 +151,7 @@ def test_a_client_that_goes_away_leaves_what_it_sent(wire: Wire, client: HttpCli
         time.sleep(0.05)
     assert at == 2 * MIB + 7
     rest = client("PATCH", path, {**headers(token, Upload_Offset=at), **BODY}, b"z" * (4 * MIB - at))
-    assert rest.offset == 4 * MIB and rest.headers["Vitrine-Asset"]
+    assert rest.offset == 4 * MIB and rest.headers["Upload-Asset"]
 
 
 def test_a_fast_client_that_pauses_loses_nothing(wire: Wire, client: HttpClient, token: str) -> None:
@@ -258,7 +258,7 @@ def test_memory_does_not_grow_with_the_file(server: tuple[Server, Settings], cli
         sent = {**headers(token, Upload_Offset=0, Content_Length=size), **BODY}
         client.connection.request("PATCH", path, body=Source(size), headers=sent)
         with client.connection.getresponse() as response:
-            assert response.status == 204 and response.headers["Vitrine-Asset"]
+            assert response.status == 204 and response.headers["Upload-Asset"]
 
     upload(4 * MIB)  # Imports, pools and buffers that stay.
     before = highest = worker.memory_info().rss

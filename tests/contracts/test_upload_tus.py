@@ -127,7 +127,7 @@ def test_preflight_and_exposed_headers(host: Host) -> None:
     allowed = answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
     assert {"authorization", "upload-offset", "upload-checksum", "tus-resumable"} <= set(allowed)
     exposed = host.head(host.create(3)).headers["Access-Control-Expose-Headers"]
-    assert {"Upload-Offset", "Location", "Vitrine-Asset", "Vitrine-Duplicate-Of"} <= set(exposed.split(", "))
+    assert {"Upload-Offset", "Location", "Upload-Asset", "Upload-Duplicate-Of"} <= set(exposed.split(", "))
 
 
 def test_an_upload_in_pieces_becomes_an_asset(host: Host) -> None:
@@ -135,7 +135,7 @@ def test_an_upload_in_pieces_becomes_an_asset(host: Host) -> None:
     assert host.head(path).offset == 0
     first = host.patch(path, 0, b"hello ")
     assert (first.status, first.offset) == (204, 6)
-    assert "Vitrine-Asset" not in first.headers
+    assert "Upload-Asset" not in first.headers
     state = host.head(path)
     assert state.headers["Upload-Length"] == "11" and state.offset == 6
     assert state.headers["Cache-Control"] == "no-store"
@@ -143,17 +143,17 @@ def test_an_upload_in_pieces_becomes_an_asset(host: Host) -> None:
     assert state.headers["Upload-Expires"].endswith("GMT")
     last = host.patch(path, 6, b"world")
     assert (last.status, last.offset) == (204, 11)
-    assert host.stored(last.headers["Vitrine-Asset"]) == ("Grüße.jpg", b"hello world")
+    assert host.stored(last.headers["Upload-Asset"]) == ("Grüße.jpg", b"hello world")
     again = host.head(path)
-    assert again.offset == 11 and again.headers["Vitrine-Asset"] == last.headers["Vitrine-Asset"]
+    assert again.offset == 11 and again.headers["Upload-Asset"] == last.headers["Upload-Asset"]
 
 
 def test_finishing_writes_outbox_and_usage_once(upload: Flask, settings: Settings, world: World) -> None:
     host = Host(AppClient(upload), settings, world)
     path = host.create(5)
     last = host.patch(path, 0, b"12345")
-    asset, trace = last.headers["Vitrine-Asset"], last.headers["X-Request-Id"]
-    assert host.patch(path, 5, b"").headers["Vitrine-Asset"] == asset
+    asset, trace = last.headers["Upload-Asset"], last.headers["X-Request-Id"]
+    assert host.patch(path, 5, b"").headers["Upload-Asset"] == asset
     app = wsgi.core(settings)
     with app.app_context():
         with open_site(world.alpha) as site:
@@ -168,14 +168,14 @@ def test_a_large_body_arrives_whole(host: Host) -> None:
     data = bytes(range(256)) * 4096 * 5 + b"odd"
     path = host.create(len(data))
     done = host.patch(path, 0, data)
-    assert host.stored(done.headers["Vitrine-Asset"])[1] == data
+    assert host.stored(done.headers["Upload-Asset"])[1] == data
 
 
 def test_creation_with_upload(host: Host) -> None:
     sent = {**headers(host.ticket, Upload_Length=4, Upload_Metadata=named("b.png")), **BODY}
     whole = host.send("POST", "/files/", sent, b"data")
     assert whole.status == 201 and whole.offset == 4
-    assert host.stored(whole.headers["Vitrine-Asset"]) == ("b.png", b"data")
+    assert host.stored(whole.headers["Upload-Asset"]) == ("b.png", b"data")
     part = host.send("POST", "/files/", sent, b"da")
     assert part.offset == 2
     assert host.patch(part.headers["Location"], 2, b"ta").offset == 4
@@ -191,7 +191,7 @@ def test_deferred_length(host: Host) -> None:
     assert host.patch(path, 0, b"abc").offset == 3
     assert code(host.patch(path, 3, b"", Upload_Length=2))[0] == 400
     done = host.patch(path, 3, b"def", Upload_Length=6)
-    assert host.stored(done.headers["Vitrine-Asset"])[1] == b"abcdef"
+    assert host.stored(done.headers["Upload-Asset"])[1] == b"abcdef"
     both = headers(host.ticket, Upload_Defer_Length=1, Upload_Length=3, Upload_Metadata=named("c.jpg"))
     assert host.send("POST", "/files/", both).status == 400
 
@@ -204,7 +204,7 @@ def test_checksum(host: Host, algorithm: str) -> None:
     assert code(host.patch(path, 3, b"xyz", Upload_Checksum=good)) == (460, "checksum-mismatch")
     assert host.head(path).offset == 3
     done = host.patch(path, 3, b"abc", Upload_Checksum=good)
-    assert host.stored(done.headers["Vitrine-Asset"])[1] == b"abcabc"
+    assert host.stored(done.headers["Upload-Asset"])[1] == b"abcabc"
 
 
 def test_checksum_of_an_unknown_algorithm(host: Host) -> None:
@@ -228,14 +228,14 @@ def test_concatenation(host: Host) -> None:
         made = host.send("POST", "/files/", headers(host.ticket, Upload_Length=len(data), Upload_Concat="partial"))
         parts.append(made.headers["Location"])
         done = host.patch(parts[-1], 0, data)
-        assert done.offset == len(data) and "Vitrine-Asset" not in done.headers
+        assert done.offset == len(data) and "Upload-Asset" not in done.headers
         assert host.head(parts[-1]).headers["Upload-Concat"] == "partial"
     joined = headers(
         host.ticket, Upload_Concat=f"final;http://upload.test{parts[0]} {parts[1]}", Upload_Metadata=named("j.jpg")
     )
     final = host.send("POST", "/files/", joined)
     assert final.status == 201 and final.offset == 12
-    assert host.stored(final.headers["Vitrine-Asset"]) == ("j.jpg", b"first second")
+    assert host.stored(final.headers["Upload-Asset"]) == ("j.jpg", b"first second")
     state = host.head(final.headers["Location"])
     assert state.headers["Upload-Concat"] == f"final;{parts[0]} {parts[1]}"
     assert state.headers["Upload-Length"] == "12" and state.offset == 12
@@ -353,16 +353,16 @@ def test_duplicates_are_told_and_reused(host: Host) -> None:
     question = json.dumps({"sha256": [sha256, "0" * 64]}).encode()
     assert json.loads(host.send("POST", "/files/known", ask, question).body) == {"known": {}}
     first = host.patch(host.create(len(data), "one.jpg"), 0, data)
-    assert "Vitrine-Duplicate-Of" not in first.headers
-    asset = first.headers["Vitrine-Asset"]
+    assert "Upload-Duplicate-Of" not in first.headers
+    asset = first.headers["Upload-Asset"]
     second = host.patch(host.create(len(data), "two.jpg"), 0, data)
-    assert second.headers["Vitrine-Duplicate-Of"] == asset
+    assert second.headers["Upload-Duplicate-Of"] == asset
     known = json.loads(host.send("POST", "/files/known", ask, question).body)["known"]
     assert known == {sha256: {"asset": asset, "album": host.world.alpha_album, "filename": "one.jpg"}}
 
     wish = json.dumps({"sha256": sha256, "filename": "three.jpg"}).encode()
     reused = host.send("POST", "/files/reuse", ask, wish)
-    assert reused.status == 201 and reused.headers["Vitrine-Duplicate-Of"] == asset
+    assert reused.status == 201 and reused.headers["Upload-Duplicate-Of"] == asset
     assert host.stored(json.loads(reused.body)["asset"]) == ("three.jpg", data)
 
     other = {**ask, "Authorization": f"Bearer {host.mint(host.world.beta, host.world.beta_album)}"}

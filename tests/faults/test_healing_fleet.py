@@ -21,6 +21,7 @@ from infra.aws.client import Clients
 from processor import losses
 from tenants.catalog import AssetState
 from tenants.db import db
+from tenants.delivery import by_openness
 from tenants.names import rendition_key
 from tenants.scope import open_site, ports
 
@@ -87,7 +88,7 @@ def test_lost_renditions_come_back(
     fleet.until_settled(world.alpha, ids)
     web = wsgi.make_web(fleet.settings)
     with open_site(world.alpha) as site:
-        base = f"/m/{site.generation_token(seen, 1)}/{seen}/1/"
+        base = f"/m/{site.generation_token(by_openness(world.alpha_album), seen, 1)}/{seen}/1/"
         whole = visitor(web).get(base + "w640.jpg").data
         for asset_id in ids:
             site.blobs.delete(rendition_key(world.alpha, asset_id, 1, "w640.jpg"))
@@ -110,7 +111,7 @@ def test_lost_renditions_come_back(
     assert {asset.state for asset in fleet.assets(world.alpha, ids)} == {AssetState.READY}
     fleet.assert_ready_exactly_once(world.alpha, ids)
     with open_site(world.alpha) as site:
-        new = f"/m/{site.generation_token(seen, 2)}/{seen}/2/"
+        new = f"/m/{site.generation_token(by_openness(world.alpha_album), seen, 2)}/{seen}/2/"
     assert visitor(web).get(new + "w640.jpg").data == whole
     with web.app_context():
         db.engine.dispose()

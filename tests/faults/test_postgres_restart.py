@@ -105,7 +105,7 @@ class Client:
     def _stands_at(self, answer: Answer) -> None:
         assert answer.offset >= self.acknowledged
         self.acknowledged = answer.offset
-        self.asset = answer.headers.get("Vitrine-Asset", "")
+        self.asset = answer.headers.get("Upload-Asset", "")
 
     def _until(self, method: str, path: str, sent: dict[str, str], status: int) -> Answer:
         deadline = time.monotonic() + 60

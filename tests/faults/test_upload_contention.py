@@ -144,7 +144,7 @@ def test_a_sleeper_that_wakes_up_writes_to_nothing(
         sock.sendall(b"A" * (2 * MIB))
         assert b" 423 " in sock.recv(64)
     done = patch(pair[1], token, path, 2 * MIB, b"C" * (2 * MIB))
-    assert done.headers["Vitrine-Asset"]
+    assert done.headers["Upload-Asset"]
     sha256, data = stored(app, world)
     assert data == b"A" * MIB + b"B" * MIB + b"C" * (2 * MIB)
     assert sha256 == hashlib.sha256(data).hexdigest()
@@ -173,7 +173,7 @@ def test_a_dead_holder_is_followed_at_once(pair: tuple[Server, Server], token: s
         sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + b"A" * MIB)
         wait_for_offset(pair[1], token, path, MIB)
         pair[0].kill()
-    assert patch(pair[1], token, path, MIB, b"B" * MIB).headers["Vitrine-Asset"]
+    assert patch(pair[1], token, path, MIB, b"B" * MIB).headers["Upload-Asset"]
     assert stored(app, world)[1] == b"A" * MIB + b"B" * MIB
 
 
@@ -199,6 +199,6 @@ def test_a_full_disk_is_507_and_loses_nothing(
         at = offset(server, token, path)
         assert first <= at <= room and refused.offset == at
         resource.prlimit(worker, resource.RLIMIT_FSIZE, before)
-        assert patch(server, token, path, at, data[at:]).headers["Vitrine-Asset"]
+        assert patch(server, token, path, at, data[at:]).headers["Upload-Asset"]
     sha256, found = stored(app, world)
     assert found == data and sha256 == hashlib.sha256(data).hexdigest()

@@ -42,10 +42,10 @@ def test_who_waits_for_a_lock_holds_up_nobody(settings: Settings, world: World, 
         other.execute("SELECT * FROM uploads WHERE id = %s FOR UPDATE", (held.rpartition("/")[2],))
         waiting = threads.submit(ask, server, "PATCH", held, patch, b"abc")
         time.sleep(0.5)
-        assert ask(server, "PATCH", free, patch, b"abc").headers["Vitrine-Asset"]
+        assert ask(server, "PATCH", free, patch, b"abc").headers["Upload-Asset"]
         assert not waiting.done()
         other.rollback()
-        assert waiting.result(10).headers["Vitrine-Asset"]
+        assert waiting.result(10).headers["Upload-Asset"]
 
 
 def test_many_requests_at_once_share_few_connections(settings: Settings, world: World) -> None:
@@ -60,4 +60,4 @@ def test_many_requests_at_once_share_few_connections(settings: Settings, world: 
     with Server(settings.data_dir, **environment) as server, ThreadPoolExecutor(24) as threads:
         answers = list(threads.map(lambda _: ask(server, "POST", "/files/", made, b"abc"), range(72)))
     assert {answer.status for answer in answers} == {201}
-    assert len({answer.headers["Vitrine-Asset"] for answer in answers}) == 72
+    assert len({answer.headers["Upload-Asset"] for answer in answers}) == 72

@@ -21,9 +21,10 @@ from sqlalchemy.exc import ProgrammingError
 import wsgi
 from infra.settings import Settings, load
 from infra.sql import UnsafeRole
-from tenants import catalog, contributions, guessing, guests, news, outbox, proofing, sharing
+from tenants import catalog, claims, contributions, guessing, guests, news, outbox, proofing, sharing
 from tenants.catalog import Album, Asset, Rendition
 from tenants.db import Base, TenantOwned, across_tenants, db
+from tenants.purges import EdgePurge
 from tenants.registry import Brand, Tenant
 from tenants.scope import Site, open_site, secret
 from tenants.sharing import ShareLink
@@ -87,6 +88,8 @@ def furnish(site: Site, album_id: str) -> None:
     )
     link, _ = sharing.create_link(site.session, album, secret(), now=now)
     leave(site, album, link, asset)
+    claims.claim(site.session, site.tenant, "photos.example", "localhost", now=now)
+    site.session.add(EdgePurge(tenant_id=site.tenant_id, id="3" * 26, hosts=["h"], paths=["/"], created_at=now))
     site.enqueue(outbox.media_job(site.tenant_id, asset.id))
     site.use("upload:1", Meter.UPLOADED, 1)
     site.session.commit()

@@ -39,5 +39,5 @@ def test_an_upload_is_told_to_come_back(upload: Flask, settings: Settings, world
     sent = headers(bearer, Upload_Offset=0, Content_Type="application/offset+octet-stream")
     answer = client("PATCH", path, sent, b"data")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
-    assert b"urn:vitrine:problem:unavailable" in answer.body
+    assert b"urn:problem-type:unavailable" in answer.body
     assert client("HEAD", path, headers(bearer)).offset == 0

@@ -1,5 +1,6 @@
 """The brand page, logos and the contrast rule; members; share links."""
 
+import html
 import io
 from collections.abc import Iterator
 
@@ -15,11 +16,12 @@ from sqlalchemy import select
 from infra.errors import Problem
 from infra.sql import reading
 from tenants.people import Member, Role
-from tenants.registry import Theme
+from tenants.registry import Brand, Theme
 from tenants.scope import Site, open_site
 from tenants.sharing import ShareLink
-from webapp.brand import contrast, ink_on
-from webapp.dashboard import accent, logo
+from webapp.brand import palette, pictures
+from webapp.brand.colours import contrast, ink_on
+from webapp.dashboard import logo
 
 BRAND = {"name": "Alpha & Sons", "tagline": "Since 1931", "accent": "#1f6f43", "font": "serif", "theme": "light"}
 
@@ -59,8 +61,12 @@ def test_the_brand_is_saved_and_shown(alice: Browser, site: Site) -> None:
 def test_an_unreadable_accent_is_refused_with_a_usable_one(alice: Browser) -> None:
     refused = alice.submit("/dashboard/brand", {**BRAND, "theme": "auto", "accent": "#ffee88"})
     assert refused.status_code == 422
-    offered = refused.text.split('data-accent="')[1][:7]
-    assert alice.submit("/dashboard/brand", {**BRAND, "theme": "auto", "accent": offered}).status_code == 303
+    taken = html.unescape(refused.text.split('name="take" value="')[1].split('"')[0])
+    assert (
+        alice.submit("/dashboard/brand", {**BRAND, "theme": "auto", "accent": "#ffee88", "take": taken}).status_code
+        == 303
+    )
+    assert f"--accent:{taken.partition(':')[2]}" in alice.get("/").text
     for wrong in ("red", "#12", "#12345g", "#123456;}", ""):
         answer = alice.submit("/dashboard/brand", {**BRAND, "accent": wrong})
         assert answer.status_code == 422, wrong
@@ -68,9 +74,11 @@ def test_an_unreadable_accent_is_refused_with_a_usable_one(alice: Browser) -> No
 
 @given(st.from_regex(r"#[0-9a-f]{6}", fullmatch=True), st.sampled_from(Theme))
 def test_what_is_suggested_is_usable(colour: str, theme: Theme) -> None:
-    offered = accent.suggestion(colour, theme)
-    assert accent.usable(offered, theme)
-    assert contrast(offered, ink_on(offered)) >= 4.5
+    brand = Brand(accent=colour, theme=theme)
+    for refusal in palette.refusals(brand):
+        assert refusal.suggestion
+        assert palette.usable(refusal.suggestion, brand)
+        assert contrast(refusal.suggestion, ink_on(refusal.suggestion)) >= 4.5
 
 
 def test_a_logo_is_encoded_again_and_served(alice: Browser, site: Site) -> None:
@@ -98,7 +106,7 @@ def test_a_logo_is_encoded_again_and_served(alice: Browser, site: Site) -> None:
         (picture("PNG")[:200], "no PNG, JPEG or WebP"),
         (b"", "no PNG, JPEG or WebP"),
         (picture("PNG", (8000, 2001)), "too many pixels"),
-        (b"\x89PNG" + b"\0" * logo.MAX_BYTES, "up to 4 MB"),
+        (b"\x89PNG" + b"\0" * pictures.MAX_BYTES, "up to 4 MB"),
     ],
     ids=["svg", "gif", "cut short", "empty", "huge", "large"],
 )
@@ -155,6 +163,7 @@ def test_a_link_is_made_opens_and_is_revoked(alice: Browser, web: Flask, site: S
     made = alice.submit(f"{base}/share", {"label": "Aunt", "rights": "view", "lifetime": "7", "password": PASSWORD})
     assert made.status_code == 303
     page = alice.get(f"{base}/share").text
+    assert "<li>Look</li>" in page
     address = page.split('data-copy="')[1].split('"')[0]
     site.session.rollback()
     link = site.session.scalars(select(ShareLink)).one()

@@ -9,7 +9,7 @@ from dashboard_client import Browser
 from flask import Flask
 from werkzeug.routing import Rule
 
-from tenants import catalog, guests, names, people, proofing, sharing
+from tenants import catalog, claims, guests, names, people, proofing, sharing
 from tenants.db import db
 from tenants.people import Role
 from tenants.registry import TenantState
@@ -22,7 +22,8 @@ NEEDS = {
     | {"restore_assets", "retry", "arrange", "move", "ticket", "shares", "share_terms", "share_code", "revoke", "trash"}
     | {"newsroom", "news_seen", "album_guests", "judge", "hide_comment", "delete_guest_comment", "reopen"}
     | {"export_selection", "export_favourites", "copy_selection", "copy_favourites"},
-    Role.ADMIN: {"brand", "privacy", "members", "change_role", "remove_member"},
+    Role.ADMIN: {"brand", "privacy", "members", "change_role", "remove_member", "domains_page", "domain"}
+    | {"check_domain", "choose_primary", "remove_domain"},
 }
 
 
@@ -50,7 +51,9 @@ def things(web: Flask, world: World) -> Iterator[dict[str, dict[str, str]]]:
                 comment = guests.add_comment(site.session, guest, added, "Nice", now=site.now())
                 found[slug] = {"album_id": album_id, "asset_id": asset, "link_id": link.id, "member_id": member}
                 found[slug] |= {"guest_id": guest.id, "selection_id": selection.id, "comment_id": comment.id}
-                found[slug] |= {"kind": "csv" if slug == "alpha" else "exe"}
+                host = f"{slug}.example.com"
+                claims.claim(site.session, site.tenant, host, "localhost", now=site.now())
+                found[slug] |= {"host": host, "kind": "csv" if slug == "alpha" else "exe"}
                 if slug == "alpha":
                     for role in (Role.EDITOR, Role.ADMIN):
                         address = f"{role.value}@example.com"

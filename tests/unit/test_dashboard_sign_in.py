@@ -45,10 +45,10 @@ def test_it_leads_back_but_never_elsewhere(web: Flask, target: str, leads_to: st
 def test_a_session_is_nobodys_at_another_tenant(web: Flask) -> None:
     alpha = Browser(web)
     alpha.sign_in("alice")
-    cookie = alpha.cookies.get_cookie("__Host-vitrine", domain="alpha.localhost")
+    cookie = alpha.cookies.get_cookie("__Host-session", domain="alpha.localhost")
     assert cookie is not None
     beta = Browser(web, "beta.localhost")
-    beta.cookies.set_cookie("__Host-vitrine", cookie.value, domain="beta.localhost", secure=True)
+    beta.cookies.set_cookie("__Host-session", cookie.value, domain="beta.localhost", secure=True)
     assert beta.get("/dashboard/").status_code == 303
 
 

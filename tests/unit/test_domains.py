@@ -5,7 +5,7 @@ from conftest import World
 from flask import Flask
 
 from infra.errors import Problem
-from tenants import domains, registry
+from tenants import claims, domains, registry
 from tenants.db import db
 from tenants.registry import Tenant, TenantState
 from tenants.scope import enter, ports
@@ -50,26 +50,64 @@ def test_other_hosts_are_nobodys(core: Flask, world: World, host: str) -> None:
     assert domains.resolve(db.session(), host, "localhost") is None
 
 
-def test_a_custom_domain_is_served_once_verified(core: Flask, world: World) -> None:
+def test_a_custom_domain_is_served_once_it_is_held(core: Flask, world: World) -> None:
     now = ports().clock.now()
-    session = enter(tenant("beta")).session
-    claim = domains.add(session, tenant("beta"), "Photos.Example.com.", "localhost", now=now, verified=False)
-    assert domains.resolve(session, "photos.example.com", "localhost") is None
-    claim.verified_at = now
-    session.flush()
-    found = domains.resolve(session, "photos.example.com:443", "localhost")
+    site = enter(tenant("beta"))
+    claim = claims.claim(site.session, site.tenant, "Photos.Example.com.", "localhost", now=now)
+    assert domains.resolve(site.session, "photos.example.com", "localhost") is None
+    claims.hold(site.session, claim, now)
+    found = domains.resolve(site.session, "photos.example.com:443", "localhost")
     assert found is not None
     assert found.id == world.beta
+    with pytest.raises(Problem, match="on your list"):
+        claims.claim(site.session, site.tenant, "photos.example.com", "localhost", now=now)
+    site.session.commit()
+    other = enter(tenant("alpha"))
     with pytest.raises(Problem, match="in use"):
-        domains.add(session, tenant("alpha"), "photos.example.com", "localhost", now=now, verified=True)
+        claims.vouch(other.session, other.tenant, "photos.example.com", "localhost", now=now)
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "alpha.localhost", "upload.localhost", "exam ple.com", "example", "-x.com"]
+    "host",
+    [
+        "localhost",
+        "alpha.localhost",
+        "upload.localhost",
+        "exam ple.com",
+        "example",
+        "-x.com",
+        "a..b.com",
+        "*.example.com",
+        "203.0.113.9",
+        "example.com:80",
+        "example.com/x",
+        "http://",
+        "xn--a.example",
+        "a" * 64 + ".com",
+        "",
+        "\u202e.com",
+    ],
 )
 def test_hosts_that_cannot_be_claimed(core: Flask, world: World, host: str) -> None:
-    with pytest.raises(Problem):
-        domains.add(db.session(), tenant("alpha"), host, "localhost", now=ports().clock.now(), verified=True)
+    site = enter(tenant("alpha"))
+    with pytest.raises(Problem) as caught:
+        claims.claim(site.session, site.tenant, host, "localhost", now=ports().clock.now())
+    assert caught.value.code == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("written", "stored", "shown"),
+    [
+        ("https://Photos.Example.com/", "photos.example.com", "photos.example.com"),
+        ("München.example", "xn--mnchen-3ya.example", "münchen.example"),
+        ("xn--mnchen-3ya.example", "xn--mnchen-3ya.example", "münchen.example"),
+        ("straße.example", "xn--strae-oqa.example", "straße.example"),
+        ("写真。例え.jp", "xn--g7qs82g.xn--r8jz45g.jp", "写真.例え.jp"),
+    ],
+)
+def test_a_host_is_stored_as_dns_has_it_and_shown_as_people_write_it(written: str, stored: str, shown: str) -> None:
+    assert domains.host_name(written, "localhost") == stored
+    assert domains.shown(stored) == shown
 
 
 def test_a_suspended_tenant_is_not_served(core: Flask, world: World) -> None:

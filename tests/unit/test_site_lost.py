@@ -26,6 +26,7 @@ from processor.giving_up import give_up
 from tenants import catalog, healing
 from tenants.catalog import Asset, AssetState, Rendition
 from tenants.db import db
+from tenants.delivery import by_openness
 from tenants.names import RenditionKey, new_id, original_key, rendition_key
 from tenants.outbox import Outbox
 from tenants.scope import Site, open_site, settings
@@ -87,7 +88,7 @@ def lose(app: Flask, world: World, photo: str) -> Callable[..., None]:
 
 def base(app: Flask, world: World, photo: str, generation: int = 1) -> str:
     with app.app_context(), open_site(world.alpha) as site:
-        return f"/m/{site.generation_token(photo, generation)}/{photo}/{generation}/"
+        return f"/m/{site.generation_token(by_openness(world.alpha_album), photo, generation)}/{photo}/{generation}/"
 
 
 def asset_of(site: Site, asset_id: str) -> Asset:

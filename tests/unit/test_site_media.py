@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from tenants.catalog import AssetState, album_by_id
 from tenants.db import db
+from tenants.delivery import by_openness
 from tenants.names import brand_key
 from tenants.scope import open_site
 
@@ -32,7 +33,7 @@ def photo(web: Flask, world: World) -> str:
 @pytest.fixture
 def base(web: Flask, world: World, photo: str) -> str:
     with web.app_context(), open_site(world.alpha) as site:
-        return f"/m/{site.generation_token(photo, 1)}/{photo}/1/"
+        return f"/m/{site.generation_token(by_openness(world.alpha_album), photo, 1)}/{photo}/1/"
 
 
 def original(web: Flask) -> bytes:
@@ -48,6 +49,19 @@ def test_a_rendition_is_served_whole_with_what_caches_need(web: Flask, base: str
     assert "immutable" in answer.headers["Cache-Control"]
     assert answer.headers["Accept-Ranges"] == "bytes"
     assert visitor(web).get(base + "w640.webp").content_type == "image/webp"
+
+
+@pytest.mark.parametrize("accept", ["image/avif,image/webp,*/*", "image/jpeg", "text/html", "", "image/webp;q=0"])
+def test_the_name_says_the_format_and_accept_changes_nothing(web: Flask, base: str, accept: str) -> None:
+    """So a cache needs nothing but the address: no browser gets a copy that only another could read."""
+    plain = visitor(web).get(base + "w640.jpg")
+    asked = visitor(web).get(base + "w640.jpg", headers={"Accept": accept})
+    assert (asked.status_code, asked.content_type, asked.data) == (200, plain.content_type, plain.data)
+    assert asked.headers["ETag"] == plain.headers["ETag"]
+    assert set(asked.vary) == {"Host"}
+    signed_in = visitor(web)
+    signed_in.set_cookie("__Host-vitrine", "anything", domain="alpha.localhost")
+    assert set(signed_in.get(base + "w640.jpg").vary) == {"Host"}
 
 
 def test_pictures_cost_no_query_once_the_host_is_known(web: Flask, base: str) -> None:
@@ -145,12 +159,13 @@ def refused(answer: TestResponse) -> bool:
 
 def test_a_token_opens_its_generation_alone(web: Flask, world: World, photo: str, base: str) -> None:
     client = visitor(web)
-    token = base.split("/")[2]
-    assert refused(client.get(f"/m/{token}/{photo}/2/w640.jpg"))
-    assert refused(client.get(f"/m/{token}/{photo}/0/w640.jpg"))
-    assert refused(client.get(f"/m/{token}/{'0' * 26}/1/w640.jpg"))
-    assert refused(client.get(f"/m/{token[:-1]}x/{photo}/1/w640.jpg"))
-    assert refused(client.get(f"/m/x/{photo}/1/w640.jpg"))
+    way, token = base.split("/")[2:4]
+    assert refused(client.get(f"/m/{way}/{token}/{photo}/2/w640.jpg"))
+    assert refused(client.get(f"/m/{way}/{token}/{photo}/0/w640.jpg"))
+    assert refused(client.get(f"/m/{way}/{token}/{'0' * 26}/1/w640.jpg"))
+    assert refused(client.get(f"/m/{way}/{token[:-1]}x/{photo}/1/w640.jpg"))
+    assert refused(client.get(f"/m/{way}/x/{photo}/1/w640.jpg"))
+    assert refused(client.get(f"/m/{by_openness(world.alpha_private)}/{token}/{photo}/1/w640.jpg"))
     assert refused(visitor(web, BETA).get(base + "w640.jpg"))
     assert refused(client.get(base + "w641.jpg"))
 

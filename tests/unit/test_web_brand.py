@@ -9,7 +9,8 @@ from visits import visitor
 
 from tenants.registry import Font, Theme
 from tenants.scope import open_site
-from webapp.brand import DARK_PAPER, LIGHT_PAPER, READABLE, colour, contrast, ink_on, readable_on
+from webapp.brand.colours import READABLE, colour, contrast, ink_on, readable_on
+from webapp.brand.palette import LIGHT, NIGHT
 
 colours = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 
@@ -19,7 +20,7 @@ def test_ink_on_any_accent_is_readable(accent: str) -> None:
     assert contrast(ink_on(accent), accent) >= READABLE
 
 
-@given(colours, st.sampled_from([LIGHT_PAPER, DARK_PAPER]))
+@given(colours, st.sampled_from([LIGHT.surface_2, NIGHT.surface_2]))
 def test_accent_coloured_text_is_readable_and_stays_what_it_was_where_it_can(accent: str, paper: str) -> None:
     shown = readable_on(accent, paper)
     assert contrast(shown, paper) >= READABLE

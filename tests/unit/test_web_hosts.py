@@ -9,7 +9,7 @@ from flask import Flask, request
 
 import wsgi
 from infra.settings import Settings
-from tenants import domains
+from tenants import claims
 from tenants.db import db
 from tenants.scope import open_site
 
@@ -50,15 +50,13 @@ def test_forwarded_host_headers_are_not_believed(web: Flask) -> None:
     assert "<title>Alpha" in web.test_client().get("/", base_url=ALPHA, headers=headers).text
 
 
-def test_only_a_verified_domain_is_served(web: Flask, world: World) -> None:
+def test_only_a_domain_that_is_held_is_served(web: Flask, world: World) -> None:
     client = web.test_client()
     with web.app_context(), open_site(world.alpha) as site:
-        domain = domains.add(
-            site.session, site.tenant, "photos.example.com", "localhost", now=site.now(), verified=False
-        )
+        claim = claims.claim(site.session, site.tenant, "photos.example.com", "localhost", now=site.now())
         site.session.commit()
         assert client.get("/", headers={"Host": "photos.example.com"}).status_code == 404
-        domain.verified_at = site.now()
+        claims.hold(site.session, claim, site.now())
         site.session.commit()
     assert "<title>Alpha" in client.get("/", headers={**PAGE, "Host": "photos.example.com"}).text
 

@@ -11,7 +11,7 @@ from tenants.db import db
 from tenants.people import Member
 from tenants.scope import open_site
 
-COOKIE = "__Host-vitrine"
+COOKIE = "__Host-session"
 
 
 def dashboard_link(page: str) -> bool:
@@ -81,7 +81,7 @@ def test_plain_http_on_a_real_name_goes_without_the_prefix(settings: Settings, w
     origin = "http://alpha.photos.test"
     path = share_link(app, world.alpha, world.alpha_private)
     cookie = visitor(app, origin).get(path).headers["Set-Cookie"]
-    assert cookie.startswith("vitrine=")
+    assert cookie.startswith("session=")
     assert "secure" not in cookie.lower()
     with app.app_context():
         db.engine.dispose()

@@ -7,6 +7,8 @@ from webapp.dashboard import (
     albums,
     assets,
     brand,
+    domains,
+    embeds,
     exports,
     guests,
     members,
@@ -23,8 +25,8 @@ from webapp.dashboard import (
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(sign_in, account, albums, assets, order, uploads, progress, shares, guests, exports, newsroom),
-    *(trash, brand, privacy, members, pictures),
+    *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
+    *(trash, brand, domains, privacy, members, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

@@ -5,14 +5,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import Problem
-from tenants import catalog, ordering
-from tenants.catalog import Album, Ordering
+from tenants import catalog, delivery, nesting, ordering, purges
+from tenants.catalog import Album, Ordering, Visibility
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import settings
 from webapp import headers
 from webapp.auth import require
-from webapp.dashboard import lookup, queries
+from webapp.dashboard import lookup, places, queries
 from webapp.dashboard.answers import album_url, done
 from webapp.dashboard.forms import AlbumForm
 from webapp.dashboard.mount import bp
@@ -40,8 +40,11 @@ def new_album() -> ResponseReturnValue:
             ordering=Ordering(form.ordering.data),
             **form.fields(),
         )
-        g.site.session.commit()
-        return redirect(album_url(album.id), 303)
+        if places.moved(album, form):
+            g.site.session.commit()
+            return redirect(album_url(album.id), 303)
+        g.site.session.rollback()
+    places.offer(form)
     return render_template("dashboard/album_new.html", form=form), 422 if form.errors else 200
 
 
@@ -68,9 +71,10 @@ def album(album_id: str) -> ResponseReturnValue:
 def album_settings(album_id: str) -> ResponseReturnValue:
     found = lookup.album_of(album_id)
     form = AlbumForm(data=_shown(found))
-    if form.validate_on_submit():
+    if form.validate_on_submit() and places.moved(found, form):
         _change(found, form)
         return done(_("The album is saved."), back=url_for("dashboard.album_settings", album_id=found.id))
+    places.offer(form, found)
     return render_template("dashboard/album_settings.html", album=found, form=form), 422 if form.errors else 200
 
 
@@ -80,9 +84,11 @@ def _shown(album: Album) -> dict[str, object]:
         "description": album.description,
         "visibility": album.visibility.value,
         "ordering": album.ordering.value,
+        "layout": album.layout.value if album.layout else "",
         "originals": album.originals,
         "capture": album.capture or "",
         "place": "" if album.place is None else "yes" if album.place else "no",
+        "parent": nesting.parent_of(g.site.session, album) or "",
     }
 
 
@@ -94,6 +100,8 @@ def _change(album: Album, form: AlbumForm) -> None:
     album.ordering = chosen
     for column, value in form.fields().items():
         setattr(album, column, value)
+    if album.visibility is Visibility.PRIVATE:
+        purges.close(g.site, delivery.by_openness(album.id))
     album.updated_at = g.site.now()
 
 
@@ -102,6 +110,7 @@ def _change(album: Album, form: AlbumForm) -> None:
 def delete_album(album_id: str) -> ResponseReturnValue:
     found = lookup.album_of(album_id)
     found.deleted_at = g.site.now()
+    purges.close_album(g.site, album_id)
     undo = url_for("dashboard.restore_album", album_id=found.id)
     return done(_("“%(album)s” is in the trash.", album=found.title), back=url_for("dashboard.albums"), undo=undo)
 

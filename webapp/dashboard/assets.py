@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from infra.errors import Problem
-from tenants import outbox
+from tenants import outbox, purges, search, tags
 from tenants.catalog import SHOWN, AssetState
 from tenants.people import Role
 from webapp.auth import require
@@ -25,7 +25,8 @@ def asset(album_id: str, asset_id: str) -> ResponseReturnValue:
     queries.load_pictures(g.site.session, [found])
     media = {name: value for name, value in g.site.media.get(found.id).items() if not name.startswith("private.")}
     twin = queries.twins(g.site.session, [found]).get(found.id)
-    return render_template("dashboard/asset.html", album=album, asset=found, media=media, twin=twin)
+    labels = tags.of(g.site.session, [found.id]).get(found.id, [])
+    return render_template("dashboard/asset.html", album=album, asset=found, media=media, twin=twin, tags=labels)
 
 
 @bp.post("/albums/<album_id>/assets/<asset_id>/caption")
@@ -38,8 +39,11 @@ def caption(album_id: str, asset_id: str) -> ResponseReturnValue:
             "invalid", "A caption may have up to %(most)s characters.", values={"most": MAX_CAPTION}, field="caption"
         )
     found.caption = text
+    if "tags" in request.form:
+        tags.put(g.site.session, found, tags.parse(request.form["tags"]))
+    search.index(g.site.session, found.tenant_id, found.id, camera=g.site.media.get(found.id).get("camera", ""))
     back = url_for("dashboard.asset", album_id=album_id, asset_id=asset_id)
-    return done(_("The caption is saved."), back=back, caption=text)
+    return done(_("Caption and tags are saved."), back=back, caption=text)
 
 
 @bp.post("/albums/<album_id>/cover")
@@ -59,6 +63,7 @@ def delete_assets(album_id: str) -> ResponseReturnValue:
     found = lookup.assets_of(lookup.album_of(album_id), request.form.getlist("id"))
     for row in found:
         row.deleted_at = g.site.now()
+    purges.close_album(g.site, album_id)
     return done(
         _("“%(name)s” is in the trash.", name=found[0].filename)
         if len(found) == 1

@@ -1,66 +1,153 @@
-"""The brand: name, words, colour, typeface, theme, logo."""
+"""The brand: words, language, colours, typefaces, layout, links, own CSS, logo and icon; and its live preview."""
 
-from flask import g, render_template, url_for
+from dataclasses import dataclass
+
+from flask import Response, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from infra.errors import Problem
+from infra.sql import reading
 from tenants.people import Role
-from tenants.registry import Brand, Font, Tenant, Theme
+from tenants.registry import Brand, Tenant, Theme
+from webapp import headers
 from webapp.auth import require
-from webapp.dashboard import accent, logo
+from webapp.brand import palette
+from webapp.brand.css import Dropped, sanitised
+from webapp.dashboard import brand_sample, logo
 from webapp.dashboard.answers import done
-from webapp.dashboard.forms import BrandForm
+from webapp.dashboard.brand_form import COLOURS, PAIRS, BrandForm, fill, shown
 from webapp.dashboard.mount import bp
-from webapp.language import told
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Pictures that were stored for this form; None where none was sent."""
+
+    logo: tuple[str, str] | None
+    icon: str | None
 
 
 @bp.route("/brand", methods=["GET", "POST"])
 @require(Role.ADMIN)
 def brand() -> ResponseReturnValue:
-    form = BrandForm(data=_shown(g.site.tenant))
-    suggestion = None
+    form = BrandForm(data=shown(g.site.tenant))
+    _take_suggestion(form)
+    suggestions: dict[str, str] = {}
     if form.validate_on_submit():
-        theme = Theme(form.theme.data)
-        if not accent.usable(form.accent.data, theme):
-            suggestion = accent.suggestion(form.accent.data, theme)
-            form.accent.errors = [
-                _("People could hardly read or find this colour. How about %(colour)s?", colour=suggestion)
-            ]
-        elif _saved(form, theme):
-            return done(_("The brand is saved."), back=url_for("dashboard.brand"))
-    return render_template("dashboard/brand.html", form=form, suggestion=suggestion), 422 if form.errors else 200
+        suggestions = _refuse(form)
+        if not form.errors and (kept := _pictures(form)) is not None:
+            _save(form, kept)
+            return done(_saved(form.css.data), back=url_for("dashboard.brand"))
+    headers.allow("frame-src", "'self'")
+    page = render_template(
+        "dashboard/brand.html",
+        form=form,
+        suggestions=suggestions,
+        presets=palette.PRESETS,
+        dropped=_dropped(form.css.data),
+    )
+    return page, 422 if form.errors else 200
 
 
-def _saved(form: BrandForm, theme: Theme) -> bool:
-    """Change the brand within the transaction; False, with the form's error set, if the logo is refused."""
-    g.site.session.rollback()  # A picture is decoded and stored now: not while holding SQLite's write lock.
-    kept = None
-    if form.logo.data:
-        try:
-            kept = logo.store(g.site, form.logo.data.stream)
-        except Problem as problem:
-            form.logo.errors = [told(problem)]
-            return False
+@bp.route("/brand/preview", methods=["GET", "POST"])
+@require(Role.ADMIN)
+def brand_preview() -> Response:
+    """A page of the site with the form's values, saved or not; what is wrong keeps its saved value.
+
+    Shown in a frame of the brand's page and nowhere else. Nothing is written.
+    """
+    notes: list[tuple[str, str]] = []
+    with reading():
+        tenant: Tenant = g.site.tenant
+        form = BrandForm(data=shown(tenant))
+        if tenant in g.site.session:
+            g.site.session.expunge(tenant)  # From here on a value, which no flush can write.
+        if form.is_submitted():
+            form.validate()
+            fill(form, tenant, but=form.errors.keys())
+            notes = [*_complaints(form), *_settle(tenant.brand)]
+        notes += [("css", f"Line {one.line}: “{one.what}” is left out: {one.why}.") for one in _dropped(form.css.data)]
+        page = render_template("dashboard/brand_preview.html", preview=True, notes=notes, **brand_sample.shown())
+    response = make_response(page)
+    headers.allow("frame-ancestors", "'self'")
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+def _take_suggestion(form: BrandForm) -> None:
+    """A suggestion's button sends `take=accent:#3a5a78` beside the whole form: it works without scripts."""
+    name, _, value = request.form.get("take", "").partition(":")
+    if name in COLOURS:
+        form[name].data = value
+
+
+def _refuse(form: BrandForm) -> dict[str, str]:
+    """Set an error on every colour that is refused; the suggestions by field."""
+    draft = Brand(
+        **{name: form[name].data or None for name in COLOURS},
+        theme=Theme(form.theme.data),
+    )
+    suggestions = {}
+    for refusal in palette.refusals(draft):
+        how_about = ""
+        if refusal.suggestion:
+            suggestions[refusal.field] = refusal.suggestion
+            how_about = f" How about {refusal.suggestion}?"
+        form[refusal.field].errors = [refusal.said + how_about]
+    return suggestions
+
+
+def _settle(brand: Brand) -> list[tuple[str, str]]:
+    """Show suggestions in the place of refused colours; what was said of them."""
+    notes = []
+    for _ in PAIRS:  # The accent is judged once paper and ink are settled.
+        for refusal in palette.refusals(brand):
+            if refusal.suggestion:
+                notes.append((refusal.field, f"{refusal.said} Shown here: {refusal.suggestion}."))
+                setattr(brand, refusal.field, refusal.suggestion)
+    return notes
+
+
+def _complaints(form: BrandForm) -> list[tuple[str, str]]:
+    return [(name, str(form[name].errors[0])) for name in ("name", *COLOURS) if form[name].errors]
+
+
+def _pictures(form: BrandForm) -> Kept | None:
+    """Store what was sent; None, with the form's error set, if a picture is refused."""
+    g.site.session.rollback()  # Pictures are decoded and stored now: not while holding SQLite's write lock.
+    kept_logo = kept_icon = None
+    try:
+        if form.logo.data:
+            kept_logo = logo.store(g.site, form.logo.data.stream)
+        if form.icon.data:
+            kept_icon = logo.store_icon(g.site, form.icon.data.stream)
+        elif kept_logo and not g.site.tenant.brand.icon_sha256:
+            kept_icon = logo.icon_of_logo(g.site, kept_logo[0])
+    except Problem as problem:
+        form[problem.extra["field"]].errors = [problem.detail]
+        return None
+    return Kept(kept_logo, kept_icon)
+
+
+def _save(form: BrandForm, kept: Kept) -> None:
     tenant: Tenant = g.site.session.get_one(Tenant, g.site.tenant_id)
-    brand: Brand = tenant.brand
-    tenant.name = form.name.data
-    brand.tagline = form.tagline.data
-    brand.accent = form.accent.data
-    brand.font = Font(form.font.data)
-    brand.theme = theme
+    fill(form, tenant)
     if form.remove_logo.data:
-        brand.logo_sha256 = brand.logo_type = None
-    if kept is not None:
-        brand.logo_sha256, brand.logo_type = kept
-    return True
+        tenant.brand.logo_sha256 = tenant.brand.logo_type = None
+    if kept.logo is not None:
+        tenant.brand.logo_sha256, tenant.brand.logo_type = kept.logo
+    if form.remove_icon.data:
+        tenant.brand.icon_sha256 = None
+    if kept.icon is not None:
+        tenant.brand.icon_sha256 = kept.icon
 
 
-def _shown(tenant: Tenant) -> dict[str, object]:
-    return {
-        "name": tenant.name,
-        "tagline": tenant.brand.tagline,
-        "accent": tenant.brand.accent,
-        "font": tenant.brand.font.value,
-        "theme": tenant.brand.theme.value,
-    }
+def _dropped(css: str | None) -> tuple[Dropped, ...]:
+    return sanitised(css or "")[1]
+
+
+def _saved(css: str) -> str:
+    count = len(_dropped(css))
+    if not count:
+        return "The brand is saved."
+    return f"The brand is saved. {count} part{'' if count == 1 else 's'} of your CSS is left out: see below the field."

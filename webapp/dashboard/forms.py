@@ -1,21 +1,19 @@
 """The dashboard's forms. Each checks shape and length; the domain decides what is allowed."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from infra.errors import N_
 from tenants.catalog import Ordering, Visibility
 from tenants.people import MIN_PASSWORD, Role
 from tenants.privacy import Capture
-from tenants.registry import Font, Theme
+from tenants.registry import Layout
 from webapp.dashboard.mount import bp
 
 VISIBILITIES = {
@@ -27,17 +25,6 @@ ORDERINGS = {
     Ordering.CAPTURED.value: N_("Capture time, oldest first"),
     Ordering.NAME.value: N_("File name"),
     Ordering.MANUAL.value: N_("By hand"),
-}
-THEMES = {
-    Theme.AUTO.value: N_("As the visitor prefers"),
-    Theme.LIGHT.value: N_("Always light"),
-    Theme.DARK.value: N_("Always dark"),
-}
-FONTS = {
-    Font.SANS.value: N_("Sans"),
-    Font.SERIF.value: N_("Serif"),
-    Font.ROUNDED.value: N_("Rounded"),
-    Font.MONO.value: N_("Mono"),
 }
 ROLES = {
     Role.VIEWER.value: N_("Viewer"),
@@ -51,10 +38,14 @@ CAPTURES = {
     Capture.DATE.value: N_("Camera, exposure and date"),
 }
 PLACES = {"no": N_("Not shown"), "yes": N_("Shown where the file has it")}
+SCOPES = {"album": N_("This album"), "site": N_("Every album that is not private")}
+LAYOUTS = {
+    Layout.JUSTIFIED.value: N_("Justified rows"),
+    Layout.MASONRY.value: N_("Masonry columns"),
+    Layout.GRID.value: N_("Square grid"),
+    Layout.STORY.value: N_("Story, one after another"),
+}
 AS_ALL = {"": N_("As for all albums")}
-
-
-_HEX = re.compile(r"#[0-9a-f]{6}")
 
 
 @bp.app_template_global()
@@ -85,7 +76,9 @@ class AlbumForm(FlaskForm):
         choices=said(VISIBILITIES),
         default=Visibility.PRIVATE.value,
     )
+    parent = SelectField(_("Inside of"), choices=[], validate_choice=False, default="")
     ordering = SelectField(_("Order"), choices=said(ORDERINGS), default=Ordering.CAPTURED.value)
+    layout = SelectField(_("Layout"), choices=said({"": N_("As the brand says"), **LAYOUTS}), default="")
     originals = BooleanField(_("Visitors may download the originals"))
     capture = SelectField(_("Capture data"), choices=said({**AS_ALL, **CAPTURES}), default="")
     place = SelectField(_("Place on the map"), choices=said({**AS_ALL, **PLACES}), default="")
@@ -95,6 +88,7 @@ class AlbumForm(FlaskForm):
         return {
             "description": self.description.data,
             "visibility": Visibility(self.visibility.data),
+            "layout": Layout(self.layout.data) if self.layout.data else None,
             "originals": self.originals.data,
             "capture": self.capture.data or None,
             "place": {"yes": True, "no": False}.get(self.place.data),
@@ -106,21 +100,10 @@ class PrivacyForm(FlaskForm):
     place = BooleanField(_("Show where photos were taken"))
 
 
-class BrandForm(FlaskForm):
-    name = StringField(_("Name"), [DataRequired(_("Your brand needs a name.")), Length(max=120)], filters=[stripped])
-    tagline = StringField(_("Tagline"), [Length(max=200)], filters=[stripped])
-    accent = StringField(_("Accent colour"), filters=[lambda value: stripped(value).lower()])
-    font = RadioField(_("Typeface"), choices=said(FONTS))
-    theme = RadioField(
-        _("Theme"),
-        choices=said(THEMES),
-    )
-    logo = FileField(_("Logo"))
-    remove_logo = BooleanField(_("Remove the logo"))
-
-    def validate_accent(self, field: StringField) -> None:
-        if not _HEX.fullmatch(field.data):
-            raise ValidationError(gettext("Write the colour as # and six digits, like #3a5a78."))
+class EmbedForm(FlaskForm):
+    origins = TextAreaField(_("Websites that may show it"), [Length(max=4000)], filters=[stripped])
+    scope = RadioField(_("What they may show"), choices=said(SCOPES), default="album")
+    label = StringField(_("Name"), [Length(max=120)], filters=[stripped])
 
 
 class MemberForm(FlaskForm):
@@ -133,6 +116,14 @@ class MemberForm(FlaskForm):
             InputRequired(_("Give them a password to sign in with.")),
             Length(min=MIN_PASSWORD, max=1024, message=_("At least %(least)s characters.", least=MIN_PASSWORD)),
         ],
+    )
+
+
+class DomainForm(FlaskForm):
+    host = StringField(
+        _("Domain"),
+        [DataRequired(_("Enter a domain, like photos.example.com.")), Length(max=300)],
+        filters=[stripped],
     )
 
 

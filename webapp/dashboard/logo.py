@@ -1,50 +1,51 @@
-"""A logo as it is kept: decoded by content, bounded, and encoded again: nothing of the upload's own bytes survives."""
+"""Logo and icon as they are kept: encoded again, under the SHA-256 of what they are."""
 
 import contextlib
 import hashlib
-import io
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
-
-from infra.errors import BlobExists, Problem
-from tenants.names import brand_key
+from infra.errors import BlobExists
+from tenants.names import brand_key, icon_key
 from tenants.scope import Site
+from webapp.brand import icons, pictures
 
-MAX_BYTES = 4 * 1024 * 1024
-MAX_PIXELS = 16_000_000
 BOX = (800, 320)
-"""What it is scaled down to fit, in pixels: the header shows it about 40 CSS pixels high."""
-
-_FORMATS = ("PNG", "JPEG", "WEBP")
+"""What a logo is scaled down to fit, in pixels: the header shows it about 40 CSS pixels high."""
 
 
 def store(site: Site, upload: BinaryIO) -> tuple[str, str]:
     """Keep the picture; the SHA-256 and content type for the brand's row. Raises `Problem("invalid")`."""
-    png = encode(upload.read(MAX_BYTES + 1))
+    png = encode(upload.read(pictures.MAX_BYTES + 1))
     digest = hashlib.sha256(png).hexdigest()
-    with contextlib.suppress(BlobExists):  # The same picture was the logo before.
-        site.blobs.put(brand_key(site.tenant_id, digest), png, content_type="image/png")
+    _put(site, brand_key(site.tenant_id, digest), png)
     return digest, "image/png"
 
 
 def encode(data: bytes) -> bytes:
     """The picture as a PNG within `BOX`, upright, in sRGB or with alpha, without metadata."""
-    if len(data) > MAX_BYTES:
-        raise Problem("invalid", "The logo may have up to 4 MB.", field="logo")
-    try:
-        # The header alone is read here: size and format are known before anything is decoded.
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Problem("invalid", "The logo has too many pixels. Please scale it down first.", field="logo")
-            image.draft("RGB", BOX)
-            upright = ImageOps.exif_transpose(image)
-            plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise Problem("invalid", "This is no PNG, JPEG or WebP picture that can be read.", field="logo") from None
-    plain.thumbnail(BOX, Image.Resampling.LANCZOS)
-    clean = Image.new(plain.mode, plain.size)  # A fresh image: `info` with its profiles and text stays behind.
-    clean.paste(plain)
-    encoded = io.BytesIO()
-    clean.save(encoded, "PNG", optimize=True)
-    return encoded.getvalue()
+    return pictures.png(pictures.decoded(data, BOX, field="logo", name="logo"))
+
+
+def store_icon(site: Site, upload: BinaryIO) -> str:
+    """Keep the picture as an icon in every size; the SHA-256 for the brand's row. Raises `Problem("invalid")`."""
+    largest = (max(icons.SIZES),) * 2
+    picture = pictures.decoded(upload.read(pictures.MAX_BYTES + 1), largest, field="icon", name="icon")
+    return _keep_icon(site, pictures.png(picture))
+
+
+def icon_of_logo(site: Site, sha256: str) -> str:
+    """The kept logo as an icon; the SHA-256 for the brand's row."""
+    with site.blobs.open(brand_key(site.tenant_id, sha256)) as logo:
+        return _keep_icon(site, logo.read())
+
+
+def _keep_icon(site: Site, png: bytes) -> str:
+    digest = hashlib.sha256(b"icon " + png).hexdigest()
+    for size in icons.SIZES:
+        _put(site, icon_key(site.tenant_id, digest, size), icons.fitted(png, size))
+    return digest
+
+
+def _put(site: Site, key: str, png: bytes) -> None:
+    with contextlib.suppress(BlobExists):  # The same picture was kept before.
+        site.blobs.put(key, png, content_type="image/png")

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import people
+from tenants import delivery, people, purges
 from tenants.names import is_id
 from tenants.people import Member, Role
 from webapp.auth import require
@@ -71,6 +71,7 @@ def remove_member(member_id: str) -> ResponseReturnValue:
         raise Problem("conflict", "You cannot remove yourself. Ask another admin.")
     _may_give(member.role)
     people.remove(g.site.session, member)
+    purges.close(g.site, delivery.by_membership(member_id))
     return done(_("%(person)s can no longer sign in.", person=member.email), back=url_for("dashboard.members"))
 
 

@@ -1,8 +1,7 @@
 """What templates show of an asset."""
 
-from flask import g
-
 from tenants.catalog import Asset
+from webapp import delivery
 from webapp.dashboard.mount import bp
 
 
@@ -17,5 +16,4 @@ def thumb(asset: Asset, width: int = 320) -> str | None:
     if not stills:
         return None
     name = next((name for wide, name in stills if wide >= width), stills[-1][1])
-    token = g.site.generation_token(asset.id, asset.generation)
-    return f"/m/{token}/{asset.id}/{asset.generation}/{name}"
+    return delivery.base(asset.album_id, asset.id, asset.generation) + name

@@ -10,12 +10,12 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import sharing
+from tenants import delivery, purges, sharing
 from tenants.catalog import Album
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import secret
-from tenants.sharing import ShareLink
+from tenants.sharing import Rights, ShareLink
 from webapp.auth import require
 from webapp.dashboard import lookup
 from webapp.dashboard.answers import done, say
@@ -34,7 +34,13 @@ def shares(album_id: str) -> ResponseReturnValue:
     with reading():
         album = lookup.album_of(album_id)
         page = render_template(
-            "dashboard/shares.html", album=album, form=form, links=_links(album), address=_address, now=g.site.now()
+            "dashboard/shares.html",
+            album=album,
+            form=form,
+            links=_links(album),
+            address=_address,
+            now=g.site.now(),
+            Rights=Rights,
         )
     return page, 422 if form.errors else 200
 
@@ -106,6 +112,7 @@ def share_code(album_id: str, link_id: str) -> Response:
 def revoke(album_id: str, link_id: str) -> ResponseReturnValue:
     link = _link(album_id, link_id)[1]
     link.revoked_at = g.site.now()
+    purges.close(g.site, delivery.by_link(link.id))
     return done(_("The link no longer opens anything."), back=url_for("dashboard.shares", album_id=album_id))
 
 

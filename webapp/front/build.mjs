@@ -11,7 +11,8 @@ const front = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(front, "../..");
 const dist = path.join(root, "webapp/static/dist");
 
-const entries = ["base.css", "site.css", "site.ts", "photo.ts", "guest.css", "guest.ts", "dashboard.css", "dashboard.ts"]
+const entries = ["base.css", "site.css", "site.ts", "photo.ts", "guest.css", "guest.ts", "dashboard.css", "dashboard.ts",
+  "frame.css", "frame.ts", "embed.ts"]
   .map((name) => path.join(front, name))
   .filter((file) => existsSync(file));
 

@@ -2,8 +2,10 @@
 import PhotoSwipe from "photoswipe";
 import { installFilms } from "./films";
 import { installHeart } from "./heart";
+import { installKeys, isTyping } from "./keys";
 import { loadMore } from "./scroll";
 import { links, slide, type Slide } from "./slides";
+import { installSlideshow } from "./slideshow";
 import { say } from "./words";
 
 const NEAR_END = 5;
@@ -34,6 +36,9 @@ export function open(grid: HTMLElement, first: HTMLAnchorElement): void {
   installDownload(box, grid);
   installHeart(box, grid);
   installGrowth(box, grid, slides);
+  installPlace(box);
+  installKeys(box);
+  installSlideshow(box);
   box.on("afterInit", () => box.element?.setAttribute("aria-label", document.title));
   box.on("destroy", () => current(box)?.link.focus({ preventScroll: false }));
   box.init();
@@ -74,9 +79,31 @@ function installCaption(box: PhotoSwipe): void {
       isButton: false,
       appendTo: "root",
       onInit: (element) => {
-        element.setAttribute("aria-live", "polite");
         box.on("change", () => {
           element.textContent = current(box)?.link.dataset["caption"] ?? "";
+        });
+      },
+    }),
+  );
+}
+
+/** Says where one is and what is there, to screen readers: "Photo 3 of 200, caption". */
+function installPlace(box: PhotoSwipe): void {
+  box.on("uiRegister", () =>
+    box.ui?.registerElement({
+      name: "place",
+      className: "visually-hidden",
+      isButton: false,
+      appendTo: "root",
+      onInit: (element) => {
+        element.setAttribute("role", "status");
+        box.on("change", () => {
+          const slide = current(box);
+          const all = Math.max(Number(document.querySelector<HTMLElement>("#grid")?.dataset["total"]), box.getNumItems());
+          const key = slide?.type === "film" ? "video-place" : "photo-place";
+          const caption = slide?.link.dataset["caption"] ?? "";
+          const place = say(key, { place: box.currIndex + 1, all: all || box.getNumItems() });
+          element.textContent = caption ? say("place-caption", { place, caption }) : place;
         });
       },
     }),
@@ -109,7 +136,7 @@ function installDetails(box: PhotoSwipe): void {
     });
   });
   box.on("keydown", ({ originalEvent }) => {
-    if (originalEvent.key === "i" && !originalEvent.ctrlKey && !originalEvent.metaKey) toggle();
+    if (originalEvent.key === "i" && !isTyping(originalEvent.target) && !originalEvent.ctrlKey && !originalEvent.metaKey) toggle();
   });
 
   const toggle = () => {

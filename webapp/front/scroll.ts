@@ -3,6 +3,8 @@ import { paintPlaceholders } from "./placeholder";
 import { say } from "./words";
 
 const AHEAD = "1500px";
+/** Masonry counts rows by the thousand, and Firefox's grids end at the ten thousandth: from here on the link leads on. */
+const MOST_IN_MASONRY = 1000;
 let loading: Promise<boolean> | undefined;
 
 /** Append the next page's tiles; false when there is none or it could not be had (the link stays, for a click). */
@@ -13,7 +15,7 @@ export function loadMore(grid: HTMLElement): Promise<boolean> {
 
 async function append(grid: HTMLElement): Promise<boolean> {
   const link = document.querySelector<HTMLAnchorElement>("#more");
-  if (!link) return false;
+  if (!link || (grid.dataset["layout"] === "masonry" && grid.children.length >= MOST_IN_MASONRY)) return false;
   link.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(`${link.href}&part=tiles`, { headers: { Accept: "text/html" } });

@@ -1,6 +1,7 @@
 // An album page with scripts on: placeholders, endless scrolling, live tiles, and the lightbox when it is first needed.
 // Everything here adds to a page that works without it.
 import { watchHearts } from "./heart";
+import { installGridKeys } from "./grid-keys";
 import { watchForMore } from "./scroll";
 import { watchWaiting } from "./live";
 import { paintPlaceholders } from "./placeholder";
@@ -12,6 +13,7 @@ if (grid) {
   watchForMore(grid);
   watchWaiting(grid);
   watchHearts();
+  installGridKeys(grid);
 
   const load = () => import("./lightbox");
   // The code is fetched when a pointer comes near or a tile gets focus: there when the click is.

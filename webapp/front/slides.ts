@@ -5,6 +5,7 @@ export interface Slide extends SlideData {
   link: HTMLAnchorElement;
   hls?: string | undefined;
   mp4?: string | undefined;
+  storyboard?: string | undefined;
 }
 
 export function links(grid: HTMLElement): HTMLAnchorElement[] {
@@ -22,7 +23,7 @@ export function slide(link: HTMLAnchorElement, calm: boolean): Slide {
     element: link,
   };
   if (data["video"] !== undefined) {
-    return { ...common, type: "film", src: data["large"] ?? "", hls: data["hls"], mp4: data["mp4"] };
+    return { ...common, type: "film", src: data["large"] ?? "", hls: data["hls"], mp4: data["mp4"], storyboard: data["storyboard"] };
   }
   const preview = image?.complete && image.currentSrc ? { msrc: image.currentSrc } : {};
   if (data["animated"] && !calm) return { ...common, ...preview, src: data["animated"] };

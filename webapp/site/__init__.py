@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from webapp.site import adding, albums, guests, live, media, photo, picks, shares
+from webapp.site import adding, albums, brand, guests, live, media, photo, picks, robots, search, shares
 from webapp.site.blueprint import site
 
-VIEWS = (albums, photo, live, shares, guests, picks, adding, media)
+VIEWS = (albums, photo, live, search, shares, guests, picks, adding, media, brand, robots)
 """Importing them hangs their routes on the blueprint."""
 
 

@@ -7,17 +7,19 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from infra.errors import Problem
-from tenants import privacy
+from tenants import nesting, privacy
 from tenants.catalog import Album, Visibility
 from tenants.names import is_id
 from tenants.ordering import covers
 from tenants.scope import secret
 from tenants.sharing import Action, may
-from webapp.site import guests, listing
+from webapp.site import guests, listing, meta
 from webapp.site.blueprint import album_or_404, site
 from webapp.site.listing import Counts, Page, Tile
 
 ALBUMS_A_PAGE = 48
+MOST_CHILDREN = 1000
+"""Of all the albums on one page together."""
 EAGER_TILES = 4
 """About one row: these load at once, the first of them before anything else."""
 
@@ -27,12 +29,14 @@ class Card:
     album: Album
     cover: Tile | None
     counts: Counts
+    children: int = 0
+    """Albums within it that the viewer finds there."""
 
 
 @site.get("/")
 def home() -> ResponseReturnValue:
-    """Public albums, the newest first."""
-    statement = select(Album).where(Album.visibility == Visibility.PUBLIC, Album.deleted_at.is_(None))
+    """Public albums, the newest first; what is inside one of them shows there."""
+    statement = select(Album).where(Album.visibility == Visibility.PUBLIC, Album.deleted_at.is_(None), nesting.on_top())
     after = request.args.get("after", "")
     if is_id(after):
         # An id sorts by the time of creation, and says nothing that the album's address does not.
@@ -42,18 +46,45 @@ def home() -> ResponseReturnValue:
     return render_template("site/home.html", cards=cards(albums), next_page=albums[-1].id if more else None)
 
 
-def cards(albums: list[Album]) -> list[Card]:
+def cards(albums: list[Album], inside: dict[str, list[Album]] | None = None) -> list[Card]:
     """The albums with covers and counts, in a number of queries that does not depend on how many they are."""
+    if not albums:
+        return []
     session = g.site.session
-    chosen = covers(session, albums)
+    inside = below(albums) if inside is None else inside
+    # A collection, with no photo of its own, shows its first album's cover.
+    everything = {album.id: album for album in [*albums, *(first for first, *_ in inside.values() if first)]}
+    chosen = covers(session, everything.values())
     tiles = {tile.album_id: tile for tile in listing.tiles_of(session, chosen.values())}
     counted = listing.counts(session, [album.id for album in albums])
-    return [Card(album, tiles.get(album.id), _told(album, counted.get(album.id, Counts()))) for album in albums]
+    made = []
+    for album in albums:
+        children = inside.get(album.id, [])
+        cover = tiles.get(album.id) or next((tiles[child.id] for child in children if child.id in tiles), None)
+        made.append(Card(album, cover, _told(album, counted.get(album.id, Counts())), len(children)))
+    return made
 
 
 def _told(album: Album, counts: Counts) -> Counts:
     """Without the days, where pages do not tell when photos were taken."""
     return counts if privacy.shows_date(g.site.tenant, album) else replace(counts, first=None, last=None)
+
+
+def below(albums: list[Album]) -> dict[str, list[Album]]:
+    """What the viewer finds inside of each album: public ones, those that a link opened, and, inside of an album that
+    is not public itself, unlisted ones. A member finds all."""
+    by_id = {album.id: album for album in albums}
+    found: dict[str, list[Album]] = {}
+    for parent_id, child in nesting.children(g.site.session, by_id, most=MOST_CHILDREN):
+        listed = (
+            child.visibility is Visibility.PUBLIC
+            or (child.visibility is Visibility.UNLISTED and by_id[parent_id].visibility is not Visibility.PUBLIC)
+            or child.id in g.viewer.grants
+            or g.viewer.role is not None
+        )
+        if listed and may(g.viewer, Action.VIEW, child):
+            found.setdefault(parent_id, []).append(child)
+    return found
 
 
 @site.get("/a/<slug>")
@@ -73,11 +104,13 @@ def album(slug: str) -> ResponseReturnValue:
         "first_page": first_page,
         "eager": EAGER_TILES,
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
+        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album),
         "hearts": guests.hearts(album),
     }
     if request.args.get("part") == "tiles":
         return render_template("site/tiles.html", hero=None, **shown)
-    card = cards([album])[0] if first_page else None
+    inside = below([album]) if first_page else {}
+    card = cards([album], inside)[0] if first_page else None
     # A cover that someone chose opens the album; one that merely is its first photo follows right below anyway.
     chosen = card.cover if card and card.cover and card.cover.id == album.cover_id and card.cover.shown else None
     return render_template(
@@ -85,12 +118,25 @@ def album(slug: str) -> ResponseReturnValue:
         **shown,
         card=card,
         hero=chosen,
+        preview=meta.of_album(album, card.cover, page.tiles) if card else None,
         waiting=any(not tile.shown for tile in page.tiles),
         may_edit=may(g.viewer, Action.EDIT, album),
         may_select=may(g.viewer, Action.SELECT, album),
         may_add=may(g.viewer, Action.UPLOAD, album),
-        wants_pin=album.id in g.viewer.without_pin,
+        wants_pin=album.id in g.viewer.without_pin and not may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
+        inside=cards(inside.get(album.id, [])),
+        trail=trail(album) if first_page else [],
     )
+
+
+def trail(album: Album) -> list[Album]:
+    """The albums around it, outermost first, as far out as the viewer may look."""
+    shown: list[Album] = []
+    for around in reversed(nesting.ancestors(g.site.session, album)):
+        if not may(g.viewer, Action.VIEW, around):
+            break
+        shown.insert(0, around)
+    return shown
 
 
 def _keeps_dates(album: Album) -> bool:

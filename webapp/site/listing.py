@@ -210,6 +210,14 @@ def some(session: Session, album: Album, ids: Sequence[str]) -> list[Tile]:
     return with_pictures(session, [_tile(row) for row in rows])
 
 
+def in_order(session: Session, ids: Sequence[str]) -> list[Tile]:
+    """Tiles of shown assets from whichever albums, in the order of their ids."""
+    columns: Select[*tuple[Any, ...]] = select(*_TILE)
+    rows = session.execute(columns.where(Asset.id.in_(ids), Asset.generation > 0, visible()))
+    tiles = {tile.id: tile for tile in with_pictures(session, [_tile(row) for row in rows])}
+    return [tiles[asset_id] for asset_id in ids if asset_id in tiles]
+
+
 def tile_of(session: Session, asset: Asset) -> Tile:
     return tiles_of(session, [asset])[0]
 

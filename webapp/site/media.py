@@ -5,8 +5,9 @@ from pathlib import PurePosixPath
 from flask import Response, g
 
 from infra.errors import BlobMissing, Problem
-from tenants.names import RenditionKey, brand_key, generation_prefix, is_id, rendition_key
-from tenants.scope import TenantBlobs, ports
+from tenants.names import RenditionKey, brand_key, is_id, rendition_key
+from tenants.scope import TenantBlobs, media_prefix, ports
+from webapp import delivery
 from webapp.site import lost
 from webapp.site.blueprint import site
 from webapp.site.sending import send_blob, send_stored
@@ -28,13 +29,15 @@ CACHE = "private, max-age=172800, immutable"
 """An address never changes its content, and is out of use within three days."""
 
 
-@site.get("/m/<token>/<asset_id>/<int:generation>/<path:name>")
-def media(token: str, asset_id: str, generation: int, name: str) -> Response:
-    """One object of a generation, for whoever holds the generation's token."""
+@site.get("/m/<way>/<token>/<asset_id>/<int:generation>/<path:name>")
+def media(way: str, token: str, asset_id: str, generation: int, name: str) -> Response:
+    """One object of a generation, for whoever holds the generation's token, while the way it names still stands."""
     tenant_id = g.tenant_id
     if not is_id(asset_id) or generation < 1:
         raise Problem("not-found")
-    if not ports().edge.allows(generation_prefix(tenant_id, asset_id, generation), token):
+    if not ports().edge.allows(media_prefix(tenant_id, way, asset_id, generation), token):
+        raise Problem("not-found")
+    if not delivery.stands(tenant_id, way, asset_id):
         raise Problem("not-found")
     content_type = CONTENT_TYPES.get(PurePosixPath(name).suffix)
     try:
@@ -44,9 +47,15 @@ def media(token: str, asset_id: str, generation: int, name: str) -> Response:
     if content_type is None:
         raise Problem("not-found")
     try:
-        return send_stored(TenantBlobs(tenant_id, ports()), key, content_type=content_type, cache=CACHE)
+        return send_stored(TenantBlobs(tenant_id, ports()), key, content_type=content_type, cache=_cache())
     except BlobMissing:
         return lost.answer(RenditionKey(tenant_id, asset_id, generation, name))
+
+
+def _cache() -> str:
+    """For browsers alone, unless the edge may keep copies too: it drops them when a way closes."""
+    shared = ports().edge.shared_seconds
+    return f"public, max-age=172800, s-maxage={shared}, immutable" if shared else CACHE
 
 
 @site.get("/brand/<sha256>")

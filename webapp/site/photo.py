@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import N_, Problem
-from tenants import privacy
+from tenants import privacy, tags
 from tenants.catalog import Album, Asset
 from tenants.names import original_key, rendition_key
 from tenants.sharing import Action, may
-from webapp.site import dates, guests, listing
+from webapp.site import dates, guests, listing, meta, pictures
 from webapp.site.blueprint import album_or_404, asset_or_404, site
 from webapp.site.listing import Tile
 from webapp.site.sending import send_blob
@@ -35,9 +35,11 @@ def photo(slug: str, asset_id: str) -> ResponseReturnValue:
     album = album_or_404(slug)
     asset = asset_or_404(album, asset_id)
     previous, following = listing.neighbours(g.site.session, album, asset)
+    tile = listing.tile_of(g.site.session, asset)
     return render_template(
         "site/photo.html",
-        **_shown(album, asset),
+        **_shown(album, asset, tile),
+        preview=meta.of_photo(album, tile, pictures.label(tile)),
         previous=previous,
         following=following,
         hearts=guests.hearts(album),
@@ -50,22 +52,24 @@ def photo(slug: str, asset_id: str) -> ResponseReturnValue:
 def details(slug: str, asset_id: str) -> ResponseReturnValue:
     """The capture data as a fragment, for the lightbox's panel."""
     album = album_or_404(slug)
-    return render_template("site/details.html", **_shown(album, asset_or_404(album, asset_id)))
+    asset = asset_or_404(album, asset_id)
+    return render_template("site/details.html", **_shown(album, asset, listing.tile_of(g.site.session, asset)))
 
 
-def _shown(album: Album, asset: Asset) -> dict[str, Any]:
+def _shown(album: Album, asset: Asset, tile: Tile) -> dict[str, Any]:
     """What the photo's page and the lightbox's panel tell alike."""
     thing = (album, asset)
     stored = g.site.media.get(asset.id)
     return {
         "album": album,
-        "tile": listing.tile_of(g.site.session, asset),
+        "tile": tile,
         "facts": capture_facts(album, asset, stored),
         "place": privacy.place_of(g.site.tenant, album, stored),
+        "tags": tags.of(g.site.session, [asset.id]).get(asset.id, []),
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
         "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, thing),
         "may_comment": may(g.viewer, Action.COMMENT, thing),
-        "wants_pin": album.id in g.viewer.without_pin,
+        "wants_pin": album.id in g.viewer.without_pin and not may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
     }
 
 

@@ -5,7 +5,8 @@ from itertools import groupby
 
 from flask_babel import gettext as _
 
-from tenants.scope import Site
+from tenants.registry import Layout
+from webapp import delivery
 from webapp.site.listing import Picture, Tile
 
 NARROWEST_ASPECT, WIDEST_ASPECT = 0.5, 3.0
@@ -31,10 +32,18 @@ class Shown:
     def grid_aspect(self) -> float:
         return round(min(max(self.tile.aspect, NARROWEST_ASPECT), WIDEST_ASPECT), 4)
 
-    @property
-    def sizes(self) -> str:
-        """How wide the tile will be, roughly: rows stretch their tiles by about a quarter."""
-        wide, medium, narrow = (round(self.grid_aspect * height) for height in (330, 260, 230))
+    def sizes_in(self, layout: Layout) -> str:
+        """How wide the picture will be, roughly. It decides which rendition is fetched, never where anything stands."""
+        shape = self.grid_aspect
+        if layout is Layout.STORY:
+            return f"min(96vw, 1152px, {round(shape * 86)}vh)"
+        if layout is Layout.MASONRY:
+            return "(min-width: 1100px) 25vw, (min-width: 640px) 33vw, 50vw"
+        if layout is Layout.GRID:
+            wider = max(1.0, shape)  # A square cut out of a wide picture is as high as the picture.
+            return f"(min-width: 1100px) {round(wider * 280)}px, {round(wider * 33)}vw"
+        # Rows stretch their tiles by about a quarter.
+        wide, medium, narrow = (round(shape * height) for height in (330, 260, 230))
         return f"(min-width: 1100px) {wide}px, (min-width: 600px) {medium}px, min(92vw, {narrow}px)"
 
     @property
@@ -66,18 +75,22 @@ class Shown:
 
     @property
     def label(self) -> str:
-        """What a screen reader says: the caption, else the kind with the file's name."""
-        if self.tile.caption:
-            return self.tile.caption
-        name = self.tile.filename.rpartition(".")[0] or self.tile.filename
-        return str(_("Video %(name)s", name=name) if self.tile.is_video else _("Photo %(name)s", name=name))
+        return label(self.tile)
 
 
-def show(site: Site, tile: Tile) -> Shown:
+def label(tile: Tile) -> str:
+    """What a screen reader says: the caption, else the kind with the file's name."""
+    if tile.caption:
+        return tile.caption
+    name = tile.filename.rpartition(".")[0] or tile.filename
+    return str(_("Video %(name)s", name=name) if tile.is_video else _("Photo %(name)s", name=name))
+
+
+def show(tile: Tile) -> Shown:
     """The tile with addresses that open for whoever holds the page."""
     if not tile.shown:
         return Shown(tile=tile, base="", sources=[], jpegs="", small=None, large=None)
-    base = f"/m/{site.generation_token(tile.id, tile.generation)}/{tile.id}/{tile.generation}/"
+    base = delivery.base(tile.album_id, tile.id, tile.generation)
     by_type = {
         content_type: list(stills)
         for content_type, stills in groupby(

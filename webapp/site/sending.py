@@ -1,6 +1,8 @@
 """Stored objects as responses: validators, conditional requests and ranges (RFC 9110, sections 8.8, 13 and 14)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 from unicodedata import normalize
 from urllib.parse import quote
@@ -11,7 +13,6 @@ from werkzeug.http import dump_options_header, is_resource_modified, quote_etag
 from werkzeug.wsgi import wrap_file
 
 from infra.errors import BlobMissing, Problem
-from infra.ports import BlobInfo
 from tenants.scope import TenantBlobs
 
 
@@ -30,24 +31,40 @@ def send_stored(
 ) -> Response:
     """200, 206, 304 or 416, as the request's conditions and range ask. Raises `BlobMissing`."""
     info = blobs.stat(key)
-    response = Response(content_type=content_type, direct_passthrough=True)
-    response.set_etag(info.etag)
-    response.last_modified = info.modified
-    response.accept_ranges = "bytes"
-    response.headers["Cache-Control"] = cache
+    response, window = answer_for(Whole(info.size, info.etag, info.modified), content_type=content_type, cache=cache)
+    response.direct_passthrough = True
     if download_as is not None:
         response.headers["Content-Disposition"] = disposition(download_as)
-    if not is_resource_modified(request.environ, etag=quote_etag(info.etag), last_modified=info.modified):
-        response.status_code = 304
-        return response
-    start, length = _window(info)
-    response.content_length = length
-    if length != info.size:
-        response.status_code = 206
-        response.content_range = ContentRange("bytes", start, start + length, info.size)
-    if request.method != "HEAD":
-        response.response = _body(blobs, key, start, length, info.size)
+    if window is not None:
+        response.response = _body(blobs, key, *window, info.size)
     return response
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What can be asked for in parts: bytes, and its validators. None: the time of change proves nothing."""
+
+    size: int
+    etag: str
+    modified: datetime | None = None
+
+
+def answer_for(whole: Whole, *, content_type: str, cache: str) -> tuple[Response, tuple[int, int] | None]:
+    """The answer without its body, and start and length of the body; None if there is to be none. Raises 416."""
+    response = Response(content_type=content_type)
+    response.set_etag(whole.etag)
+    response.last_modified = whole.modified
+    response.accept_ranges = "bytes"
+    response.headers["Cache-Control"] = cache
+    if not is_resource_modified(request.environ, etag=quote_etag(whole.etag), last_modified=whole.modified):
+        response.status_code = 304
+        return response, None
+    start, length = _window(whole)
+    response.content_length = length
+    if length != whole.size:
+        response.status_code = 206
+        response.content_range = ContentRange("bytes", start, start + length, whole.size)
+    return response, None if request.method == "HEAD" else (start, length)
 
 
 def disposition(filename: str) -> str:
@@ -59,25 +76,25 @@ def disposition(filename: str) -> str:
     return dump_options_header("attachment", names)
 
 
-def _window(info: BlobInfo) -> tuple[int, int]:
+def _window(whole: Whole) -> tuple[int, int]:
     """Start and length of what is asked for; the whole for several ranges at once, as section 14.2 allows."""
     asked = request.range
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or not _still_the_same(info):
-        return 0, info.size
-    window = asked.range_for_length(info.size)
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or not _still_the_same(whole):
+        return 0, whole.size
+    window = asked.range_for_length(whole.size)
     if window is None:
-        size = {"Content-Range": f"bytes */{info.size}"}
+        size = {"Content-Range": f"bytes */{whole.size}"}
         raise Problem("range", headers=size)
     return window[0], window[1] - window[0]
 
 
-def _still_the_same(info: BlobInfo) -> bool:
+def _still_the_same(whole: Whole) -> bool:
     """If-Range (section 13.1.5): a range is of use only if the rest that the client holds has not changed."""
     condition = request.if_range
     if condition.etag is not None:
-        return condition.etag == info.etag
+        return condition.etag == whole.etag
     if condition.date is not None:
-        return condition.date == info.modified.replace(microsecond=0)
+        return whole.modified is not None and condition.date == whole.modified.replace(microsecond=0)
     return True
 
 

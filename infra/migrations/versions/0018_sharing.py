@@ -10,7 +10,7 @@ import infra.sql
 from infra.migrations.row_security import force, isolate, open_up
 
 revision = '0018'
-down_revision = '0012'
+down_revision = '0016'
 branch_labels = None
 depends_on = None
 

@@ -70,8 +70,9 @@ export class Details {
   }
 
   private async saveCaption(form: HTMLFormElement, tile: Tile): Promise<void> {
-    const text = String(new FormData(form).get("caption"));
-    const done = await post<Done & { caption: string }>(form.action, [["caption", text]]);
+    const told = new FormData(form);
+    const fields = ["caption", "tags"].map((name): [string, string] => [name, String(told.get(name) ?? "")]);
+    const done = await post<Done & { caption: string }>(form.action, fields);
     const name = tile.querySelector<HTMLElement>(".tile-name")!;
     const shown = done.caption || name.title;
     name.textContent = shown;

@@ -1,0 +1,14 @@
+"""CRC-32 as ZIP has it (ISO 3309, zlib's), of a stream in constant memory."""
+
+import zlib
+from typing import BinaryIO
+
+_CHUNK = 256 * 1024
+
+
+def crc32_of(stream: BinaryIO) -> int:
+    """From where the stream stands to its end."""
+    running = 0
+    while chunk := stream.read(_CHUNK):
+        running = zlib.crc32(chunk, running)
+    return running

@@ -1,0 +1,123 @@
+"""Ways in: what let someone see pictures, as the addresses of the pictures name it, and whether it still stands.
+
+A media address is a capability, signed once a page (`Site.generation_token`) and good for days, so that caches work.
+That alone could not be taken back. So it names the way by which its reader came: an album that is open to everyone, a
+share link, an embedding grant, a member. Each request asks whether that way still stands, from the tables themselves:
+there is no list of revocations that somebody might forget to write to. One statement answers for all pictures of a way.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, String, and_, cast, null, or_, select
+from sqlalchemy.orm import Session
+
+from tenants.catalog import Album, Asset, Visibility
+from tenants.embeds import EmbedGrant
+from tenants.names import is_id
+from tenants.people import Member
+from tenants.sharing import ShareLink
+
+LONGEST_TOKEN = timedelta(days=4)
+"""Longer than any media token lives: what was deleted before that is in no address any more."""
+MOST_GONE = 2000
+"""Deleted pictures that a standing lists; with more of them each picture is looked up."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`gone` are assets that the way leads to no more; None when they are too many to be listed."""
+
+    open: bool
+    gone: frozenset[str] | None = frozenset()
+
+
+def by_openness(album_id: str) -> str:
+    """The way of everyone, into an album that is public or unlisted."""
+    return f"o{album_id}"
+
+
+def by_link(link_id: str) -> str:
+    return f"s{link_id}"
+
+
+def by_membership(member_id: str) -> str:
+    """The way of a member, into every album and into the trash."""
+    return f"t{member_id}"
+
+
+def needs_cookie(way: str) -> bool:
+    """Whether an edge that can should ask for a cookie as well: not for what everyone may see, nor in frames of other
+    sites, where browsers keep no cookies."""
+    return not way.startswith(("o", "e"))
+
+
+def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[Any]:
+    return _with_gone(tenant_id, now).where(Album.id == album_id, Album.visibility != Visibility.PRIVATE)
+
+
+def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any]:
+    link = and_(ShareLink.tenant_id == Album.tenant_id, ShareLink.album_id == Album.id)
+    return (
+        _with_gone(tenant_id, now)
+        .join(ShareLink, link)
+        .where(
+            ShareLink.id == link_id,
+            ShareLink.revoked_at.is_(None),
+            or_(ShareLink.expires_at.is_(None), ShareLink.expires_at > now),
+        )
+    )
+
+
+def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any]:
+    grant = and_(EmbedGrant.tenant_id == Album.tenant_id, EmbedGrant.album_id == Album.id)
+    live = (EmbedGrant.id == grant_id, EmbedGrant.revoked_at.is_(None))
+    return _with_gone(tenant_id, now).join(EmbedGrant, grant).where(*live)
+
+
+def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any]:
+    none_gone: Select[Any] = select(cast(null(), String)).select_from(Member)
+    return none_gone.where(Member.tenant_id == tenant_id, Member.id == member_id)
+
+
+def _with_gone(tenant_id: str, now: datetime) -> Select[Any]:
+    """A row for each asset that an album lost lately, or one with NULL; none at all without the album."""
+    lost = and_(Asset.tenant_id == Album.tenant_id, Asset.album_id == Album.id, Asset.deleted_at > now - LONGEST_TOKEN)
+    rows: Select[Any] = select(Asset.id).select_from(Album).outerjoin(Asset, lost)
+    return rows.where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None))
+
+
+WAYS: dict[str, Callable[[str, str, datetime], Select[Any]]] = {
+    "o": _open_album,
+    "s": _live_link,
+    "e": _live_grant,
+    "t": _member,
+}
+"""The first character of a way, and the statement that tells its standing: no row, and it is closed; else a row for
+each asset that is gone, or a single NULL."""
+
+
+def standing(session: Session, tenant_id: str, way: str, now: datetime) -> Standing:
+    """One statement, whatever the way. What is no way at all is closed."""
+    kind, subject = way[:1], way[1:]
+    if kind not in WAYS or not is_id(subject):
+        return Standing(open=False)
+    rows = list(session.scalars(WAYS[kind](tenant_id, subject, now).limit(MOST_GONE + 1)))
+    gone = frozenset(asset_id for asset_id in rows if asset_id is not None)
+    return Standing(open=bool(rows), gone=gone if len(rows) <= MOST_GONE else None)
+
+
+def ends(session: Session, tenant_id: str, way: str) -> datetime | None:
+    """When the way closes by itself; None if nobody has said so."""
+    if way[:1] != "s":
+        return None
+    link = select(ShareLink.expires_at).where(ShareLink.tenant_id == tenant_id, ShareLink.id == way[1:])
+    return session.scalar(link)
+
+
+def is_gone(session: Session, tenant_id: str, asset_id: str) -> bool:
+    """Whether one asset is deleted, or never was."""
+    live = select(Asset.id).where(Asset.tenant_id == tenant_id, Asset.id == asset_id, Asset.deleted_at.is_(None))
+    return session.scalar(live) is None

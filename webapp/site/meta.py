@@ -1,0 +1,106 @@
+"""What pages tell other machines of themselves: canonical address, previews (Open Graph, Twitter card), oEmbed
+discovery and structured data (schema.org, JSON-LD). Private albums tell nothing, and no page tells where a photo was
+taken."""
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import g
+
+from tenants.catalog import Album
+from webapp import canonical
+from webapp.brand.card import CONTENT_TYPE, SIZE
+from webapp.site.brand import card_url
+from webapp.site.listing import Picture, Tile
+
+CARD = Picture("card.jpg", CONTENT_TYPE, *SIZE)
+LISTED = 12
+"""Photos that a gallery's structured data names: enough for search engines to see what it is."""
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`picture` is shown by link previews, `video` is the address of a player; `data` is a JSON-LD document."""
+
+    url: str
+    title: str
+    description: str
+    image: str | None
+    picture: Picture | None
+    video: str | None
+    data: Data
+
+    def oembed(self, form: str) -> str:
+        return f"{canonical.origin()}/oembed?" + urlencode({"url": self.url, "format": form})
+
+
+def of_album(album: Album, cover: Tile | None, tiles: list[Tile]) -> Preview | None:
+    if not canonical.is_open(album):
+        return None
+    picture = canonical.preview(cover) if cover else None
+    url = canonical.album_url(album)
+    data: Data = {
+        "@context": "https://schema.org",
+        "@type": "ImageGallery",
+        "name": album.title,
+        "url": url,
+        "author": _author(),
+        "associatedMedia": [_media(album, tile) for tile in islice(filter(canonical.jpegs, tiles), LISTED)],
+    }
+    if album.description:
+        data["description"] = album.description
+    if cover and picture:
+        data["image"] = canonical.picture_url(album, cover, picture)
+    card = canonical.origin() + quote(str(card_url(album, cover)), safe="/?=")
+    return Preview(url, album.title, album.description, card, CARD, None, data)
+
+
+def of_photo(album: Album, tile: Tile, label: str) -> Preview | None:
+    picture = canonical.preview(tile)
+    if not canonical.is_open(album) or picture is None:
+        return None
+    url = canonical.photo_url(album, tile.id)
+    data = {
+        "@context": "https://schema.org",
+        **_media(album, tile),
+        "author": _author(),
+        "isPartOf": {"@type": "ImageGallery", "name": album.title, "url": canonical.album_url(album)},
+    }
+    video = canonical.frame_url(album, tile.id) if tile.is_video else None
+    return Preview(url, label, tile.caption, canonical.picture_url(album, tile, picture), picture, video, data)
+
+
+def _media(album: Album, tile: Tile) -> Data:
+    """An ImageObject or a VideoObject."""
+    picture = canonical.preview(tile) or canonical.jpegs(tile)[-1]
+    address = canonical.picture_url(album, tile, picture)
+    smallest = canonical.picture_url(album, tile, canonical.jpegs(tile)[0])
+    common: Data = {"name": tile.caption or tile.filename, "url": canonical.photo_url(album, tile.id)}
+    if tile.caption:
+        common["caption"] = common["description"] = tile.caption
+    if tile.is_video:
+        minutes, seconds = divmod(round(tile.duration or 0), 60)
+        return {
+            "@type": "VideoObject",
+            **common,
+            "thumbnailUrl": address,
+            "uploadDate": tile.taken_at.isoformat(),
+            "duration": f"PT{minutes}M{seconds}S",
+            "embedUrl": canonical.frame_url(album, tile.id),
+        }
+    return {
+        "@type": "ImageObject",
+        **common,
+        "contentUrl": address,
+        "thumbnailUrl": smallest,
+        "width": picture.width,
+        "height": picture.height,
+    }
+
+
+def _author() -> Data:
+    return {"@type": "Organization", "name": g.site.tenant.name, "url": canonical.origin()}
