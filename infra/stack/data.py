@@ -15,6 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.aws.s3_policy import bucket_rules
+from infra.stack.environment import secret_name
 from infra.stack.network import DATABASE_PORT, Network, retention
 
 ISOLATED = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
@@ -152,7 +153,7 @@ class Data(Stack):
         return secretsmanager.Secret(
             self,
             title,
-            secret_name=f"{self.deployment.name}/{name}",
+            secret_name=secret_name(self.deployment, name),
             description=f"Vitrine: {about}",
             encryption_key=self.key,
             generate_secret_string=secretsmanager.SecretStringGenerator(
@@ -183,7 +184,7 @@ class Data(Stack):
             engine=engine,
             instance_type=ec2.InstanceType(wanted.instance_class),
             credentials=rds.Credentials.from_generated_secret(
-                "vitrine_admin", secret_name=f"{self.deployment.name}/database-admin", encryption_key=self.key
+                "vitrine_admin", secret_name=secret_name(self.deployment, "database-admin"), encryption_key=self.key
             ),
             vpc=self.network.vpc,
             vpc_subnets=ISOLATED,
@@ -234,10 +235,6 @@ class Data(Stack):
             "Queue": self.queue.queue_name,
             "LostQueue": self.lost_queue.queue_name,
             "Database": host,
-            # Names, not references: a host asks for them by name.
-            "ServingSecret": f"{self.deployment.name}/serving",
-            "OwnerSecret": f"{self.deployment.name}/owner",
-            "SecretKey": f"{self.deployment.name}/secret-key",
         }
         for name, value in {**found, "ReleasesBucket": self.releases.bucket_name}.items():
             CfnOutput(self, f"{name}Output", value=value).override_logical_id(name)

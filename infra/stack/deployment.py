@@ -14,6 +14,8 @@ SIMPLEDB_REGIONS = frozenset(
     "us-east-1 us-west-1 us-west-2 eu-west-1 ap-southeast-1 ap-southeast-2 ap-northeast-1 sa-east-1".split()
 )
 
+EDGE_REGION = "us-east-1"
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +57,7 @@ class Deployment(_Part):
     base_domain: str = Field(pattern=r"^[a-z0-9.-]+\.[a-z]+$")
     hosted_zone_id: str = Field(pattern=r"^Z[A-Z0-9]+$", description="Route 53's, of the base domain.")
     release: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="What infra/hosts/pack.sh made, without .tar.gz.")
+    release_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="What its .sha256 file says.")
     cloudfront_public_keys: tuple[str, ...] = Field(min_length=1, max_length=5, description="PEM, the newest first.")
     alarm_mail: str = Field(default="", description="Who gets alarms; nobody if left out.")
 
@@ -65,10 +68,13 @@ class Deployment(_Part):
         default=0, ge=0, le=3, description="0: instances have public addresses and closed doors, and pay no gateway."
     )
     edge: Literal["app", "cloudfront"] = "cloudfront"
+    edge_certificate: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/\S+)?$")
+    edge_web_acl: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global/webacl/\S+)?$")
     media_metadata: Literal["sql", "simpledb"] = "sql"
     simpledb_shards: int = Field(default=4, ge=1, le=100)
     rendition_class: Literal["STANDARD", "REDUCED_REDUNDANCY", "ONEZONE_IA", "INTELLIGENT_TIERING"] = "STANDARD"
     max_receives: int = Field(default=5, ge=1)
+    workers: int = Field(default=2, ge=1, description="A processor's; one a core of the smallest instance type.")
     customer_key: bool = Field(default=False, description="A KMS key of one's own for objects, database and secrets.")
     keep: bool = Field(default=True, description="Buckets, database and secrets outlive their stack.")
     log_days: Literal[7, 14, 30, 90, 180, 365] = 30
@@ -86,6 +92,11 @@ class Deployment(_Part):
         if any(not zone.startswith(self.region) for zone in self.zones):
             raise ValueError("zones: must be of the region")
         return self
+
+    @property
+    def edge_is_known(self) -> bool:
+        """CloudFront takes certificates and web ACLs of us-east-1 alone: from elsewhere they are named by hand."""
+        return self.region == EDGE_REGION or bool(self.edge_certificate and self.edge_web_acl)
 
     @property
     def upload_host(self) -> str:

@@ -5,32 +5,48 @@ operator gets the same lines from `cdk deploy --outputs-file outputs.json`:
 
     python -m infra.stack.environment outputs.json web
 
-`{secret:NAME}` stands for a secret's value and `{file:NAME}` for a file that holds one; a host fills them in when it
-starts (`boot.py`), so that no secret is in a template, a parameter or an output.
+They are what `infra/hosts/ec2/fetch_settings.py` reads: `${secret:NAME}` stands for a secret's value, which a host asks
+for when it starts, so that no secret is in a template, a parameter or an output.
 """
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.stack.deployment import Deployment, read
 
 FLEETS = ("web", "upload", "processor", "keeper")
+SIGNING = ("web", "upload")
+"""Who signs and checks sessions, tickets and media addresses."""
+EDGED = ("web", "keeper")
+"""Who tells CloudFront about domains: the dashboard at once, the loop of `domains check` in the end."""
 
-# What a stack exports under these names.
-OUTPUTS = ("Bucket", "Queue", "LostQueue", "Database", "ServingSecret", "OwnerSecret", "SecretKey")
+# What the stacks export under these names.
+OUTPUTS = ("Bucket", "Queue", "LostQueue", "Database")
 EDGE_OUTPUTS = ("Distribution", "ConnectionGroup", "BaseTenant", "RoutingEndpoint", "PublicKeys")
 
-CERTIFICATE_AUTHORITIES = "/etc/vitrine/rds.pem"
+CERTIFICATE_AUTHORITIES = "/etc/vitrine/authorities.pem"
 SIMPLEDB_DOMAIN_SUFFIX = "media"
 
 
 def environment(deployment: Deployment, outputs: Mapping[str, str], fleet: str) -> dict[str, str]:
-    """VITRINE_* of a fleet. `outputs` has `OUTPUTS`; raises KeyError for one that is missing."""
+    """VITRINE_* of a fleet, and files by their path. `outputs` has `OUTPUTS` and, for those who talk to CloudFront,
+    `EDGE_OUTPUTS`; raises KeyError for one that is missing."""
+    settings = _adapters(deployment, outputs, fleet) | _addresses(deployment, fleet)
+    settings["DATABASE_URL"] = _database(deployment, outputs, "serving")
+    if fleet == "keeper":
+        settings["DATABASE_OWNER_URL"] = _database(deployment, outputs, "owner")
+    if fleet in SIGNING:
+        settings["SECRET_KEY"] = _secret(secret_name(deployment, "secret-key"))
+    made = {f"VITRINE_{name}": value for name, value in settings.items()}
+    if fleet in EDGED and deployment.edge == "cloudfront":
+        made |= _edge(deployment, outputs)
+    return made
+
+
+def _adapters(deployment: Deployment, outputs: Mapping[str, str], fleet: str) -> dict[str, str]:
     settings = {
-        "DATA_DIR": "/var/lib/vitrine",
-        "LOG_FORMAT": "json",
         "AWS_REGION": deployment.region,
         "BLOBS": "s3",
         "S3_BUCKET": outputs["Bucket"],
@@ -40,51 +56,45 @@ def environment(deployment: Deployment, outputs: Mapping[str, str], fleet: str) 
         "MAX_RECEIVES": str(deployment.max_receives),
         "METRICS": "cloudwatch",
         "CLOUDWATCH_NAMESPACE": namespace(deployment),
-        "DATABASE_URL": _database("vitrine_serving", outputs, "ServingSecret"),
-        "BASE_DOMAIN": deployment.base_domain,
-        "UPLOAD_HOST": deployment.upload_host,
-        "SCHEME": "https",
-        "PUBLIC_PORT": "443",
     }
     if deployment.media_metadata == "simpledb":
         settings["MEDIA_METADATA"] = "simpledb"
         settings["SIMPLEDB_DOMAIN"] = simpledb_domain(deployment)
         settings["SIMPLEDB_SHARDS"] = str(deployment.simpledb_shards)
-    if fleet in ("web", "upload"):  # Who signs and checks sessions, tickets and media addresses.
-        settings["SECRET_KEY"] = _secret(outputs["SecretKey"])
-    if fleet == "web":
-        settings["PROXIES"] = "2" if deployment.edge == "cloudfront" else "1"
-    if fleet == "upload":
-        settings["PROXIES"] = "1"
     if fleet == "processor":
         settings["NOTICES"] = "ec2"
-    if fleet == "keeper":
-        settings["DATABASE_OWNER_URL"] = _database("vitrine_owner", outputs, "OwnerSecret")
-        if deployment.rendition_class == "REDUCED_REDUNDANCY":
-            settings["LOSSES"] = "sqs"
-            settings["SQS_LOST_QUEUE"] = outputs["LostQueue"]
-    return {f"VITRINE_{name}": value for name, value in settings.items()}
+        settings["WORKERS"] = str(deployment.workers)
+    if fleet == "keeper" and reports_losses(deployment):
+        settings["LOSSES"] = "sqs"
+        settings["SQS_LOST_QUEUE"] = outputs["LostQueue"]
+    return settings
 
 
-def edge_environment(deployment: Deployment, outputs: Mapping[str, str]) -> dict[str, str]:
-    """What the web fleet and the keeper need of the edge; empty without CloudFront. `outputs` has `EDGE_OUTPUTS`."""
-    if deployment.edge == "app":
-        return {}
-    keys = [f"{key}={{file:{key_secret(deployment)}-{number}}}" for number, key in enumerate(_listed(outputs["PublicKeys"]))]
+def _addresses(deployment: Deployment, fleet: str) -> dict[str, str]:
+    # CloudFront and the load balancer, or the load balancer alone.
+    hops = 2 if fleet == "web" and deployment.edge == "cloudfront" else 1
+    return {
+        "BASE_DOMAIN": deployment.base_domain,
+        "UPLOAD_HOST": deployment.upload_host,
+        "SCHEME": "https",
+        "PUBLIC_PORT": "443",
+        "PROXIES": str(hops),
+    }
+
+
+def _edge(deployment: Deployment, outputs: Mapping[str, str]) -> dict[str, str]:
+    ids = outputs["PublicKeys"].split(",")
+    files = [f"/etc/vitrine/cloudfront-{number}.pem" for number in range(len(ids))]
     return {
         "VITRINE_EDGE": "cloudfront",
         "VITRINE_CLOUDFRONT_DISTRIBUTION": outputs["Distribution"],
         "VITRINE_CLOUDFRONT_CONNECTION_GROUP": outputs["ConnectionGroup"],
         "VITRINE_CLOUDFRONT_BASE_TENANT": outputs["BaseTenant"],
-        "VITRINE_CLOUDFRONT_KEYS": ",".join(keys),
+        "VITRINE_CLOUDFRONT_KEYS": ",".join(f"{key}={file}" for key, file in zip(ids, files, strict=True)),
         "VITRINE_DOMAIN_TARGET": outputs["RoutingEndpoint"],
         "VITRINE_DOMAIN_CAS": "amazon.com,amazontrust.com,awstrust.com,amazonaws.com",
+        **{file: _secret(key_secret(deployment, number)) for number, file in enumerate(files)},
     }
-
-
-def lines(settings: Mapping[str, str]) -> str:
-    """As systemd and the shell read it; no value of ours has a quote, a dollar or a backslash."""
-    return "".join(f'{name}="{value}"\n' for name, value in settings.items())
 
 
 def namespace(deployment: Deployment) -> str:
@@ -97,37 +107,45 @@ def simpledb_domain(deployment: Deployment) -> str:
     return f"{deployment.name}-{SIMPLEDB_DOMAIN_SUFFIX}"
 
 
-def key_secret(deployment: Deployment) -> str:
-    """The private halves of CloudFront's keys: this with `-0` for the newest, `-1` for the one before, …"""
-    return f"{deployment.name}/cloudfront-key"
+def secret_name(deployment: Deployment, name: str) -> str:
+    """Of a secret in Secrets Manager."""
+    return f"{deployment.name}/{name}"
 
 
-def _database(role: str, outputs: Mapping[str, str], secret: str) -> str:
+def key_secret(deployment: Deployment, number: int) -> str:
+    """The private half of one of CloudFront's keys; 0 is the newest."""
+    return secret_name(deployment, f"cloudfront-key-{number}")
+
+
+def secrets_of(deployment: Deployment, fleet: str) -> list[str]:
+    """Names of the secrets that a fleet reads."""
+    names = ["serving"] + ["owner"] * (fleet == "keeper") + ["secret-key"] * (fleet in SIGNING)
+    found = [secret_name(deployment, name) for name in names]
+    if fleet in EDGED and deployment.edge == "cloudfront":
+        found += [key_secret(deployment, number) for number in range(len(deployment.cloudfront_public_keys))]
+    return found
+
+
+def reports_losses(deployment: Deployment) -> bool:
+    """Only objects of reduced redundancy are lost so that S3 says it."""
+    return deployment.rendition_class == "REDUCED_REDUNDANCY"
+
+
+def _database(deployment: Deployment, outputs: Mapping[str, str], role: str) -> str:
+    password = f"${{secret:{secret_name(deployment, role)}#password|url}}"
     about = f"sslmode=verify-full&sslrootcert={CERTIFICATE_AUTHORITIES}"
-    return f"postgresql://{role}:{_secret(outputs[secret])}@{outputs['Database']}:5432/vitrine?{about}"
+    return f"postgresql://vitrine_{role}:{password}@{outputs['Database']}:5432/vitrine?{about}"
 
 
 def _secret(name: str) -> str:
-    return f"{{secret:{name}}}"
-
-
-def _listed(text: str) -> list[str]:
-    return [part for part in text.split(",") if part]
-
-
-def _flat(document: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
-    for outputs in document.values():
-        yield from outputs.items()
+    return f"${{secret:{name}}}"
 
 
 def main(path: str, fleet: str) -> str:
-    """The lines for a fleet from the file of `cdk deploy --outputs-file`."""
-    deployment = read()
-    outputs = dict(_flat(json.loads(Path(path).read_text())))
-    settings = environment(deployment, outputs, fleet)
-    if fleet in ("web", "keeper"):
-        settings |= edge_environment(deployment, outputs)
-    return lines(settings)
+    """The document for a fleet from the file of `cdk deploy --outputs-file`."""
+    stacks = json.loads(Path(path).read_text())
+    outputs = {name: value for stack in stacks.values() for name, value in stack.items()}
+    return json.dumps(environment(read(), outputs, fleet), indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 
 from infra.stack.data import Data
 from infra.stack.deployment import Deployment
-from infra.stack.environment import namespace, simpledb_domain
+from infra.stack.environment import EDGED, namespace, reports_losses, simpledb_domain
 
 # Places in the bucket, by `tenants/names.py` and `infra/aws/s3_intake.py`. Readiness asks for an object that is not there.
 ORIGINALS, RENDITIONS, BRANDS, READY = "t/*/o/*", "t/*/r/*", "t/*/b/*", "t/*/ready"
@@ -71,14 +71,14 @@ def statements(data: Data, fleet: str) -> Iterator[iam.PolicyStatement]:
         jobs, dead = QUEUES[fleet]
         yield _allow(jobs, [data.queue.queue_arn, data.bulk_queue.queue_arn])
         yield _allow(dead, [data.dead_queue.queue_arn])
-    if fleet == "keeper" and deployment.rendition_class == "REDUCED_REDUNDANCY":
+    if fleet == "keeper" and reports_losses(deployment):
         lost = ("sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage")
         yield _allow(lost, [data.lost_queue.queue_arn])
     if fleet in ITEMS and deployment.media_metadata == "simpledb":
         yield _allow(ITEMS[fleet], [_domains(data, deployment)])
     own = {"StringEquals": {"cloudwatch:namespace": namespace(deployment)}}
     yield _allow(("cloudwatch:PutMetricData",), ["*"], own)
-    if fleet in ("web", "keeper") and deployment.edge == "cloudfront":
+    if fleet in EDGED and deployment.edge == "cloudfront":
         yield _allow(CLOUDFRONT, _edge(data))
         yield _allow(CERTIFICATES, ["*"])
 
