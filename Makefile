@@ -3,7 +3,7 @@
 .PHONY: help run test setup setup-test translations check unit browser faults test-aws bench format clean
 BIN := .venv/bin
 # What marks a sentence beside gettext's own names; of a Problem the second argument is one.
-KEYWORDS := -k N_ -k NN_:1,2 -k Problem:2
+KEYWORDS := -k N_ -k NN_:1,2 -k Problem:2 -k Rejected:1 -k _Refused:1
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1mmake %-16s\033[0m %s\n", $$1, $$2}'
@@ -24,6 +24,7 @@ setup-test: ## That, and what the tests need
 	@infra/machine/setup.sh test
 
 translations: ## Collect the sentences of pages into webapp/translations/*.po, add the new ones empty, compile
+	@mkdir -p var
 	$(BIN)/pybabel -q extract -F babel.cfg $(KEYWORDS) --no-location --sort-output -o var/messages.pot .
 	$(BIN)/pybabel -q update -i var/messages.pot -d webapp/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 120
 	$(BIN)/pybabel -q compile -d webapp/translations

@@ -257,7 +257,7 @@ def _kept_key(data_dir: Path) -> str:
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / "secret_key"
     if not path.exists():
-        made = data_dir / f".secret_key.{os.getpid()}"
+        made = data_dir / f".secret_key.{secrets.token_hex(8)}"
         made.touch(mode=0o600)
         made.write_text(secrets.token_urlsafe(48))
         with contextlib.suppress(FileExistsError):

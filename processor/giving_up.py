@@ -5,12 +5,13 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import case, func, literal, update
 
+from infra.errors import N_
 from tenants.catalog import TERMINAL, Asset, AssetState
 from tenants.scope import Site, open_site, ports
 
 log = structlog.get_logger(__name__)
 
-SENTENCE = "We could not process this file. It is kept, and you can have it tried again."
+SENTENCE = N_("We could not process this file. It is kept, and you can have it tried again.")
 
 
 def give_up(tenant_id: str, asset_id: str, *, idle: timedelta = timedelta()) -> bool:

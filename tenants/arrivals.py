@@ -32,7 +32,7 @@ def copy(site: Site, assets: Sequence[Asset], title: str) -> Album:
     if not assets:
         raise Problem("invalid", "There is nothing to copy.")
     if len(assets) > MOST_COPIES:
-        raise Problem("too-large", f"At most {MOST_COPIES} files are copied at once.")
+        raise Problem("too-large", "At most %(most)s files are copied at once.", values={"most": MOST_COPIES})
     wanted = [(asset.id, new_id(), asset.filename, asset.sha256, asset.size, asset.caption) for asset in assets]
     site.session.rollback()
     for source, target, _, sha256, _, _ in wanted:

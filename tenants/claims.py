@@ -81,10 +81,15 @@ def claim(session: Session, tenant: Tenant, host: str, base_domain: str, *, now:
     name = host_name(host, base_domain)
     found = session.get(DomainClaim, (tenant.id, name))
     if found is not None and found.state is not DomainState.REMOVED:
-        raise Problem("conflict", f"{name} is on your list already.", field="host")
+        raise Problem("conflict", "%(host)s is on your list already.", values={"host": name}, field="host")
     count = session.scalar(select(func.count()).select_from(DomainClaim).where(DomainClaim.tenant_id == tenant.id))
     if found is None and (count or 0) >= MOST_CLAIMS:
-        raise Problem("conflict", f"A site can have {MOST_CLAIMS} domains. Remove one first.", field="host")
+        raise Problem(
+            "conflict",
+            "A site can have %(most)s domains. Remove one first.",
+            values={"most": MOST_CLAIMS},
+            field="host",
+        )
     if found is None:
         found = DomainClaim(tenant_id=tenant.id, host=name, created_at=now)
         session.add(found)
@@ -97,7 +102,7 @@ def vouch(session: Session, tenant: Tenant, host: str, base_domain: str, *, now:
     """A claim whose proof is the operator's word. Raises `Problem` as `claim` does, and if the host is another's."""
     made = claim(session, tenant, host, base_domain, now=now)
     if session.get(Domain, made.host) is not None:
-        raise Problem("conflict", f"{made.host} is already in use.")
+        raise Problem("conflict", "%(host)s is already in use.", values={"host": made.host})
     made.vouched = True
     hold(session, made, now)
     return made
@@ -188,7 +193,7 @@ def choose_primary(tenant: Tenant, claim: DomainClaim | None, *, redirect: bool)
     """The host that the site is known by; with `redirect`, visitors of its others are sent there. None: the
     sub-domain."""
     if claim is not None and claim.state is not DomainState.LIVE:
-        raise Problem("conflict", f"{claim.host} is not live yet.")
+        raise Problem("conflict", "%(host)s is not live yet.", values={"host": claim.host})
     tenant.primary_host = claim.host if claim else None
     tenant.redirect_to_primary = redirect and claim is not None
 

@@ -73,10 +73,18 @@ def announce(session: Session, link: ShareLink, guest_id: str, asset_id: str, si
     session.execute(select(ShareLink.id).where(ShareLink.id == link.id).with_for_update())
     files, taken = used(session, link)
     if link.upload_files is not None and files >= link.upload_files:
-        raise Problem("too-large", f"This link takes {link.upload_files} files, and they have all been used.")
+        raise Problem(
+            "too-large",
+            "This link takes %(most)s files, and they have all been used.",
+            values={"most": link.upload_files},
+        )
     if link.upload_bytes is not None and taken + size > link.upload_bytes:
         left = max(link.upload_bytes - taken, 0) / 1_000_000
-        raise Problem("too-large", f"This link has room for another {left:,.1f} MB, and this file needs more.")
+        raise Problem(
+            "too-large",
+            "This link has room for another %(left)s MB, and this file needs more.",
+            values={"left": f"{left:,.1f}"},
+        )
     session.add(
         Contribution(
             tenant_id=link.tenant_id,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from infra.errors import N_
 from infra.ports import NoAnswer, Resolver
 from tenants.claims import proof_name, proof_value
 from tenants.probe import Prober, Reach
@@ -36,10 +37,6 @@ class Check(enum.Enum):
     CERTIFICATE = "certificate"
 
 
-def N_(text: str) -> str:  # noqa: N802  # gettext's own name for "translate this later"
-    return text
-
-
 MESSAGES = {
     "proof-found": N_("The record that proves ownership is there."),
     "proof-vouched": N_("The operator vouches for this domain: no record is needed."),
@@ -58,6 +55,7 @@ MESSAGES = {
     "caa-free": N_("Nothing forbids a certificate."),
     "caa-permits": N_("The CAA records permit our certificates."),
     "caa-forbids": N_("The CAA records at %(name)s permit certificates from %(found)s only. Add this one beside them."),
+    "caa-forbids-all": N_("The CAA records at %(name)s forbid every certificate. Add this one beside them."),
     "caa-critical": N_("A CAA record at %(name)s demands what no authority may ignore: %(found)s. Remove it."),
     "reach-here": N_("Requests to the domain arrive here."),
     "reach-elsewhere": N_("Another server answers at this domain (status %(found)s), not this one."),
@@ -232,8 +230,10 @@ class Doctor:
                 issuers.append(value.partition(";")[0].strip().lower())
         if not issuers or set(issuers) & set(self._place.cas):
             return Finding(Check.CAA, Verdict.OK, "caa-permits")
-        found = ", ".join(sorted(filter(None, issuers))) or "nobody"
+        found = ", ".join(sorted(filter(None, issuers)))
         wanted = Record("CAA", name, f'0 issue "{self._place.cas[0]}"')
+        if not found:
+            return Finding(Check.CAA, Verdict.WRONG, "caa-forbids-all", {"name": name}, wanted)
         return Finding(Check.CAA, Verdict.WRONG, "caa-forbids", {"name": name, "found": found}, wanted)
 
     # --- The host itself ----------------------------------------------------------------------------------------------

@@ -82,11 +82,17 @@ def host_name(text: str, base_domain: str) -> str:
         name = ""
     if not _HOST.fullmatch(name) or name.rpartition(".")[2].isdigit():
         raise Problem(
-            "invalid", f"{text.strip()!r} is not a host name. Write it like photos.example.com.", field="host"
+            "invalid",
+            "“%(host)s” is not a host name. Write it like photos.example.com.",
+            values={"host": text.strip()},
+            field="host",
         )
     if name == base_domain or name.endswith("." + base_domain):
         raise Problem(
-            "invalid", f"Names under {base_domain} come with the tenant's slug and cannot be claimed.", field="host"
+            "invalid",
+            "Names under %(domain)s come with the site and cannot be claimed.",
+            values={"domain": base_domain},
+            field="host",
         )
     return name
 

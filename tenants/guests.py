@@ -88,7 +88,9 @@ def clean_text(given: str) -> str:
     if not text:
         raise Problem("invalid", "Write something first.", field="text")
     if len(text) > MAX_COMMENT:
-        raise Problem("invalid", f"A comment may have up to {MAX_COMMENT} characters.", field="text")
+        raise Problem(
+            "invalid", "A comment may have up to %(most)s characters.", values={"most": MAX_COMMENT}, field="text"
+        )
     return text
 
 

@@ -55,7 +55,7 @@ def begin(session: Session, guest: Guest, name: str, at_most: int | None, *, now
     """Raises `Problem` if the guest has too many."""
     count = session.scalar(select(func.count()).select_from(Selection).where(Selection.guest_id == guest.id)) or 0
     if count >= MOST_SELECTIONS:
-        raise Problem("conflict", f"You have {count} selections already. Use one of them.")
+        raise Problem("conflict", "You have %(count)s selections already. Use one of them.", values={"count": count})
     selection = Selection(
         tenant_id=guest.tenant_id,
         id=new_id(),
@@ -90,7 +90,10 @@ def choose(session: Session, selection: Selection, asset_ids: Sequence[str]) -> 
     wanted &= known
     if selection.at_most is not None and len(wanted) > selection.at_most:
         raise Problem(
-            "invalid", f"You chose {len(wanted)}, and may choose {selection.at_most}. Leave some out.", field="asset"
+            "invalid",
+            "You chose %(chosen)s, and may choose %(most)s. Leave some out.",
+            values={"chosen": len(wanted), "most": selection.at_most},
+            field="asset",
         )
     session.execute(
         delete(SelectionItem)

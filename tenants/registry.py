@@ -108,7 +108,7 @@ class Brand(Base):
     footer_links: Mapped[list[Link]] = mapped_column(JSON, default=list, server_default="[]")
     css: Mapped[str] = mapped_column(Text, default="", server_default="")
     """As the tenant wrote it. Pages show what webapp/brand/css.py leaves of it."""
-    locale: Mapped[str] = mapped_column(String(16), default="en", server_default="en")
+    locale: Mapped[str | None] = mapped_column(String(16))
     """Language tag (BCP 47) of the tenant's pages, one of `webapp.language.OFFERED`."""
     host_credit: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether pages say who hosts them. The operator decides, by the tenant's plan."""

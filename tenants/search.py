@@ -218,6 +218,7 @@ def _shown(tenant_id: str, ids: Sequence[str]) -> Select[str]:
         Asset.tenant_id == tenant_id,
         Asset.id.in_(ids),
         Asset.deleted_at.is_(None),
+        Asset.held.is_(False),
         Asset.generation > 0,
         Asset.state.in_(SHOWN),
     )

@@ -171,7 +171,12 @@ def opens(link: ShareLink, password: str) -> bool:
 def hash_pin(pin: str) -> str:
     """Raises `Problem` unless it is 6 to 12 digits."""
     if not (pin.isascii() and pin.isdigit() and MIN_PIN <= len(pin) <= MAX_PIN):
-        raise Problem("invalid", f"A PIN has {MIN_PIN} to {MAX_PIN} digits.", field="pin")
+        raise Problem(
+            "invalid",
+            "A PIN has %(least)d to %(most)d digits.",
+            values={"least": MIN_PIN, "most": MAX_PIN},
+            field="pin",
+        )
     return hash_password(pin, least=MIN_PIN)
 
 

@@ -161,7 +161,7 @@ def send_from_offset(port: int, bearer: str, upload: str, data: bytes) -> str | 
         offset = client("HEAD", f"/files/{upload}", headers(bearer)).offset
         asked = {**headers(bearer, Upload_Offset=offset), **BODY}
         answer = client("PATCH", f"/files/{upload}", asked, data[offset:])
-    return answer.headers.get("Vitrine-Asset") if answer.status == 204 else None
+    return answer.headers.get("Upload-Asset") if answer.status == 204 else None
 
 
 def patiently(port: int, bearer: str, upload: str, data: bytes) -> str:

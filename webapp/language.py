@@ -14,6 +14,7 @@ from flask_babel import Babel, get_locale, gettext
 
 from infra.errors import Problem
 from infra.settings import Settings
+from tenants import reasons
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 OFFERED = {"en": "English", "de": "Deutsch", "fr": "Français", "ar": "العربية"}
@@ -33,6 +34,7 @@ def init_app(app: Flask) -> None:
     Babel(app, default_locale=_REGION[DEFAULT], locale_selector=lambda: _formats(locale()))
     app.after_request(_remember)
     app.add_template_filter(translated)
+    app.add_template_filter(told_reason)
     app.add_template_global(get_locale)
     app.add_template_global(choices, "language_choices")
     app.jinja_env.policies["ext.i18n.trimmed"] = True
@@ -70,6 +72,11 @@ def translated(sentence: str) -> str:
     """A sentence that is not written in the template. `_()` there is for literals only: it takes them for markup and
     for format strings."""
     return str(gettext(sentence)) if sentence else ""
+
+
+def told_reason(reason: str) -> str:
+    """Why a file was refused, as it is stored (`tenants/reasons.py`)."""
+    return " ".join(str(gettext(sentence, **values)) for sentence, values in reasons.parts(reason))
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ def _database(error: SQLAlchemyError) -> Response:
 
 def _service_away(error: Unavailable) -> Response:
     log.warning("a service is away", route=request.endpoint, method=request.method, error=str(error))
-    return _answer(Problem("unavailable", headers={"Retry-After": "5"}))
+    soon = {"Retry-After": "5"}
+    return _answer(Problem("unavailable", headers=soon))
 
 
 def _answer(problem: Problem, *, status: int | None = None) -> Response:

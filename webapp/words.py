@@ -51,6 +51,8 @@ SITE: dict[str, str | Counted] = {
     "details-key": N_("Details (i)"),
     "details-lost": N_("The details could not be loaded."),
     "download": N_("Download original"),
+    "favourite": N_("Favourite"),
+    "favourite-key": N_("Favourite (f)"),
     "picture-lost": N_("The picture could not be loaded."),
 }
 
@@ -62,7 +64,7 @@ DASHBOARD: dict[str, str | Counted] = {
     "close": N_("Close"),
     "select": N_("Select %(name)s"),
     "copied": N_("Copied"),
-    "address-copied": N_("The address is copied."),
+    "is-copied": N_("It is copied."),
     "copy": N_("Copy"),
     "unreachable": N_("The server cannot be reached. Check your connection and try again."),
     "failed": N_("That did not work. Please try again."),

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pillow_heif
 
+from infra.errors import N_
 from processor.steps.photo_vips import pyvips
 from processor.task import Rejected
+from tenants import reasons
 
 MAX_SIDE = 65_500
 """What libjpeg can hold; no camera and no scanner comes close."""
 MAX_FRAMES = 3_000
 PROFILE_LIMIT = 4 * 1024 * 1024
 
-DAMAGED = "The photo is damaged or incomplete. Try to copy it again from where it came."
+DAMAGED = N_("The photo is damaged or incomplete. Try to copy it again from where it came.")
 
 pillow_heif.options.DECODE_THREADS = 1
 
@@ -127,9 +129,10 @@ def _check(header: Header, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise Rejected("The photo has no pixels.")
     if max(width, height) > MAX_SIDE:
-        raise Rejected(f"The photo claims {width} x {height} pixels; a side may have {MAX_SIDE:,} at most.")
+        raise Rejected(reasons.filled(reasons.PHOTO_SIDE, size=f"{width} x {height}", most=f"{MAX_SIDE:,}"))
     if frames > MAX_FRAMES:
-        raise Rejected(f"The file has {frames:,} frames; {MAX_FRAMES:,} are accepted at most.")
+        raise Rejected(reasons.filled(reasons.PHOTO_FRAMES, frames=f"{frames:,}", most=f"{MAX_FRAMES:,}"))
     if width * height * frames > max_pixels:
-        claim = f"{width} x {height} pixels" + (f" x {frames} frames" if frames > 1 else "")
-        raise Rejected(f"The photo is {claim}, more than the {max_pixels // 1_000_000} megapixels accepted.")
+        sentence = reasons.ANIMATION_SIZE if frames > 1 else reasons.PHOTO_SIZE
+        most = max_pixels // 1_000_000
+        raise Rejected(reasons.filled(sentence, size=f"{width} x {height}", frames=frames, most=most))

@@ -9,13 +9,14 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from infra.errors import N_
 from processor.task import Rejected
 from tenants.catalog import Kind
+from tenants.reasons import ACCEPTED
 
 HEAD = 4096
 """Bytes that are looked at. 21 packets of an MPEG transport stream fit into it."""
 
-ACCEPTED = "Photos may be JPEG, PNG, WebP, AVIF, HEIC, TIFF or GIF; videos MP4, MOV, WebM, MKV, AVI or MPEG-TS."
 
 _TRANSPORT_PACKET = 188
 _QUICKTIME_ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
@@ -144,26 +145,32 @@ def _markup(*names: bytes) -> _Test:
 
 
 _MISTAKES: tuple[tuple[_Test, str], ...] = (
-    (lambda head: not head, "The file is empty. It may not have been copied completely."),
-    (_starts(b"#EXTM3U"), "This is a playlist, not a video. Upload the video file itself."),
-    (_markup(b"<svg"), "SVG drawings are not accepted. Export the drawing as PNG."),
-    (_markup(b"<html", b"<!doctype html"), "This is a web page, not a photo. Save the picture itself and upload that."),
-    (_starts(b"%PDF"), "PDF documents are not accepted. Export the pages as JPEG."),
-    (_starts(b"%!PS"), "PostScript is not accepted. Export the picture as JPEG."),
-    (_starts(b"8BPS"), "Photoshop documents are not accepted. Export the picture as JPEG or TIFF."),
-    (_starts(b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b"), "Archives are not accepted. Unpack it first."),
-    (_starts(b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO"), "Camera raw is not accepted. Export the photo as JPEG."),
-    (lambda head: head[8:10] == b"CR", "Camera raw is not accepted. Export the photo as JPEG."),
-    (_starts(b"\xff\x0a", b"\0\0\0\x0cJXL "), "JPEG XL is not accepted yet. Export the photo as JPEG or AVIF."),
-    (_starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "JPEG 2000 is not accepted. Export the photo as JPEG."),
-    (_starts(b"BM"), "BMP pictures are not accepted. Save it as PNG."),
-    (_starts(b"ID3", b"fLaC", b"OggS"), "Sound files are not accepted."),
-    (lambda head: b"\0" not in head and head.isascii(), "This is text, not a photo or a video."),
+    (lambda head: not head, N_("The file is empty. It may not have been copied completely.")),
+    (_starts(b"#EXTM3U"), N_("This is a playlist, not a video. Upload the video file itself.")),
+    (_markup(b"<svg"), N_("SVG drawings are not accepted. Export the drawing as PNG.")),
+    (
+        _markup(b"<html", b"<!doctype html"),
+        N_("This is a web page, not a photo. Save the picture itself and upload that."),
+    ),
+    (_starts(b"%PDF"), N_("PDF documents are not accepted. Export the pages as JPEG.")),
+    (_starts(b"%!PS"), N_("PostScript is not accepted. Export the picture as JPEG.")),
+    (_starts(b"8BPS"), N_("Photoshop documents are not accepted. Export the picture as JPEG or TIFF.")),
+    (_starts(b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b"), N_("Archives are not accepted. Unpack it first.")),
+    (_starts(b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO"), N_("Camera raw is not accepted. Export the photo as JPEG.")),
+    (lambda head: head[8:10] == b"CR", N_("Camera raw is not accepted. Export the photo as JPEG.")),
+    (_starts(b"\xff\x0a", b"\0\0\0\x0cJXL "), N_("JPEG XL is not accepted yet. Export the photo as JPEG or AVIF.")),
+    (_starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), N_("JPEG 2000 is not accepted. Export the photo as JPEG.")),
+    (_starts(b"BM"), N_("BMP pictures are not accepted. Save it as PNG.")),
+    (_starts(b"ID3", b"fLaC", b"OggS"), N_("Sound files are not accepted.")),
+    (lambda head: b"\0" not in head and head.isascii(), N_("This is text, not a photo or a video.")),
 )
+
+
+UNKNOWN = N_("The content is not of a kind that is accepted, or is damaged at its start.")
 
 
 def _refusal(head: bytes) -> str:
     for matches, sentence in _MISTAKES:
         if matches(head):
             return f"{sentence} {ACCEPTED}"
-    return f"The content is not of a kind that is accepted, or is damaged at its start. {ACCEPTED}"
+    return f"{UNKNOWN} {ACCEPTED}"

@@ -12,6 +12,7 @@ import ffmpeg
 from processor.ffmpeg import AUDIO_DECODERS, DEMUXERS, MAX_FRAME_PIXELS, SILENCE, Tools
 from processor.sandbox import Limits
 from processor.task import Rejected, Task
+from tenants import reasons
 
 MIN_SIDE = 16
 MAX_SIDE = 8192
@@ -123,9 +124,9 @@ def _picture_stream(streams: list[dict[str, Any]]) -> dict[str, Any]:
 def _stored_size(video: dict[str, Any]) -> tuple[int, int]:
     width, height = int(video.get("width", 0)), int(video.get("height", 0))
     if min(width, height) < MIN_SIDE:
-        raise Rejected(f"The picture is {width} x {height} pixels: too small, or the file is damaged.")
+        raise Rejected(reasons.filled(reasons.VIDEO_TINY, size=f"{width} x {height}"))
     if max(width, height) > MAX_SIDE or width * height > MAX_FRAME_PIXELS:
-        raise Rejected(f"The picture is {width} x {height} pixels; up to 8K (7680 x 4320) is accepted.")
+        raise Rejected(reasons.filled(reasons.VIDEO_SIZE, size=f"{width} x {height}"))
     return width, height
 
 
@@ -174,15 +175,12 @@ def _seconds(video: dict[str, Any], container: dict[str, Any]) -> float | None:
 
 def _check_length(seconds: float, most: int) -> None:
     if seconds > most:
-        raise Rejected(f"The video is {_clock(seconds)} long; up to {_clock(most)} is accepted.")
+        raise Rejected(reasons.filled(reasons.VIDEO_LENGTH, length=_clock(seconds), most=_clock(most)))
 
 
 def _check_whole(seconds: float, announced: float | None) -> None:
     if announced is not None and seconds < announced * SHORTEST_PART - 1:
-        raise Rejected(
-            f"The video is cut off: {_clock(seconds)} of {_clock(announced)} are in the file. "
-            "Copy it from the camera again and upload that."
-        )
+        raise Rejected(reasons.filled(reasons.VIDEO_CUT, length=_clock(seconds), whole=_clock(announced)))
 
 
 def _clock(seconds: float) -> str:

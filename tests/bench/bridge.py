@@ -42,7 +42,7 @@ JOBS = int(os.environ.get("VITRINE_BENCH_JOBS", 60))
 ROUNDS = int(os.environ.get("VITRINE_BENCH_ROUNDS", 15))
 
 
-def mark_ready(tenant: str, asset: str, _message: str, _attempt: int) -> None:
+def mark_ready(tenant: str, asset: str, *_about: object) -> None:
     with open_site(tenant) as site:
         site.session.execute(update(Asset).where(Asset.id == asset).values(state=AssetState.READY))
         site.session.commit()
@@ -106,6 +106,12 @@ def unfinished(tenant: str) -> int:
         return site.session.scalar(select(func.count()).where(Asset.state != AssetState.READY)) or 0
 
 
+def still_at_work(began: float) -> None:
+    """Raises rather than wait for ever for a job that failed."""
+    if time.perf_counter() - began > 120:
+        raise RuntimeError("a job did not mark its asset as ready; the workers' lines above may say why")
+
+
 def straight(tenant: str, album: str, dispatch: Dispatch) -> float:
     """Jobs a second with RQ alone."""
     ids = receive(tenant, album)
@@ -115,6 +121,7 @@ def straight(tenant: str, album: str, dispatch: Dispatch) -> float:
         message = Message(new_id(), "", body, tenant, 1, datetime.now(UTC))
         dispatch.put(message.id, message)
     while unfinished(tenant):
+        still_at_work(began)
         time.sleep(0.01)
     return JOBS / (time.perf_counter() - began)
 
@@ -127,6 +134,7 @@ def bridged(tenant: str, album: str, dispatch: Dispatch) -> float:
     running = bridge.build(dispatch)
     began = time.perf_counter()
     while running.held or unfinished(tenant):
+        still_at_work(began)
         running.step()
     taken = time.perf_counter() - began
     assert ports().queue.depth().waiting == 0

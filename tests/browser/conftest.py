@@ -110,8 +110,12 @@ def _only_this_machine(route: Route) -> None:
 
 
 @pytest.fixture
-def new_page(chromium: Browser, complaints: Complaints) -> Iterator[Callable[..., Page]]:
+def new_page(
+    chromium: Browser, complaints: Complaints, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Page]]:
     """Opens pages in profiles of their own; takes what `Browser.new_context` takes."""
+    if "served" in request.fixturenames:
+        request.getfixturevalue("served")  # Before the pages, so that it ends after them: a page may still be loading.
     contexts: list[BrowserContext] = []
 
     def make(**options: Any) -> Page:

@@ -128,7 +128,7 @@ def test_an_upload_goes_on_after_a_reload(member: Page, tmp_path: Path) -> None:
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method) if "/files/" in request.url else None)
     page.locator("#pick-files").set_input_files(photo)
-    expect(page.locator(".upload-state")).to_have_text(re.compile(r"[3-9]\d %"), timeout=30_000)
+    expect(page.locator(".upload-state")).to_have_text(re.compile(r"[3-9]\d%"), timeout=30_000)
     sent.clear()
     page.reload()
     network.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})

@@ -150,7 +150,7 @@ def test_a_caption_and_the_cover_are_set_in_the_dialog(web: Flask, world: World,
     page.locator(".tile").nth(1).get_by_role("link").press("Enter")
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Caption").fill("Dew in the morning")
-    dialog.get_by_role("button", name="Save caption").click()
+    dialog.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".tile-name").nth(1)).to_have_text("Dew in the morning")
     dialog.get_by_role("button", name="Make cover").click()
     expect(page.locator(f"#tile-{ids[1]}")).to_contain_text("Cover")

@@ -149,7 +149,7 @@ def test_an_album_below_the_fold_is_loaded_when_it_comes_near(
     page.get_by_role("link", name="The album").scroll_into_view_if_needed()
     frame = page.frame_locator("vitrine-album iframe")
     expect(frame.locator(".tile")).to_have_count(3)
-    assert page.frames[1].evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 20, 22)"
+    expect(frame.locator("body")).to_have_css("background-color", "rgb(18, 20, 22)")
     with page.expect_popup() as popup:
         frame.get_by_role("link", name="Open album").click()
     # Its address is the canonical one, whose port is not that of this test's server.

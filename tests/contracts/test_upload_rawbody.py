@@ -128,7 +128,7 @@ def test_two_requests_in_one_packet(wire: Wire, client: HttpClient, token: str) 
     wire.sock.sendall(patch(wire, path, 0, 4) + b"1234" + patch(wire, path, 4, 4) + b"5678")
     assert wire.answer()[0] == 204
     status, head = wire.answer()
-    assert status == 204 and "upload-offset: 8" in head and "vitrine-asset" in head
+    assert status == 204 and "upload-offset: 8" in head and "upload-asset" in head
 
 
 def test_a_body_in_drops_keeps_the_connection(wire: Wire, client: HttpClient, token: str) -> None:
@@ -166,7 +166,7 @@ def test_a_fast_client_that_pauses_loses_nothing(wire: Wire, client: HttpClient,
         time.sleep(0.1)
     wire.sock.sendall(data[pause:])
     status, head = wire.answer()
-    assert status == 204 and "vitrine-asset" in head
+    assert status == 204 and "upload-asset" in head
 
 
 def test_more_fast_clients_than_bursts(client: HttpClient, token: str) -> None:
@@ -186,7 +186,7 @@ def test_more_fast_clients_than_bursts(client: HttpClient, token: str) -> None:
         status, head = wire.answer()
         sender.join()
         wire.sock.close()
-        assert status == 204 and "vitrine-asset" in head
+        assert status == 204 and "upload-asset" in head
 
 
 def test_what_a_slow_client_sent_is_recorded_while_it_sends(wire: Wire, client: HttpClient, token: str) -> None:
@@ -199,7 +199,7 @@ def test_what_a_slow_client_sent_is_recorded_while_it_sends(wire: Wire, client: 
     assert client("PATCH", path, {**headers(token, Upload_Offset=300), **BODY}, b"b").status == 423
     assert client("DELETE", path, headers(token)).status == 423
     wire.sock.sendall(b"a" * 700)
-    assert "vitrine-asset" in wire.answer()[1]
+    assert "upload-asset" in wire.answer()[1]
 
 
 def test_expect_continue_is_asked_for_only_when_wanted(wire: Wire, client: HttpClient, token: str) -> None:

@@ -34,7 +34,7 @@ PORTS = {
 }
 # What every process has of the machine, and no more: nothing of these tests' own environment reaches a fleet.
 MACHINE = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-MEDIA = re.compile(r"/m/[\w.~-]+/[0-9a-z]+/\d+/[\w./-]+")
+MEDIA = re.compile(r"/m/\w+/[\w.~-]+/[0-9a-z]+/\d+/[\w./-]+")
 
 
 @dataclass

@@ -156,7 +156,7 @@ def every_rendition_is_served(groups: Groups, site: Site, ids: list[str]) -> Non
     served: dict[str, bytes] = {}
     for page in pages:
         served |= groups.media_on(page)
-    found = {tuple(address.split("/", 5)[3:]): body for address, body in served.items()}
+    found = {tuple(address.split("/", 6)[4:]): body for address, body in served.items()}
     rows = site.session.execute(
         select(Rendition.asset_id, Rendition.generation, Rendition.name, Rendition.size).where(
             Rendition.asset_id.in_(ids)

@@ -143,7 +143,7 @@ def test_a_stopped_fleet_loses_nothing(fleet: Fleet, fleet_upload: Upload, world
 
 def test_a_host_vanishes(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
     """A Spot machine taken away without notice: bridge, workers, jobs and Redis at once. Another takes over."""
-    fleet.arm("decode", signal.SIGSTOP)
+    fleet.arm("decode", what=signal.SIGSTOP)
     ids = fleet_upload(2)
     with fleet.stopped_at("decode") as job:
         host = [psutil.Process(fleet.processes[name].pid) for name in ("bridge", "worker")]

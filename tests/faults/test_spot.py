@@ -90,7 +90,7 @@ def test_on_notice_a_job_that_would_not_end_lets_go(
 
 
 def test_a_machine_is_drained_by_hand(fleet: Fleet, fleet_upload: Upload, world: World) -> None:
-    fleet.arm("before-commit", signal.SIGSTOP)
+    fleet.arm("before-commit", what=signal.SIGSTOP)
     ids = fleet_upload(1)
     with fleet.stopped_at("before-commit"):
         failed = drain(fleet, "--timeout", "1")

@@ -21,7 +21,21 @@ from sqlalchemy.exc import ProgrammingError
 import wsgi
 from infra.settings import Settings, load
 from infra.sql import UnsafeRole
-from tenants import catalog, claims, contributions, guessing, guests, news, outbox, proofing, sharing
+from tenants import (
+    catalog,
+    claims,
+    contributions,
+    embeds,
+    guessing,
+    guests,
+    nesting,
+    news,
+    outbox,
+    proofing,
+    search,
+    sharing,
+    tags,
+)
 from tenants.catalog import Album, Asset, Rendition
 from tenants.db import Base, TenantOwned, across_tenants, db
 from tenants.purges import EdgePurge
@@ -88,6 +102,10 @@ def furnish(site: Site, album_id: str) -> None:
     )
     link, _ = sharing.create_link(site.session, album, secret(), now=now)
     leave(site, album, link, asset)
+    embeds.create(site.session, site.tenant_id, ["https://blog.example"], now=now, album=album)
+    nesting.put(site.session, catalog.create_album(site.session, site.tenant_id, "Inside", now=now), album)
+    tags.put(site.session, asset, ["sea"])
+    search.index(site.session, site.tenant_id, asset.id, camera="")
     claims.claim(site.session, site.tenant, "photos.example", "localhost", now=now)
     site.session.add(EdgePurge(tenant_id=site.tenant_id, id="3" * 26, hosts=["h"], paths=["/"], created_at=now))
     site.enqueue(outbox.media_job(site.tenant_id, asset.id))

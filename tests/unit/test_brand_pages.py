@@ -27,7 +27,7 @@ FORM: dict[str, Any] = {
     "accent": "#1f6f43",
     "font": "serif",
     "theme": "auto",
-    "locale": "de",
+    "locale": "en",
     "layout": "masonry",
     "heading_font": "sans",
 }
@@ -89,12 +89,26 @@ def test_everything_chosen_shows_on_the_site(alice: Browser, web: Flask, world: 
     assert "position" not in page
     assert "--paper-light:#faf6ef;" in page
     assert "--font-heading:BrandHeading" in page
-    assert 'lang="de" dir="ltr"' in page
+    assert 'lang="en" dir="ltr"' in page
     assert 'data-layout="masonry"' in page
     shown = alice.get("/dashboard/brand").text
     assert "1 part of your CSS is left out" in shown
     assert "position: fixed" in shown and "not among those" in shown
     assert ".site h1" not in alice.get("/dashboard/").text  # The dashboard stays as it is.
+
+
+def test_the_browser_has_its_wish_until_the_tenant_chooses_a_language(alice: Browser, web: Flask, site: Site) -> None:
+    form = alice.get("/dashboard/brand").text
+    assert '<option selected value="">As the visitor&#39;s browser asks</option>' in form
+    asked = {"Accept-Language": "fr"}
+    for chosen, kept, spoken in (("", None, "fr"), ("de", "de", "de"), ("", None, "fr")):
+        assert alice.submit("/dashboard/brand", {**FORM, "locale": chosen}).status_code == 303
+        site.session.expire_all()
+        site.session.rollback()
+        assert site.tenant.brand.locale == kept
+        assert f'<html lang="{spoken}"' in visitor(web).get("/", headers=asked).text
+        manifest = visitor(web).get("/site.webmanifest", headers=asked).json
+        assert manifest is not None and manifest.get("lang") == kept
 
 
 def test_an_album_may_have_a_layout_of_its_own(alice: Browser, web: Flask, world: World, site: Site) -> None:

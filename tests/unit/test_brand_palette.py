@@ -50,7 +50,7 @@ def test_what_is_wrong_is_told_with_the_nearest_that_is_right() -> None:
     brand = Brand(accent="#3a5a78", theme=Theme.AUTO, paper_light="#ffffff", ink_light="#9a9a9a")
     (refusal,) = palette.refusals(brand)
     assert refusal.field == "ink_light"
-    assert "contrast 2" in refusal.said
+    assert "contrast 2" in refusal.said % refusal.values
     assert refusal.suggestion is not None
     assert contrast(refusal.suggestion, "#ffffff") < 6  # Not black: as near to what was asked for as can be read.
     swapped = Brand(accent="#3a5a78", theme=Theme.AUTO, paper_light="#101010", ink_light="#ffffff")

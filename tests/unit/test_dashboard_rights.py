@@ -9,7 +9,7 @@ from dashboard_client import Browser
 from flask import Flask
 from werkzeug.routing import Rule
 
-from tenants import catalog, claims, guests, names, people, proofing, sharing
+from tenants import catalog, claims, embeds, guests, names, people, proofing, sharing
 from tenants.db import db
 from tenants.people import Role
 from tenants.registry import TenantState
@@ -21,9 +21,10 @@ NEEDS = {
     Role.EDITOR: {"new_album", "album_settings", "delete_album", "restore_album", "caption", "cover", "delete_assets"}
     | {"restore_assets", "retry", "arrange", "move", "ticket", "shares", "share_terms", "share_code", "revoke", "trash"}
     | {"newsroom", "news_seen", "album_guests", "judge", "hide_comment", "delete_guest_comment", "reopen"}
-    | {"export_selection", "export_favourites", "copy_selection", "copy_favourites"},
-    Role.ADMIN: {"brand", "privacy", "members", "change_role", "remove_member", "domains_page", "domain"}
-    | {"check_domain", "choose_primary", "remove_domain"},
+    | {"export_selection", "export_favourites", "copy_selection", "copy_favourites"}
+    | {"album_embeds", "switch_off_embed"},
+    Role.ADMIN: {"brand", "brand_preview", "privacy", "members", "change_role", "remove_member", "domains_page"}
+    | {"domain", "check_domain", "choose_primary", "remove_domain"},
 }
 
 
@@ -53,7 +54,8 @@ def things(web: Flask, world: World) -> Iterator[dict[str, dict[str, str]]]:
                 found[slug] |= {"guest_id": guest.id, "selection_id": selection.id, "comment_id": comment.id}
                 host = f"{slug}.example.com"
                 claims.claim(site.session, site.tenant, host, "localhost", now=site.now())
-                found[slug] |= {"host": host, "kind": "csv" if slug == "alpha" else "exe"}
+                grant = embeds.create(site.session, tenant, ["https://blog.example"], now=site.now(), album=album)
+                found[slug] |= {"grant_id": grant.id, "host": host, "kind": "csv" if slug == "alpha" else "exe"}
                 if slug == "alpha":
                     for role in (Role.EDITOR, Role.ADMIN):
                         address = f"{role.value}@example.com"

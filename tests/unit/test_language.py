@@ -23,7 +23,16 @@ ROOT = Path(__file__).parents[2]
 COMPLETE = ("de", "fr")
 TRANSLATED = [tag for tag in language.OFFERED if tag != language.DEFAULT]
 PLACEHOLDER = re.compile(r"%\(\w+\)s|</?\w+")
-FOR_VISITORS = ("webapp/site/", "webapp/templates/site/", "webapp/templates/base", "webapp/templates/problem", "infra/")
+FOR_VISITORS = (
+    "webapp/site/",
+    "webapp/embed/",
+    "webapp/download/",
+    "webapp/templates/site/",
+    "webapp/templates/embed/",
+    "webapp/templates/base",
+    "webapp/templates/problem",
+    "infra/",
+)
 Sentence = str | tuple[str, ...]
 
 
@@ -36,7 +45,7 @@ def extracted() -> dict[Sentence, set[str]]:
     usual = "_ gettext ngettext:1,2 ugettext ungettext:1,2 pgettext:1c,2 npgettext:1c,2,3 dngettext:2,3 dgettext:2 N_"
     keywords = parse_keywords([*usual.split(), *asked.group(1).replace("-k ", "").split()])
     found: dict[Sentence, set[str]] = {}
-    for folder in ("webapp", "tenants", "infra"):
+    for folder in ("webapp", "tenants", "infra", "processor"):
         inside = [
             (pattern.removeprefix(f"{folder}/"), method) for pattern, method in methods if pattern.startswith(folder)
         ]

@@ -133,7 +133,7 @@ def test_one_id_leads_from_the_upload_to_the_job(upload: Flask, world: World, lo
     client, token = AppClient(upload), ticket_of(upload, world.alpha, world.alpha_album)
     about = headers(token, Upload_Length=len(data), Upload_Metadata=named("a.jpg"))
     answer = client("POST", "/files/", {**about, **BODY}, data)
-    request_id, asset_id = answer.headers["X-Request-Id"], answer.headers["Vitrine-Asset"]
+    request_id, asset_id = answer.headers["X-Request-Id"], answer.headers["Upload-Asset"]
     (line,) = log.events("request")
     assert (line["tenant"], line["album"], line["route"]) == (world.alpha, world.alpha_album, "tus.create")
     assert answer.headers["Location"].endswith(line["upload"])

@@ -22,7 +22,7 @@ from werkzeug.serving import make_server
 import wsgi
 from infra.settings import Settings
 from processor.task import Facts, Made
-from tenants import domains
+from tenants import claims
 from tenants.catalog import Kind, Visibility, album_by_id
 from tenants.db import db
 from tenants.scope import open_site
@@ -191,7 +191,7 @@ def custom(settings: Settings, world: World, ids: list[str], monkeypatch: pytest
     port = free_port()
     app = wsgi.make_web(settings.model_copy(update={"web_port": port}))
     with app.app_context(), open_site(world.alpha) as site:
-        domains.add(site.session, site.tenant, CUSTOM, "localhost", now=site.now(), verified=True)
+        claims.vouch(site.session, site.tenant, CUSTOM, "localhost", now=site.now())
         site.session.commit()
     real: Callable[..., Any] = socket.getaddrinfo
     monkeypatch.setattr(

@@ -101,6 +101,16 @@ def test_words_leave_with_their_asset(site: Site, world: World) -> None:
     assert site.session.scalar(select(func.count()).where(AssetWord.asset_id == one.id)) == 0
 
 
+def test_what_a_guest_added_is_found_once_it_is_let_in(site: Site, world: World) -> None:
+    asset = add(site, world.alpha_album, "guest.jpg", "harbour by a guest")
+    asset.held = True
+    site.session.flush()
+    assert found(site, "harbour") == []
+    asset.held = False
+    site.session.flush()
+    assert found(site, "harbour") == [asset.id]
+
+
 def test_a_tag_line_is_bounded(site: Site) -> None:
     with pytest.raises(catalog.Problem, match="39"):
         tags.parse("x" * 60)

@@ -53,7 +53,7 @@ class Journey:
         about = {"Upload-Offset": str(start), **BODY}
         answer = self._client("PATCH", self.path, {**self._headers, **about}, DATA[start:end])
         assert answer.status == 204
-        self.asset_id = answer.headers.get("Vitrine-Asset", "")
+        self.asset_id = answer.headers.get("Upload-Asset", "")
 
     def all(self) -> None:
         self.begin()

@@ -77,7 +77,7 @@ def test_what_a_guest_sends_arrives_hidden_and_is_told(upload: Flask, site: Site
     status, answered = send(client, bearer)
     assert status == 201
     site.session.rollback()
-    asset = site.session.get_one(Asset, (site.tenant_id, answered["Vitrine-Asset"]))
+    asset = site.session.get_one(Asset, (site.tenant_id, answered["Upload-Asset"]))
     assert asset.held
     assert states(site) == ["waiting"]
     told = site.session.query(News).one()
@@ -109,7 +109,7 @@ def test_the_quota_counts_what_is_announced(upload: Flask, site: Site, link: Sha
 
 def test_what_is_rejected_gives_its_place_back(upload: Flask, site: Site, link: ShareLink) -> None:
     client, bearer = AppClient(upload), ticket(site, link)
-    made = [send(client, bearer)[1]["Vitrine-Asset"] for _ in range(2)]
+    made = [send(client, bearer)[1]["Upload-Asset"] for _ in range(2)]
     assert send(client, bearer)[0] == 413
     with writing(site):
         asset = site.session.get_one(Asset, (site.tenant_id, made[0]))
@@ -160,7 +160,7 @@ def test_a_guest_learns_nothing_about_stored_files(upload: Flask, site: Site, li
     assert send(client, bearer)[0] == 201
     status, answered = send(client, bearer)
     assert status == 201
-    assert "Vitrine-Duplicate-Of" not in answered
+    assert "Upload-Duplicate-Of" not in answered
     body = b'{"sha256": ["' + b"a" * 64 + b'"]}'
     for path in ("/files/known", "/files/reuse"):
         assert client("POST", path, {**headers(bearer), "Content-Type": "application/json"}, body).status == 403

@@ -63,4 +63,4 @@ def test_units_are_the_meters_own(core: Flask, world: World) -> None:
         for meter in Meter:
             site.use(f"x:{meter.value}", meter, -4 if meter is Meter.STORED else 4)
         site.session.commit()
-    assert [told(meter) for meter in Meter] == [4, 4, 4, 4, -4]
+    assert {meter: told(meter) for meter in Meter} == {meter: -4 if meter is Meter.STORED else 4 for meter in Meter}

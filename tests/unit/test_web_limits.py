@@ -3,12 +3,17 @@
 import pytest
 from conftest import World
 from redis import Redis
-from visits import give, share_link, visitor
+from visits import Browser, visitor
 
 import wsgi
 from infra.settings import Settings
 from tenants.db import db
 from webapp.limits import limiter
+
+
+def sign_in(client: Browser) -> int:
+    wrong = {"email": "alice@example.com", "password": "a guess that is wrong"}
+    return client.post("/dashboard/sign-in", data=wrong).status_code
 
 
 def test_attempts_are_counted_in_redis(
@@ -17,14 +22,14 @@ def test_attempts_are_counted_in_redis(
     # One Limiter serves this process: it may still remember that an earlier test's app had no Redis.
     monkeypatch.setattr(limiter, "_storage_dead", False)
     app = wsgi.make_web(settings.model_copy(update={"redis_url": redis_url}))
-    path = share_link(app, world.alpha, world.alpha_private, password="a long password")
+    app.config["WTF_CSRF_ENABLED"] = False
     client = visitor(app)
-    assert [give(client, path, "guess") for _ in range(10)] == [422] * 10
-    assert give(client, path, "a long password") == 429
+    assert [sign_in(client) for _ in range(10)] == [401] * 10
+    assert sign_in(client) == 429
     with Redis.from_url(redis_url) as redis:
-        mine = [key for key in redis.keys("LIMITS*") if path.removeprefix("/s/").encode() in key]
+        mine = [key for key in redis.keys("LIMITS*") if world.alpha.encode() in key]
         assert mine
         redis.delete(*mine)
-    assert give(client, path, "a long password") == 303
+    assert sign_in(client) == 401
     with app.app_context():
         db.engine.dispose()

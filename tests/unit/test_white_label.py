@@ -14,7 +14,7 @@ from stack import Stack
 from visits import share_link, visitor
 
 from infra.settings import Settings
-from tenants import cli, domains
+from tenants import claims, cli
 from tenants.catalog import album_by_id
 from tenants.registry import Layout
 from tenants.scope import open_site
@@ -51,7 +51,7 @@ def shown(web: Flask, settings: Settings, world: World) -> Iterator[tuple[Stack,
         gallery.fill(site, album, 3)
         site.tenant.brand.css = "h1 { color: red }"
         site.tenant.brand.layout = Layout.STORY
-        domains.add(site.session, site.tenant, DOMAIN, BASE, now=site.now(), verified=True)
+        claims.vouch(site.session, site.tenant, DOMAIN, BASE, now=site.now())
         site.session.commit()
     locked = share_link(web, world.alpha, world.alpha_private, password="a long password")
     environment = {"VITRINE_BASE_DOMAIN": BASE, "VITRINE_SCHEME": "https"}
@@ -146,7 +146,8 @@ def test_nothing_that_a_visitor_gets_names_the_host(shown: tuple[Stack, str]) ->
     assert answers["program"][0] == 404 and b'"urn:problem-type:not-found"' in answers["program"][3]
     assert answers["unknown host"][0] == 404
     cookies = [line for _, head, _, _ in answers.values() for line in head.decode().splitlines() if "et-Cookie" in line]
-    assert cookies and all(line.startswith("Set-Cookie: __Host-session=") for line in cookies)
+    named = ("Set-Cookie: __Host-session=", "Set-Cookie: __Host-language=")
+    assert cookies and all(line.startswith(named) for line in cookies)
     assert [line for path, answer in answers.items() for line in traces(path, answer)] == []
 
 

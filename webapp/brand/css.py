@@ -12,6 +12,7 @@ from typing import Any
 
 import tinycss2
 
+from infra.errors import N_
 from webapp.brand import css_allowed as allowed
 
 SCOPE = ".site"
@@ -28,11 +29,17 @@ _STRING = re.compile(r"[^<>\\\"\n\r\f]*")
 
 @dataclass(frozen=True)
 class Dropped:
-    """Something that was left out: where, what and why, for whoever wrote it."""
+    """Something that was left out: where, what and why, for whoever wrote it. `values` fill the `%(name)s` of the
+    sentence, which is not translated yet: what is read once is kept for readers of every language."""
 
     line: int
     what: str
-    why: str
+    sentence: str
+    values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def why(self) -> str:
+        return self.sentence % self.values if self.values else self.sentence
 
 
 @dataclass
@@ -40,13 +47,19 @@ class _Reading:
     rules: int = 0
     dropped: list[Dropped] = field(default_factory=list)
 
-    def drop(self, node: Any, why: str, what: str | None = None) -> None:
+    def drop(self, node: Any, why: "str | _Refused", what: str | None = None) -> None:
+        refused = why if isinstance(why, _Refused) else _Refused(why)
         shown = what if what is not None else tinycss2.serialize([node])
-        self.dropped.append(Dropped(node.source_line, " ".join(shown.split()).rstrip("; ")[:80], why))
+        what = " ".join(shown.split()).rstrip("; ")[:80]
+        self.dropped.append(Dropped(node.source_line, what, refused.sentence, refused.values))
 
 
 class _Refused(Exception):
     """Why a selector or a value is left out."""
+
+    def __init__(self, sentence: str, **values: str) -> None:
+        super().__init__(sentence)
+        self.sentence, self.values = sentence, values
 
 
 @lru_cache(maxsize=512)
@@ -59,7 +72,7 @@ def safe(text: str) -> str:
 def sanitised(text: str) -> tuple[str, tuple[Dropped, ...]]:
     """The safe part, and what was dropped in the order of the text."""
     if len(text) > MAX_LENGTH:
-        return "", (Dropped(1, "everything", f"more than {MAX_LENGTH:,} characters"),)
+        return "", (Dropped(1, "…", N_("more than %(most)s characters"), {"most": f"{MAX_LENGTH:,}"}),)
     reading = _Reading()
     css = "".join(_rules(tinycss2.parse_stylesheet(text, skip_whitespace=True), reading))
     if "<" in css or "\\" in css:
@@ -72,22 +85,22 @@ def _rules(nodes: list[Any], reading: _Reading, *, nested: bool = False) -> Iter
         if node.type == "qualified-rule":
             reading.rules += 1
             if reading.rules > MAX_RULES:
-                reading.drop(node, f"more than {MAX_RULES} rules", _shown(node))
+                reading.drop(node, _Refused("more than %(most)s rules", most=str(MAX_RULES)), _shown(node))
                 return
             yield from _rule(node, reading)
         elif node.type == "at-rule" and node.lower_at_keyword == "media" and node.content and not nested:
             yield from _media(node, reading)
         elif node.type == "at-rule":
-            reading.drop(node, "only @media may be used, and not inside another", f"@{node.at_keyword}")
+            reading.drop(node, N_("only @media may be used, and not inside another"), f"@{node.at_keyword}")
         elif node.type == "error":
-            reading.drop(node, "this could not be read as CSS", node.message)
+            reading.drop(node, N_("this could not be read as CSS"), node.message)
 
 
 def _media(node: Any, reading: _Reading) -> Iterator[str]:
     try:
         condition = _condition(node.prelude)
     except _Refused as refused:
-        reading.drop(node, str(refused), "@media " + tinycss2.serialize(node.prelude))
+        reading.drop(node, refused, "@media " + tinycss2.serialize(node.prelude))
         return
     nodes = tinycss2.parse_rule_list(node.content, skip_whitespace=True)
     inner = "".join(_rules(nodes, reading, nested=True))
@@ -108,7 +121,7 @@ def _condition(tokens: list[Any]) -> str:
         elif token.type in ("whitespace", "comment"):
             parts.append(" ")
         else:
-            raise _Refused(f"{tinycss2.serialize([token])[:20]} is not allowed in a media query")
+            raise _Refused("%(what)s is not allowed in a media query", what=tinycss2.serialize([token])[:20])
     return "".join(parts).strip()
 
 
@@ -118,7 +131,7 @@ def _rule(node: Any, reading: _Reading) -> Iterator[str]:
         try:
             selectors.append(f"{SCOPE} {_selector(one)}")
         except _Refused as refused:
-            reading.drop(node, str(refused), tinycss2.serialize(one).strip())
+            reading.drop(node, refused, tinycss2.serialize(one).strip())
     if not selectors:
         return
     kept = list(_declarations(node, reading))
@@ -175,7 +188,9 @@ def _trimmed(tokens: list[Any]) -> list[Any]:
 
 def _type(token: Any) -> str:
     if token.lower_value in allowed.OUTSIDE:
-        raise _Refused(f"{token.value} is outside of what may be styled; its colours and type are set above")
+        raise _Refused(
+            "%(what)s is outside of what may be styled; its colours and type are set above", what=str(token.value)
+        )
     if not _PLAIN.fullmatch(token.value):
         raise _Refused("names are made of letters, digits, - and _")
     return str(token.lower_value)
@@ -185,7 +200,7 @@ def _class(token: Any) -> str:
     if token is None or token.type != "ident" or not _PLAIN.fullmatch(token.value):
         raise _Refused("a class name is made of letters, digits, - and _")
     if token.value in allowed.RESERVED:
-        raise _Refused(f".{token.value} belongs to the site and cannot be styled")
+        raise _Refused(".%(what)s belongs to the site and cannot be styled", what=str(token.value))
     return str(token.value)
 
 
@@ -206,19 +221,19 @@ def _pseudo(token: Any, rest: Iterator[Any]) -> str:
 def _declarations(rule: Any, reading: _Reading) -> Iterator[str]:
     for node in tinycss2.parse_blocks_contents(rule.content, skip_whitespace=True):
         if node.type == "error":
-            reading.drop(node, "this could not be read as CSS", node.message)
+            reading.drop(node, N_("this could not be read as CSS"), node.message)
         elif node.type not in ("declaration", "comment"):
-            reading.drop(node, "rules inside rules are not allowed", _shown(node))
+            reading.drop(node, N_("rules inside rules are not allowed"), _shown(node))
         elif node.type == "declaration":
             try:
                 yield f"{_property(node)}:{_value(node)}"
             except _Refused as refused:
-                reading.drop(node, str(refused))
+                reading.drop(node, refused)
 
 
 def _property(node: Any) -> str:
     if node.lower_name not in allowed.PROPERTIES:
-        raise _Refused(f"the property {node.name[:40]} is not among those that may be set")
+        raise _Refused("the property %(what)s is not among those that may be set", what=node.name[:40])
     if node.important:
         raise _Refused("!important is not allowed; rules here win already")
     return str(node.lower_name)
@@ -231,7 +246,7 @@ def _value(node: Any) -> str:
     if node.lower_name.startswith(allowed.NEVER_NEGATIVE) and _NEGATIVE.search(text):
         raise _Refused("negative lengths could lay things over others")
     if node.lower_name == "display" and text.lower() not in allowed.DISPLAYS:
-        raise _Refused(f"display may be one of {', '.join(sorted(allowed.DISPLAYS))}")
+        raise _Refused("display may be one of %(known)s", known=", ".join(sorted(allowed.DISPLAYS)))
     return text
 
 
@@ -256,7 +271,9 @@ def _text(token: Any) -> str:
         return f"{token.lower_name}({_inside(token.arguments)})"
     if kind in ("url", "function"):
         name = "url" if kind == "url" else token.name
-        raise _Refused(f"{name[:40]}() is not allowed: nothing may be fetched, and only colours and sizes be computed")
+        raise _Refused(
+            "%(what)s() is not allowed: nothing may be fetched, and only colours and sizes be computed", what=name[:40]
+        )
     raise _Refused("the value holds something that is not allowed")
 
 

@@ -89,7 +89,7 @@ def manifest(tenant: Tenant) -> dict[str, object]:
         "short_name": tenant.name[:12].strip(),
         "start_url": "/",
         "display": "minimal-ui",
-        "lang": tenant.brand.locale,
+        **({"lang": tenant.brand.locale} if tenant.brand.locale else {}),
         "background_color": paper,
         "theme_color": paper,
         "icons": [

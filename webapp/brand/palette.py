@@ -4,10 +4,12 @@ A tenant chooses two colours a theme; surfaces, lines and quiet text are mixed f
 readable colours leads to a third that is not.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from infra.errors import N_
 from tenants.registry import Brand, Theme
 from webapp.brand.colours import (
     FINDABLE,
@@ -46,11 +48,11 @@ NIGHT = Papers("#121416", "#1b1e21", "#262a2e", "#33383d", "#7b8188", "#f0f1f2",
 """As tokens.css has them."""
 
 PRESETS = {
-    "Linen": ("#faf6ef", "#2a2119", "#1c1814", "#f3ebe0"),
-    "Mist": ("#f3f6f8", "#17212b", "#0f171e", "#e6eef4"),
-    "Sage": ("#f3f6f0", "#1c261c", "#131a14", "#e8efe4"),
-    "Blush": ("#fdf4f3", "#2d1a1d", "#1e1416", "#f7e6e6"),
-    "Ink": ("#ffffff", "#000000", "#000000", "#f5f5f5"),
+    N_("Linen"): ("#faf6ef", "#2a2119", "#1c1814", "#f3ebe0"),
+    N_("Mist"): ("#f3f6f8", "#17212b", "#0f171e", "#e6eef4"),
+    N_("Sage"): ("#f3f6f0", "#1c261c", "#131a14", "#e8efe4"),
+    N_("Blush"): ("#fdf4f3", "#2d1a1d", "#1e1416", "#f7e6e6"),
+    N_("Ink"): ("#ffffff", "#000000", "#000000", "#f5f5f5"),
 }
 """Pairs to start from: paper and ink of the light theme, then of the dark one."""
 
@@ -107,11 +109,12 @@ def declarations(accent: str, light: Papers, dark: Papers) -> str:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What is wrong with the colour in `field`, and one that would do."""
+    """What is wrong with the colour in `field`, and one that would do. `values` fill the `%(name)s` of what is said."""
 
     field: str
     said: str
     suggestion: str | None
+    values: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def refusals(brand: Brand) -> list[Refusal]:
@@ -123,7 +126,7 @@ def refusals(brand: Brand) -> list[Refusal]:
             found += _paper(paper, f"paper_{name}", dark=dark) or _ink(paper, ink, f"ink_{name}")
     if not found and not usable(brand.accent, brand):
         offered = nearest(brand.accent, lambda one: usable(one, brand))
-        found.append(Refusal("accent", "People could hardly read or find this colour.", offered))
+        found.append(Refusal("accent", N_("People could hardly read or find this colour."), offered))
     return found
 
 
@@ -131,7 +134,7 @@ def _paper(paper: str, field: str, *, dark: bool) -> list[Refusal]:
     fits: Callable[[str], bool] = _is_dark if dark else _is_bright
     if fits(paper):
         return []
-    said = "This is too bright for the dark theme." if dark else "This is too dark for the light theme."
+    said = N_("This is too bright for the dark theme.") if dark else N_("This is too dark for the light theme.")
     return [Refusal(field, said, nearest(paper, fits))]
 
 
@@ -140,8 +143,9 @@ def _ink(paper: str, ink: str, field: str) -> list[Refusal]:
     ratio = contrast(ink, behind)
     if ratio >= READABLE:
         return []
-    said = f"Text in this colour is hard to read: contrast {ratio:.1f}, at least {READABLE} is needed."
-    return [Refusal(field, said, nearest(ink, lambda one: contrast(one, mix(paper, one, 0.08)) >= READABLE))]
+    said = N_("Text in this colour is hard to read: contrast %(ratio)s, at least %(least)s is needed.")
+    better = nearest(ink, lambda one: contrast(one, mix(paper, one, 0.08)) >= READABLE)
+    return [Refusal(field, said, better, {"ratio": f"{ratio:.1f}", "least": str(READABLE)})]
 
 
 def _is_bright(paper: str) -> bool:

@@ -12,18 +12,18 @@ MAX_PIXELS = 16_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP")
 
 
-def decoded(data: bytes, box: tuple[int, int], *, field: str, name: str) -> Image.Image:
+def decoded(data: bytes, box: tuple[int, int], *, field: str) -> Image.Image:
     """The picture, upright, in RGB or RGBA, scaled down to fit `box` if it was larger, without metadata.
 
-    Nothing of the upload's own bytes survives. Raises `Problem("invalid")`, which calls the picture `name`.
+    Nothing of the upload's own bytes survives. Raises `Problem("invalid")`.
     """
     if len(data) > MAX_BYTES:
-        raise Problem("invalid", f"The {name} may have up to 4 MB.", field=field)
+        raise Problem("invalid", "The picture may have up to 4 MB.", field=field)
     try:
         # The header alone is read here: size and format are known before anything is decoded.
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise Problem("invalid", f"The {name} has too many pixels. Please scale it down first.", field=field)
+                raise Problem("invalid", "The picture has too many pixels. Please scale it down first.", field=field)
             image.draft("RGB", box)
             upright = ImageOps.exif_transpose(image)
             plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from flask import Response, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from infra.errors import Problem
 from infra.sql import reading
 from tenants.people import Role
 from tenants.registry import Brand, Tenant, Theme
-from webapp import headers
+from webapp import headers, language
 from webapp.auth import require
 from webapp.brand import palette
 from webapp.brand.css import Dropped, sanitised
@@ -44,7 +46,7 @@ def brand() -> ResponseReturnValue:
         form=form,
         suggestions=suggestions,
         presets=palette.PRESETS,
-        dropped=_dropped(form.css.data),
+        dropped=[_left_out(one) for one in _dropped(form.css.data)],
     )
     return page, 422 if form.errors else 200
 
@@ -66,7 +68,7 @@ def brand_preview() -> Response:
             form.validate()
             fill(form, tenant, but=form.errors.keys())
             notes = [*_complaints(form), *_settle(tenant.brand)]
-        notes += [("css", f"Line {one.line}: “{one.what}” is left out: {one.why}.") for one in _dropped(form.css.data)]
+        notes += [("css", _left_out(one)) for one in _dropped(form.css.data)]
         page = render_template("dashboard/brand_preview.html", preview=True, notes=notes, **brand_sample.shown())
     response = make_response(page)
     headers.allow("frame-ancestors", "'self'")
@@ -92,20 +94,25 @@ def _refuse(form: BrandForm) -> dict[str, str]:
         how_about = ""
         if refusal.suggestion:
             suggestions[refusal.field] = refusal.suggestion
-            how_about = f" How about {refusal.suggestion}?"
-        form[refusal.field].errors = [refusal.said + how_about]
+            how_about = " " + _("How about %(colour)s?", colour=refusal.suggestion)
+        form[refusal.field].errors = [_told(refusal) + how_about]
     return suggestions
 
 
 def _settle(brand: Brand) -> list[tuple[str, str]]:
     """Show suggestions in the place of refused colours; what was said of them."""
     notes = []
-    for _ in PAIRS:  # The accent is judged once paper and ink are settled.
+    for _round in PAIRS:  # The accent is judged once paper and ink are settled.
         for refusal in palette.refusals(brand):
             if refusal.suggestion:
-                notes.append((refusal.field, f"{refusal.said} Shown here: {refusal.suggestion}."))
+                shown_here = _("Shown here: %(colour)s.", colour=refusal.suggestion)
+                notes.append((refusal.field, f"{_told(refusal)} {shown_here}"))
                 setattr(brand, refusal.field, refusal.suggestion)
     return notes
+
+
+def _told(refusal: palette.Refusal) -> str:
+    return str(_(refusal.said, **refusal.values))
 
 
 def _complaints(form: BrandForm) -> list[tuple[str, str]]:
@@ -124,7 +131,7 @@ def _pictures(form: BrandForm) -> Kept | None:
         elif kept_logo and not g.site.tenant.brand.icon_sha256:
             kept_icon = logo.icon_of_logo(g.site, kept_logo[0])
     except Problem as problem:
-        form[problem.extra["field"]].errors = [problem.detail]
+        form[problem.extra["field"]].errors = [language.told(problem)]
         return None
     return Kept(kept_logo, kept_icon)
 
@@ -146,8 +153,19 @@ def _dropped(css: str | None) -> tuple[Dropped, ...]:
     return sanitised(css or "")[1]
 
 
+def _left_out(one: Dropped) -> str:
+    why = _(one.sentence, **one.values)
+    return str(_("Line %(line)d: “%(what)s” is left out: %(why)s.", line=one.line, what=one.what, why=why))
+
+
 def _saved(css: str) -> str:
     count = len(_dropped(css))
     if not count:
-        return "The brand is saved."
-    return f"The brand is saved. {count} part{'' if count == 1 else 's'} of your CSS is left out: see below the field."
+        return str(_("The brand is saved."))
+    return str(
+        ngettext(
+            "The brand is saved. %(num)d part of your CSS is left out: see below the field.",
+            "The brand is saved. %(num)d parts of your CSS are left out: see below the field.",
+            count,
+        )
+    )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import (
@@ -18,15 +19,16 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, Length, ValidationError
 
+from infra.errors import N_
 from tenants.registry import Brand, Font, Layout, Link, Tenant, Theme
 from webapp.brand.css import MAX_LENGTH
-from webapp.dashboard.forms import LAYOUTS
+from webapp.dashboard.forms import LAYOUTS, said
 from webapp.language import OFFERED
 
 THEMES = {
-    Theme.AUTO.value: "As the visitor prefers",
-    Theme.LIGHT.value: "Always light",
-    Theme.DARK.value: "Always dark",
+    Theme.AUTO.value: N_("As the visitor prefers"),
+    Theme.LIGHT.value: N_("Always light"),
+    Theme.DARK.value: N_("Always dark"),
 }
 FONTS = {font.value: font.value.title() for font in Font}
 PAIRS = (("paper_light", "ink_light"), ("paper_dark", "ink_dark"))
@@ -65,40 +67,42 @@ def web_address(text: str) -> bool:
 class LinkForm(Form):
     """A row of label and address; both empty is no link."""
 
-    label = StringField("Label", [Length(max=40)], filters=[_stripped])
-    url = StringField("Address", [Length(max=500)], filters=[_stripped])
+    label = StringField(_("Label"), [Length(max=40)], filters=[_stripped])
+    url = StringField(_("Address"), [Length(max=500)], filters=[_stripped])
 
     def validate_label(self, field: StringField) -> None:
         if self.url.data and not field.data:
-            raise ValidationError("Say what the link is called.")
+            raise ValidationError(_("Say what the link is called."))
 
     def validate_url(self, field: StringField) -> None:
         if self.label.data and not field.data:
-            raise ValidationError("Say where the link leads.")
+            raise ValidationError(_("Say where the link leads."))
         if field.data and not web_address(field.data):
-            raise ValidationError("Write the whole address, like https://example.com/prints.")
+            raise ValidationError(_("Write the whole address, like https://example.com/prints."))
 
 
 class BrandForm(FlaskForm):
-    name = StringField("Name", [DataRequired("Your brand needs a name."), Length(max=120)], filters=[_stripped])
-    tagline = StringField("Tagline", [Length(max=200)], filters=[_stripped])
-    locale = SelectField("Language of your pages", choices=OFFERED)
-    accent = StringField("Accent colour", filters=[_lower])
-    paper_light = StringField("Background", filters=[_lower])
-    ink_light = StringField("Text", filters=[_lower])
-    paper_dark = StringField("Background", filters=[_lower])
-    ink_dark = StringField("Text", filters=[_lower])
-    font = RadioField("Typeface of text", choices=FONTS)
-    heading_font = SelectField("Typeface of headings", choices={"": "As the text", **FONTS})
-    theme = RadioField("Theme", choices=THEMES)
-    layout = RadioField("Layout of albums", choices=LAYOUTS)
+    name = StringField(_("Name"), [DataRequired(_("Your brand needs a name.")), Length(max=120)], filters=[_stripped])
+    tagline = StringField(_("Tagline"), [Length(max=200)], filters=[_stripped])
+    locale = SelectField(
+        _("Language of your pages"), choices=said({"": N_("As the visitor's browser asks"), **OFFERED})
+    )
+    accent = StringField(_("Accent colour"), filters=[_lower])
+    paper_light = StringField(_("Background"), filters=[_lower])
+    ink_light = StringField(_("Text"), filters=[_lower])
+    paper_dark = StringField(_("Background"), filters=[_lower])
+    ink_dark = StringField(_("Text"), filters=[_lower])
+    font = RadioField(_("Typeface of text"), choices=FONTS)
+    heading_font = SelectField(_("Typeface of headings"), choices=said({"": N_("As the text"), **FONTS}))
+    theme = RadioField(_("Theme"), choices=said(THEMES))
+    layout = RadioField(_("Layout of albums"), choices=said(LAYOUTS))
     header_links = FieldList(FormField(LinkForm), min_entries=HEADER_LINKS, max_entries=HEADER_LINKS)
     footer_links = FieldList(FormField(LinkForm), min_entries=FOOTER_LINKS, max_entries=FOOTER_LINKS)
-    css = TextAreaField("Your own CSS", [Length(max=MAX_LENGTH)], filters=[_stripped])
-    logo = FileField("Logo")
-    remove_logo = BooleanField("Remove the logo")
-    icon = FileField("Icon")
-    remove_icon = BooleanField("Remove the icon")
+    css = TextAreaField(_("Your own CSS"), [Length(max=MAX_LENGTH)], filters=[_stripped])
+    logo = FileField(_("Logo"))
+    remove_logo = BooleanField(_("Remove the logo"))
+    icon = FileField(_("Icon"))
+    remove_icon = BooleanField(_("Remove the icon"))
 
     def validate_accent(self, field: StringField) -> None:
         _colour(field.data)
@@ -118,14 +122,14 @@ class BrandForm(FlaskForm):
 
 def _colour(text: str) -> None:
     if not _HEX.fullmatch(text):
-        raise ValidationError("Write the colour as # and six digits, like #3a5a78.")
+        raise ValidationError(_("Write the colour as # and six digits, like #3a5a78."))
 
 
 def _one_of_pair(field: StringField, other: StringField) -> None:
     if field.data:
         _colour(field.data)
     elif other.data:
-        raise ValidationError("Background and text go together: choose both, or leave both empty.")
+        raise ValidationError(_("Background and text go together: choose both, or leave both empty."))
 
 
 def shown(tenant: Tenant) -> dict[str, object]:
@@ -134,7 +138,7 @@ def shown(tenant: Tenant) -> dict[str, object]:
     return {
         "name": tenant.name,
         "tagline": brand.tagline,
-        "locale": brand.locale,
+        "locale": brand.locale or "",
         **{name: getattr(brand, name) or "" for name in COLOURS},
         "font": brand.font.value,
         "heading_font": brand.heading_font.value if brand.heading_font else "",
@@ -150,7 +154,7 @@ def fill(form: BrandForm, tenant: Tenant, *, but: Collection[str] = ()) -> None:
     """Write the form's fields into tenant and brand, except `but` those that are wrong. Pictures are not fields."""
     values: dict[str, object] = {
         "tagline": form.tagline.data,
-        "locale": form.locale.data,
+        "locale": form.locale.data or None,
         "accent": form.accent.data,
         **{name: form[name].data or None for pair in PAIRS for name in pair},
         "font": Font(form.font.data),

@@ -14,6 +14,7 @@ from tenants.claims import DomainClaim, DomainState
 from tenants.doctor import MESSAGES, Finding, Record
 from tenants.people import Role
 from tenants.scope import settings
+from webapp import language
 from webapp.auth import require
 from webapp.dashboard.answers import done, say
 from webapp.dashboard.forms import DomainForm
@@ -43,7 +44,7 @@ def domains_page() -> ResponseReturnValue:
             )
         except Problem as problem:
             g.site.session.rollback()
-            form.host.errors = [problem.detail]
+            form.host.errors = [language.told(problem)]
         else:
             host = claim.host
             g.site.session.commit()

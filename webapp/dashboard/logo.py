@@ -23,13 +23,13 @@ def store(site: Site, upload: BinaryIO) -> tuple[str, str]:
 
 def encode(data: bytes) -> bytes:
     """The picture as a PNG within `BOX`, upright, in sRGB or with alpha, without metadata."""
-    return pictures.png(pictures.decoded(data, BOX, field="logo", name="logo"))
+    return pictures.png(pictures.decoded(data, BOX, field="logo"))
 
 
 def store_icon(site: Site, upload: BinaryIO) -> str:
     """Keep the picture as an icon in every size; the SHA-256 for the brand's row. Raises `Problem("invalid")`."""
     largest = (max(icons.SIZES),) * 2
-    picture = pictures.decoded(upload.read(pictures.MAX_BYTES + 1), largest, field="icon", name="icon")
+    picture = pictures.decoded(upload.read(pictures.MAX_BYTES + 1), largest, field="icon")
     return _keep_icon(site, pictures.png(picture))
 
 

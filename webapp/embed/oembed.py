@@ -77,7 +77,7 @@ def _bound(name: str) -> int:
     if not given:
         return 1 << 30
     if not (given.isascii() and given.isdigit() and int(given[:9]) > 0):
-        raise Problem("bad-request", f"{name} is a number of pixels.")
+        raise Problem("bad-request", "%(name)s is a number of pixels.", values={"name": name})
     return int(given[:9])
 
 

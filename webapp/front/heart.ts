@@ -1,6 +1,7 @@
 // Hearts without leaving the page: on tiles, on a photo's page, in the lightbox. Each is a plain submit button that
 // works without this, by the form with the id "heart".
 import type PhotoSwipe from "photoswipe";
+import { say } from "./words";
 
 const BUSY = "aria-busy";
 const OUTLINE =
@@ -58,8 +59,8 @@ export function installHeart(box: PhotoSwipe, grid: HTMLElement): void {
   box.on("uiRegister", () =>
     box.ui?.registerElement({
       name: "heart",
-      ariaLabel: "Favourite",
-      title: "Favourite (f)",
+      ariaLabel: say("favourite"),
+      title: say("favourite-key"),
       order: 6,
       isButton: true,
       html: OUTLINE,

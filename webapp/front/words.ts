@@ -8,6 +8,7 @@ const numbers = new Intl.NumberFormat(language);
 
 /** The sentence with its `%(name)s` filled in; numbers are written as the language does, `count` chooses the plural. */
 export function say(key: string, values: Record<string, string | number> = {}): string {
+  if (!(key in words)) console.error(`The page brought no word “${key}”.`);
   const word = words[key] ?? key;
   const text = typeof word === "string" ? word : (word[plural.select(Number(values["count"]))] ?? word.other ?? key);
   return text.replace(/%\((\w+)\)s/g, (_all, name: string) => {

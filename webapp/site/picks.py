@@ -15,6 +15,7 @@ from tenants.names import is_id
 from tenants.news import NewsKind
 from tenants.proofing import Selection
 from tenants.sharing import Action, ShareLink, may
+from webapp import language
 from webapp.host import SAFE_METHODS
 from webapp.limits import limiter, visitor
 from webapp.site import listing, visitors
@@ -49,7 +50,7 @@ def picks(slug: str) -> ResponseReturnValue:
             raise
         g.site.session.rollback()
         with reading():
-            return _page(slug, wrong=problem.detail), 422
+            return _page(slug, wrong=language.told(problem)), 422
 
 
 def _page(slug: str, *, wrong: str = "") -> str:

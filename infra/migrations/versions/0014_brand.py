@@ -23,7 +23,7 @@ def brand_columns() -> tuple[sa.Column, ...]:
         sa.Column('header_links', sa.JSON(), nullable=False, server_default='[]'),
         sa.Column('footer_links', sa.JSON(), nullable=False, server_default='[]'),
         sa.Column('css', sa.Text(), nullable=False, server_default=''),
-        sa.Column('locale', sa.String(length=16), nullable=False, server_default='en'),
+        sa.Column('locale', sa.String(length=16), nullable=True),
         sa.Column('host_credit', sa.Boolean(), nullable=False, server_default=sa.false()),
     )
 

@@ -12,7 +12,7 @@ export function copyButtons(): void {
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(button.dataset["copy"]!);
       words.textContent = say("copied");
-      announce(say("address-copied"));
+      announce(say("is-copied"));
       setTimeout(() => (words.textContent = say("copy")), 2500);
     });
   }
