@@ -73,8 +73,6 @@ class Data(Stack):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             versioned=True,
-            server_access_logs_bucket=self.network.logs,
-            server_access_logs_prefix="objects/",
             removal_policy=self.removal,
         )
         bucket.add_to_resource_policy(
@@ -92,6 +90,7 @@ class Data(Stack):
         assert isinstance(resource, s3.CfnBucket)
         resource.lifecycle_configuration = s3.CfnBucket.LifecycleConfigurationProperty(rules=_lifecycle())
         self._report_losses(resource)
+        self.network.log_accesses(bucket, "objects")
         return bucket
 
     def _report_losses(self, bucket: s3.CfnBucket) -> None:
@@ -117,7 +116,7 @@ class Data(Stack):
         bucket.node.add_dependency(said.policy_dependable)
 
     def _releases(self) -> s3.Bucket:
-        return s3.Bucket(
+        releases = s3.Bucket(
             self,
             "Releases",
             encryption=s3.BucketEncryption.S3_MANAGED,
@@ -125,10 +124,10 @@ class Data(Stack):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             versioned=True,
-            server_access_logs_bucket=self.network.logs,
-            server_access_logs_prefix="releases/",
             removal_policy=self.removal,
         )
+        self.network.log_accesses(releases, "releases")
+        return releases
 
     # -- queues --
 

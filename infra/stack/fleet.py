@@ -51,8 +51,8 @@ class FleetStack(Stack):
 
     def _role(self) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-        adapters = iam.ManagedPolicy(self, "Adapters", statements=list(rights.statements(self.data, self.fleet)))
-        machine = iam.ManagedPolicy(self, "Machine", statements=self._machine())
+        adapters = iam.ManagedPolicy(self, "AdapterRights", statements=list(rights.statements(self.data, self.fleet)))
+        machine = iam.ManagedPolicy(self, "MachineRights", statements=self._machine())
         role.add_managed_policy(adapters)
         role.add_managed_policy(machine)
         return role
@@ -118,7 +118,6 @@ class FleetStack(Stack):
             ),
             role=self.role,
             security_group=self.network.fleet_groups[self.fleet],
-            associate_public_ip_address=None,
             require_imdsv2=True,
             http_put_response_hop_limit=1,
             http_endpoint=True,

@@ -6,6 +6,7 @@ from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
@@ -64,7 +65,7 @@ class Network(Stack):
 
     def _logs(self) -> s3.Bucket:
         """Access logs of buckets and of the load balancer, which can write to nothing but SSE-S3."""
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             "Logs",
             encryption=s3.BucketEncryption.S3_MANAGED,
@@ -74,6 +75,24 @@ class Network(Stack):
             versioned=False,
             lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(self.deployment.log_days))],
             removal_policy=RemovalPolicy.RETAIN if self.deployment.keep else RemovalPolicy.DESTROY,
+        )
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AccessLogs",
+                principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[bucket.arn_for_objects("buckets/*")],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        return bucket
+
+    def log_accesses(self, bucket: s3.Bucket, name: str) -> None:
+        """By the resource itself: the construct's way has this stack's policy name the bucket of a later one."""
+        resource = bucket.node.default_child
+        assert isinstance(resource, s3.CfnBucket)
+        resource.logging_configuration = s3.CfnBucket.LoggingConfigurationProperty(
+            destination_bucket_name=self.logs.bucket_name, log_file_prefix=f"buckets/{name}/"
         )
 
     def _vpc(self) -> ec2.Vpc:
