@@ -1,12 +1,13 @@
-"""The CDK app: `python -m infra.stack.app [FOLDER]` writes the templates; `cdk` runs the same by cdk.json."""
+"""The CDK app. `python -m infra.stack.app FOLDER` writes checked templates; without a folder it is `cdk` that asks."""
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
-from aws_cdk import App, Environment, Stack, Tags, Validations
+from aws_cdk import App, Environment, LegacyStackSynthesizer, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from infra.stack.accepted import accept
+from infra.stack.accepted import Finding, findings, unexplained
 from infra.stack.data import Data
 from infra.stack.deployment import EDGE_REGION, Deployment, read
 from infra.stack.edge import Edge
@@ -66,18 +67,35 @@ def _edge(app: App, deployment: Deployment, network: Network, env: Environment) 
     return Edge(app, f"{deployment.name}-edge", network, front if same_region else None, env=env), front
 
 
-def check(app: App) -> None:
-    """cdk-nag's AwsSolutions while the app is synthesised; what it finds and is not explained ends that with an error."""
-    for stack in app.node.find_all():
-        if isinstance(stack, Stack):
-            accept(stack)
+def synthesise(deployment: Deployment, folder: Path, *, checked: bool = False) -> list[Finding]:
+    """Writes the templates; with `checked` asks cdk-nag's AwsSolutions and gives back all that it found."""
+    report = folder / "validation-report.json"
+    report.unlink(missing_ok=True)
+    app = _app(str(folder))
+    build(app, deployment)
+    if not checked:
+        app.synth()
+        return []
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    try:
+        app.synth()
+    except RuntimeError:  # jsii's for any finding. The templates and the report are written.
+        if not report.exists():
+            raise
+    return findings(report) if report.exists() else []
+
+
+def _app(folder: str | None) -> App:
+    """Nothing of ours is an asset, so that the account needs no bootstrap, and the templates are what they look like."""
+    return App(outdir=folder, analytics_reporting=False, default_stack_synthesizer=LegacyStackSynthesizer())
 
 
 def main() -> None:
-    app = App(outdir=sys.argv[1] if len(sys.argv) > 1 else None)
+    if len(sys.argv) > 1:
+        left = unexplained(synthesise(read(), Path(sys.argv[1]), checked=True))
+        sys.exit("\n".join(f"{each.rule}: {each.construct}" for each in left) if left else 0)
+    app = _app(None)
     build(app, read())
-    check(app)
     app.synth()
 
 

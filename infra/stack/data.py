@@ -175,7 +175,7 @@ class Data(Stack):
             retention=retention(self.deployment),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
+        engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_9)
         return rds.DatabaseInstance(
             self,
             "Database",
@@ -187,7 +187,7 @@ class Data(Stack):
             ),
             vpc=self.network.vpc,
             vpc_subnets=ISOLATED,
-            security_groups=[self.network.database_group],
+            security_groups=[self._as_it_is("Database", self.network.database_group)],
             port=DATABASE_PORT,
             publicly_accessible=False,
             multi_az=wanted.multi_az,
@@ -221,9 +221,13 @@ class Data(Stack):
             secrets=[self.serving, self.owner],
             vpc=self.network.vpc,
             vpc_subnets=ISOLATED,
-            security_groups=[self.network.proxy_group],
+            security_groups=[self._as_it_is("Proxy", self.network.proxy_group)],
             require_tls=True,
         )
+
+    def _as_it_is(self, title: str, group: ec2.SecurityGroup) -> ec2.ISecurityGroup:
+        """Who may talk to whom is all said in the network's stack; the constructs would say some of it again there."""
+        return ec2.SecurityGroup.from_security_group_id(self, f"{title}Group", group.security_group_id, mutable=False)
 
     # -- what the others need --
 

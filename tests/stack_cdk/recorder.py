@@ -1,0 +1,50 @@
+"""A pytest plugin that writes down which operations of AWS each adapter calls, however a test comes to call it.
+
+    VITRINE_OPERATIONS=var/operations.json python -m pytest -n 0 -p stack_cdk.recorder tests/contracts …
+
+`before-call` is botocore's own event, sent once an operation; who calls is the innermost module of `infra.aws` on the
+stack. What a test or a double calls by itself, to set something up, has no such module and is not written down.
+"""
+
+import json
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from infra.aws.client import Clients
+
+FOUND: dict[str, set[str]] = defaultdict(set)
+_get = Clients.get
+
+
+def _caller() -> str | None:
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("infra.aws.") and module != "infra.aws.client":
+            return str(module).removeprefix("infra.aws.")
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def _record(model: Any, **_: Any) -> None:
+    if caller := _caller():
+        FOUND[caller].add(f"{model.service_model.service_name}:{model.name}")
+
+
+def _recording(self: Clients, service: str, **config: Any) -> Any:
+    client = _get(self, service, **config)
+    client.meta.events.register("before-call", _record, unique_id="vitrine-recorder")
+    return client
+
+
+def pytest_configure() -> None:
+    Clients.get = _recording  # type: ignore[method-assign]
+
+
+def pytest_sessionfinish() -> None:
+    path = Path(os.environ["VITRINE_OPERATIONS"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({module: sorted(found) for module, found in sorted(FOUND.items())}, indent=1) + "\n")
