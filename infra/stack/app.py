@@ -48,7 +48,8 @@ def build(app: App, deployment: Deployment) -> Built:
         if fleet != "keeper":
             fleets[fleet].add_dependency(fleets["keeper"])
     Observability(app, f"{name}-observability", data, fleets, env=env)
-    Tags.of(app).add("vitrine", name)
+    # CloudFormation knows no tags of a target group of the proxy, whatever the construct thinks.
+    Tags.of(app).add("vitrine", name, exclude_resource_types=["AWS::RDS::DBProxyTargetGroup"])
     return Built(network, data, fleets, edge, front)
 
 

@@ -36,7 +36,7 @@ class Network(Stack):
         self.balancer_group = self._group("Balancer", "The load balancer")
         self.database_group = self._group("Database", "The database", outbound=False)
         with_proxy = deployment.database.proxy
-        self.proxy_group = self._group("Proxy", "The database's proxy", outbound=False) if with_proxy else None
+        self.proxy_group = self._group("Proxy", "The proxy of the database", outbound=False) if with_proxy else None
         self.fleet_groups = {
             fleet: self._group(fleet.title(), f"The {fleet} fleet") for fleet in ("web", "upload", "processor", "keeper")
         }

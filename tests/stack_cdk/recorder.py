@@ -1,9 +1,8 @@
-"""A pytest plugin that writes down which operations of AWS each adapter calls, however a test comes to call it.
+"""A pytest plugin that writes down which operations of AWS each method of the adapters calls, whoever calls it.
 
     VITRINE_OPERATIONS=var/operations.json python -m pytest -n 0 -p stack_cdk.recorder tests/contracts …
 
-`before-call` is botocore's own event, sent once an operation; who calls is the innermost module of `infra.aws` on the
-stack. What a test or a double calls by itself, to set something up, has no such module and is not written down.
+`before-call` is botocore's own event, sent once an operation; who calls is the outermost frame of `infra.aws`. What a test or a double calls by itself, to set something up, has no such module and is not written down.
 """
 
 import json
@@ -20,13 +19,14 @@ _get = Clients.get
 
 
 def _caller() -> str | None:
-    frame = sys._getframe(1)
+    """`module.Class.method` of the outermost call into an adapter: the port's method, or where a thread of ours begins."""
+    found, frame = None, sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if module.startswith("infra.aws.") and module != "infra.aws.client":
-            return str(module).removeprefix("infra.aws.")
+            found = f"{module.removeprefix('infra.aws.')}.{frame.f_code.co_qualname}"
         frame = frame.f_back  # type: ignore[assignment]
-    return None
+    return found
 
 
 def _record(model: Any, **_: Any) -> None:
