@@ -14,25 +14,33 @@ from infra.stack.deployment import Deployment
 from infra.stack.environment import EDGED, namespace, reports_losses, simpledb_domain
 
 # Places in the bucket, by `tenants/names.py` and `infra/aws/s3_intake.py`. Readiness asks for an object that is not there.
-ORIGINALS, RENDITIONS, BRANDS, READY = "t/*/o/*", "t/*/r/*", "t/*/b/*", "t/*/ready"
+ORIGINALS, RENDITIONS, BRANDS, CARDS, READY = "t/*/o/*", "t/*/r/*", "t/*/b/*", "t/*/c/*", "t/*/ready"
 ARRIVING = "arriving/*"
 
 # fleet: place: actions on objects there.
 _READ, _WRITE = ("s3:GetObject",), ("s3:PutObject", "s3:AbortMultipartUpload")
 _ERASE = ("s3:DeleteObject", "s3:DeleteObjectVersion")
+_GONE = (*_ERASE, "s3:AbortMultipartUpload")
 OBJECTS: dict[str, dict[str, tuple[str, ...]]] = {
     # Originals are written by the web fleet only as copies of originals, and by the bucket's policy never over one.
-    "web": {ORIGINALS: _READ + _WRITE, RENDITIONS: _READ, BRANDS: _READ + _WRITE, READY: _READ},
+    "web": {
+        ORIGINALS: _READ + _WRITE,
+        RENDITIONS: _READ,
+        BRANDS: _READ + _WRITE,
+        CARDS: _READ + _WRITE + _ERASE,
+        READY: _READ,
+    },
     "upload": {ORIGINALS: _READ + _WRITE + _ERASE, ARRIVING: _READ + _WRITE + _ERASE, READY: _READ},
     "processor": {ORIGINALS: _READ, RENDITIONS: _READ + _WRITE + _ERASE, READY: _READ},
-    "keeper": {ORIGINALS: _READ, RENDITIONS: _READ, READY: _READ},
+    # It ends what tenants deleted (processor/purge.py), and what no row names.
+    "keeper": {ORIGINALS: _READ + _GONE, RENDITIONS: _READ + _GONE, READY: _READ},
 }
 # Without s3:ListBucket S3 answers 403 for what is not there. It cannot be bound to a prefix for that answer.
 LISTINGS: dict[str, tuple[str, ...]] = {
-    "web": ("s3:ListBucket", "s3:ListBucketMultipartUploads"),
+    "web": ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"),
     "upload": ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"),
     "processor": ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"),
-    "keeper": ("s3:ListBucket",),
+    "keeper": ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"),
 }
 _FIND = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes")
 _WORK = ("sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage")
@@ -45,6 +53,7 @@ QUEUES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 ITEMS: dict[str, tuple[str, ...]] = {
     "web": ("sdb:GetAttributes", "sdb:CreateDomain"),
     "processor": ("sdb:PutAttributes", "sdb:CreateDomain"),
+    "keeper": ("sdb:GetAttributes", "sdb:DeleteAttributes", "sdb:CreateDomain"),
 }
 CLOUDFRONT = (
     "cloudfront:CreateDistributionTenant",
