@@ -36,7 +36,9 @@ ACCEPTED = (
         r".*-data/LostQueue/Resource",
         "A reader deletes an event only when its object is made again; what nobody reads raises the alarm LostObjects.",
     ),
-    Accepted("AwsSolutions-RDS3", r".*-data/Database/Resource", "`database.multi_az` doubles the price: it is an option."),
+    Accepted(
+        "AwsSolutions-RDS3", r".*-data/Database/Resource", "`database.multi_az` doubles the price: it is an option."
+    ),
     Accepted("AwsSolutions-RDS11", r".*-data/Database/Resource", "A port that is not 5432 hides from nobody in a VPC."),
     Accepted("AwsSolutions-CFR1", r".*-edge/Distribution", "Albums are sent to people in every country."),
     Accepted(
@@ -48,9 +50,11 @@ ACCEPTED = (
     Accepted(
         "AwsSolutions-EC26",
         r".*/Group/ASG",
-        "The rule reads a group's LaunchTemplate, ours is in its MixedInstancesPolicy; a test sees that disks are encrypted.",
+        "The rule reads a group's LaunchTemplate, ours is in its MixedInstancesPolicy; a test sees encrypted disks.",
     ),
-    Accepted("AwsSolutions-AS3", r".*/Group/ASG", "An empty group raises an alarm; that it grows and shrinks is its work."),
+    Accepted(
+        "AwsSolutions-AS3", r".*/Group/ASG", "An empty group raises an alarm; that it grows and shrinks is its work."
+    ),
     Accepted(
         _WILD + r".*/(t/\*/(o|r|b|c)/\*|t/\*/ready|arriving/\*|\*\.tar\.gz)\]",
         r".*/(AdapterRights|MachineRights)/Resource",

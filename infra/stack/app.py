@@ -87,7 +87,7 @@ def synthesise(deployment: Deployment, folder: Path, *, checked: bool = False) -
 
 
 def _app(folder: str | None) -> App:
-    """Nothing of ours is an asset, so that the account needs no bootstrap, and the templates are what they look like."""
+    """Nothing of ours is an asset, so the account needs no bootstrap, and templates are what they look like."""
     return App(outdir=folder, analytics_reporting=False, default_stack_synthesizer=LegacyStackSynthesizer())
 
 

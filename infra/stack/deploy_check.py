@@ -107,9 +107,10 @@ def _described(client: Any, name: str) -> str:
 
 
 def main(folder: Path) -> None:
-    print(f"Account {account()}")
+    sys.stdout.write(f"Account {account()}\n")
     for name, region, template in stacks(folder):
-        print(f"{name} ({region}): {check(name, region, template)}", flush=True)
+        sys.stdout.write(f"{name} ({region}): {check(name, region, template)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,16 @@ EXAMPLE = Path(__file__).with_name("deployment.toml")
 
 # Where SimpleDB is (AWS General Reference, "SimpleDB endpoints").
 SIMPLEDB_REGIONS = frozenset(
-    "us-east-1 us-west-1 us-west-2 eu-west-1 ap-southeast-1 ap-southeast-2 ap-northeast-1 sa-east-1".split()
+    {
+        "us-east-1",
+        "us-west-1",
+        "us-west-2",
+        "eu-west-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-northeast-1",
+        "sa-east-1",
+    }
 )
 
 EDGE_REGION = "us-east-1"
@@ -62,7 +71,8 @@ class Deployment(_Part):
     alarm_mail: str = Field(default="", description="Who gets alarms; nobody if left out.")
 
     image: str = Field(
-        default="/aws/service/debian/release/12/latest/arm64", description="SSM parameter with the id of a Debian image."
+        default="/aws/service/debian/release/12/latest/arm64",
+        description="SSM parameter with the id of a Debian image.",
     )
     nat_gateways: int = Field(
         default=0, ge=0, le=3, description="0: instances have public addresses and closed doors, and pay no gateway."

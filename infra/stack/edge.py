@@ -1,7 +1,7 @@
 """CloudFront in front of the web fleet: one multi-tenant distribution, and a distribution tenant for the base domain.
 
-Tenants' own domains become distribution tenants when they are claimed (`infra/aws/cloudfront_tenants.py`), with the same
-origin and behaviours. What CloudFront does not have it asks the application for (ADR 0122), so the one thing that it
+Tenants' own domains become distribution tenants when they are claimed (`infra/aws/cloudfront_tenants.py`): they have the
+same origin and behaviours. What CloudFront does not have it asks the application for (ADR 0122), so the one thing that it
 reads from a bucket is the page for when no application answers.
 """
 
@@ -95,7 +95,9 @@ class Edge(Stack):
         return cloudfront.CfnDistribution(self, "Distribution", distribution_config=config)
 
     def _app_origin(self) -> cloudfront.CfnDistribution.OriginProperty:
-        said = self.network.origin_secret.secret_value.unsafe_unwrap()  # A dynamic reference: the template has no value.
+        said = (
+            self.network.origin_secret.secret_value.unsafe_unwrap()
+        )  # A dynamic reference: the template has no value.
         return cloudfront.CfnDistribution.OriginProperty(
             id=APP,
             domain_name=self.deployment.origin_host,
@@ -173,7 +175,9 @@ class Edge(Stack):
         """By path and host alone; for as long as the application's `s-maxage` says, and never longer than a day."""
         of_a_copy = cloudfront.CfnCachePolicy.ParametersInCacheKeyAndForwardedToOriginProperty(
             cookies_config=cloudfront.CfnCachePolicy.CookiesConfigProperty(cookie_behavior="none"),
-            headers_config=cloudfront.CfnCachePolicy.HeadersConfigProperty(header_behavior="whitelist", headers=["Host"]),
+            headers_config=cloudfront.CfnCachePolicy.HeadersConfigProperty(
+                header_behavior="whitelist", headers=["Host"]
+            ),
             query_strings_config=cloudfront.CfnCachePolicy.QueryStringsConfigProperty(query_string_behavior="none"),
             enable_accept_encoding_brotli=False,
             enable_accept_encoding_gzip=False,
@@ -237,7 +241,7 @@ class Edge(Stack):
         )
 
     def _names(self) -> None:
-        """Names that the load balancer has of its own (`upload`, `origin`) are more exact than the wildcard, and win."""
+        """Names that the load balancer has of its own (`upload`, `origin`) are more exact than the wildcard."""
         base = self.deployment.base_domain
         for title, host in (("Base", base), ("Sites", f"*.{base}")):
             for kind in ("A", "AAAA"):
@@ -267,8 +271,8 @@ class Edge(Stack):
 
 
 def _errors() -> list[cloudfront.CfnDistribution.CustomErrorResponseProperty]:
-    """Kept for a second, so that a picture that was just made is seen. The page stands in where no application answered;
-    a 503 is the application's own and says more."""
+    """Kept for a second, so that a picture that was just made is seen. The page stands in where nobody
+    answered; a 503 is the application's own and says more."""
     error = cloudfront.CfnDistribution.CustomErrorResponseProperty
     plain = [error(error_code=code, error_caching_min_ttl=1) for code in (400, 403, 404, 500, 503)]
     away = [

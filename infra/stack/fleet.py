@@ -65,7 +65,9 @@ class FleetStack(Stack):
         hook = ["autoscaling:CompleteLifecycleAction"]
         if self.fleet == "processor":
             hook.append("autoscaling:SetInstanceProtection")
-        secrets = [f"{arn}:secretsmanager:{here}:secret:{each}-??????" for each in secrets_of(self.deployment, self.fleet)]
+        secrets = [
+            f"{arn}:secretsmanager:{here}:secret:{each}-??????" for each in secrets_of(self.deployment, self.fleet)
+        ]
         group = f"{arn}:autoscaling:{here}:autoScalingGroup:*:autoScalingGroupName/{self.group_name}"
         found = [
             _may(["s3:GetObject"], [self.data.releases.arn_for_objects("*.tar.gz")]),
@@ -81,7 +83,7 @@ class FleetStack(Stack):
                 resources=["*"],
                 conditions={"StringEquals": {"cloudwatch:namespace": HOSTS_NAMESPACE}},
             ),
-            # The agent names the group that its instance is in; and what Session Manager needs. Neither knows resources.
+            # The agent names its instance's group; and what Session Manager needs. Neither knows resources.
             _may(["ec2:DescribeTags"], ["*"]),
             _may(
                 [

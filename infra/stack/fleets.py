@@ -8,11 +8,14 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from constructs import Construct
 
-from infra.stack import scaling
+from infra.scaling import policy
 from infra.stack.data import Data
 from infra.stack.environment import namespace
 from infra.stack.fleet import HOSTS_NAMESPACE, FleetStack
 from infra.stack.network import ORIGIN_HEADER, UPLOAD_PORT, WEB_PORT
+
+# Of a photo, by docs/adr/0031 and what a store may take; a waiting job begins within a minute (infra/scaling/policy.py).
+MEAN_JOB_SECONDS = 3.0
 
 # The load balancer asks whether a machine may get requests; whether it is broken it asks nobody (ADR 0106), so a
 # database that is away empties the target groups and ends no machine.
@@ -73,7 +76,7 @@ class WebStack(ServerStack):
             statistic="Sum",
             dimensions_map={"TargetGroup": self.targets.target_group_full_name},
         )
-        track(self, "Requests", requests, scaling.WEB_REQUESTS_PER_MINUTE)
+        track(self, "Requests", requests, policy.WEB_REQUESTS_PER_MINUTE)
 
 
 class UploadStack(ServerStack):
@@ -91,12 +94,12 @@ class UploadStack(ServerStack):
         arriving = cloudwatch.Metric(
             namespace="AWS/EC2", metric_name="NetworkIn", statistic="Average", dimensions_map=group
         )
-        track(self, "Network", arriving, scaling.UPLOAD_BYTES_PER_MINUTE)
+        track(self, "Network", arriving, policy.UPLOAD_BYTES_PER_MINUTE)
         # What the agent on each machine counts (infra/hosts/ec2/cloudwatch-agent.json).
         connections = cloudwatch.Metric(
             namespace=HOSTS_NAMESPACE, metric_name="netstat_tcp_established", statistic="Average", dimensions_map=group
         )
-        track(self, "Connections", connections, scaling.UPLOAD_CONNECTIONS)
+        track(self, "Connections", connections, policy.UPLOAD_CONNECTIONS)
 
 
 class ProcessorStack(FleetStack):
@@ -107,7 +110,7 @@ class ProcessorStack(FleetStack):
         backlog = cloudwatch.Metric(
             namespace=namespace(self.deployment), metric_name="queue.backlog_per_worker", statistic="Average"
         )
-        track(self, "Backlog", backlog, scaling.BACKLOG_PER_WORKER)
+        track(self, "Backlog", backlog, policy.target_backlog(MEAN_JOB_SECONDS))
 
 
 class KeeperStack(FleetStack):

@@ -32,7 +32,9 @@ class Front(Stack):
             subject_alternative_names=[f"*.{base}"],
             validation_method="DNS",
             domain_validation_options=[
-                acm.CfnCertificate.DomainValidationOptionProperty(domain_name=base, hosted_zone_id=deployment.hosted_zone_id)
+                acm.CfnCertificate.DomainValidationOptionProperty(
+                    domain_name=base, hosted_zone_id=deployment.hosted_zone_id
+                )
             ],
         )
         self.web_acl = self._web_acl()
@@ -102,9 +104,7 @@ class Front(Stack):
 
 def _managed(priority: int, name: str, *, counted: tuple[str, ...] = ()) -> waf.CfnWebACL.RuleProperty:
     overrides = [
-        waf.CfnWebACL.RuleActionOverrideProperty(
-            name=each, action_to_use=waf.CfnWebACL.RuleActionProperty(count={})
-        )
+        waf.CfnWebACL.RuleActionOverrideProperty(name=each, action_to_use=waf.CfnWebACL.RuleActionProperty(count={}))
         for each in counted
     ]
     return waf.CfnWebACL.RuleProperty(

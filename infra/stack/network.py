@@ -38,7 +38,8 @@ class Network(Stack):
         with_proxy = deployment.database.proxy
         self.proxy_group = self._group("Proxy", "The proxy of the database", outbound=False) if with_proxy else None
         self.fleet_groups = {
-            fleet: self._group(fleet.title(), f"The {fleet} fleet") for fleet in ("web", "upload", "processor", "keeper")
+            fleet: self._group(fleet.title(), f"The {fleet} fleet")
+            for fleet in ("web", "upload", "processor", "keeper")
         }
         self._doors()
         self.balancer = self._balancer()
@@ -59,9 +60,7 @@ class Network(Stack):
     def subnets(self) -> ec2.SubnetSelection:
         """Where instances live: behind NAT gateways, or with public addresses of their own and closed doors."""
         private = self.deployment.nat_gateways > 0
-        return ec2.SubnetSelection(
-            subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS if private else ec2.SubnetType.PUBLIC
-        )
+        return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS if private else ec2.SubnetType.PUBLIC)
 
     def _logs(self) -> s3.Bucket:
         """Access logs of buckets and of the load balancer, which can write to nothing but SSE-S3."""
@@ -145,7 +144,7 @@ class Network(Stack):
             asked = self.proxy_group
             asked.add_egress_rule(self.database_group, ec2.Port.tcp(DATABASE_PORT), "the database")
             self.database_group.add_ingress_rule(asked, ec2.Port.tcp(DATABASE_PORT), "the proxy")
-            # Administrators come through the keeper, and past the proxy (docs/aws.md).
+            # Administrators come through the keeper, and past the proxy (docs/stack.md).
             keeper = self.fleet_groups["keeper"]
             self.database_group.add_ingress_rule(keeper, ec2.Port.tcp(DATABASE_PORT), "administrators")
         for fleet, group in self.fleet_groups.items():
@@ -190,7 +189,7 @@ class Network(Stack):
         here = route53.RecordTarget.from_alias(targets.LoadBalancerTarget(self.balancer))
         for name, host in (("Origin", self.deployment.origin_host), ("Upload", self.deployment.upload_host)):
             route53.ARecord(self, f"{name}Name", zone=self.zone, record_name=f"{host}.", target=here)
-        # Mail comes from the base domain. Nobody may send yet: the application has no mail (docs/aws.md).
+        # Mail comes from the base domain. Nobody may send yet: the application has no mail (docs/stack.md).
         mail = ses.EmailIdentity(
             self,
             "Mail",
@@ -198,9 +197,13 @@ class Network(Stack):
             mail_from_domain=f"bounce.{self.deployment.base_domain}",
         )
         for number, record in enumerate(mail.dkim_records):
-            route53.CnameRecord(self, f"Dkim{number}", zone=self.zone, record_name=f"{record.name}.", domain_name=record.value)
+            route53.CnameRecord(
+                self, f"Dkim{number}", zone=self.zone, record_name=f"{record.name}.", domain_name=record.value
+            )
         if self.deployment.edge == "app":
-            route53.ARecord(self, "SitesName", zone=self.zone, record_name=f"*.{self.deployment.base_domain}.", target=here)
+            route53.ARecord(
+                self, "SitesName", zone=self.zone, record_name=f"*.{self.deployment.base_domain}.", target=here
+            )
 
 
 _RETENTION = {

@@ -77,7 +77,7 @@ class Observability(Stack):
     def _alarm(
         self, name: str, about: str, metric: cloudwatch.IMetric, threshold: float, *, minutes: int, below: bool = False
     ) -> None:
-        """`about` says what to do; it is what the mail says. Silence is no alarm: an idle installation has no requests."""
+        """`about` says what to do; it is what the mail says. Silence is none: an idle installation has no requests."""
         compared = cloudwatch.ComparisonOperator
         alarm = cloudwatch.Alarm(
             self,
@@ -108,13 +108,17 @@ class Observability(Stack):
                 period=_MINUTE,
                 dimensions_map={"AutoScalingGroupName": self.fleets[fleet].group_name},
             )
-            about = f"No machine of the {fleet} fleet: its group's activities say why (Spot drought, a failed first boot)."
+            about = (
+                f"No machine of the {fleet} fleet: its group's activities say why (Spot drought, a failed first boot)."
+            )
             self._alarm(f"{fleet.title()}Empty", about, running, 1, minutes=15, below=True)
 
     def _sites(self) -> None:
         for fleet in ("web", "upload"):
             errors = self._of(fleet, "HTTPCode_Target_5XX_Count")
-            self._alarm(f"{fleet.title()}Errors", f"The {fleet} fleet answers 5xx: its log says why.", errors, 10, minutes=5)
+            self._alarm(
+                f"{fleet.title()}Errors", f"The {fleet} fleet answers 5xx: its log says why.", errors, 10, minutes=5
+            )
             ill = self._of(fleet, "UnHealthyHostCount", "Maximum")
             about = f"A machine of the {fleet} fleet is not ready: ask its /readyz what is missing."
             self._alarm(f"{fleet.title()}NotReady", about, ill, 0, minutes=10)
@@ -136,14 +140,20 @@ class Observability(Stack):
     def _dashboard(self) -> None:
         rows: list[list[tuple[str, list[cloudwatch.IMetric]]]] = [
             [
-                ("Jobs waiting, in work, dead", [self._ours(f"queue.{each}") for each in ("waiting", "in_flight", "dead")]),
+                (
+                    "Jobs waiting, in work, dead",
+                    [self._ours(f"queue.{each}") for each in ("waiting", "in_flight", "dead")],
+                ),
                 ("Seconds the oldest job waits", [self._ours("queue.age")]),
                 ("Waiting jobs for each worker", [self._ours("queue.backlog_per_worker", "Average")]),
             ],
             [
                 ("Machines", [self._machines(fleet) for fleet in self.fleets]),
                 ("Requests", [self._of(fleet, "RequestCount") for fleet in ("web", "upload")]),
-                ("Seconds to answer, p95", [self._of(fleet, "TargetResponseTime", "p95") for fleet in ("web", "upload")]),
+                (
+                    "Seconds to answer, p95",
+                    [self._of(fleet, "TargetResponseTime", "p95") for fleet in ("web", "upload")],
+                ),
             ],
             [
                 ("5xx", [self._of(fleet, "HTTPCode_Target_5XX_Count") for fleet in ("web", "upload")]),
@@ -157,7 +167,8 @@ class Observability(Stack):
             ],
         ]
         widgets = [
-            [cloudwatch.GraphWidget(title=title, left=metrics, width=8, height=6) for title, metrics in row] for row in rows
+            [cloudwatch.GraphWidget(title=title, left=metrics, width=8, height=6) for title, metrics in row]
+            for row in rows
         ]
         cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self.deployment.name, widgets=widgets)
 

@@ -13,7 +13,7 @@ from infra.stack.data import Data
 from infra.stack.deployment import Deployment
 from infra.stack.environment import EDGED, namespace, reports_losses, simpledb_domain
 
-# Places in the bucket, by `tenants/names.py` and `infra/aws/s3_intake.py`. Readiness asks for an object that is not there.
+# Places in the bucket, by `tenants/names.py` and `infra/aws/s3_intake.py`. Readiness asks for what is not there.
 ORIGINALS, RENDITIONS, BRANDS, CARDS, READY = "t/*/o/*", "t/*/r/*", "t/*/b/*", "t/*/c/*", "t/*/ready"
 ARRIVING = "arriving/*"
 

@@ -2,7 +2,8 @@
 
     VITRINE_OPERATIONS=var/operations.json python -m pytest -n 0 -p stack_cdk.recorder tests/contracts …
 
-`before-call` is botocore's own event, sent once an operation; who calls is the outermost frame of `infra.aws`. What a test or a double calls by itself, to set something up, has no such module and is not written down.
+`before-call` is botocore's own event, sent once an operation; who calls is the outermost frame of `infra.aws`. What
+a test or a double calls by itself, to set something up, has no such frame and is not written down.
 """
 
 import json
@@ -19,7 +20,7 @@ _get = Clients.get
 
 
 def _caller() -> str | None:
-    """`module.Class.method` of the outermost call into an adapter: the port's method, or where a thread of ours begins."""
+    """`module.Class.method` of the outermost call into an adapter: a port's method, or where a thread begins."""
     found, frame = None, sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")

@@ -12,7 +12,9 @@ def _doors(synthesis):
     found = set()
     resources = synthesis.templates["network"]["Resources"]
     for name, resource in resources.items():
-        rules = resource["Properties"].get("SecurityGroupIngress", []) if resource["Type"].endswith("SecurityGroup") else []
+        rules = (
+            resource["Properties"].get("SecurityGroupIngress", []) if resource["Type"].endswith("SecurityGroup") else []
+        )
         for rule in rules:
             found.add((name[:-8], rule["CidrIp"], rule["FromPort"]))
         if resource["Type"] == "AWS::EC2::SecurityGroupIngress":
@@ -34,8 +36,12 @@ def test_only_the_load_balancer_has_open_doors(example, large):
         ("DatabaseGroup", "KeeperGroup", 5432),
     }
     for synthesis in (example, large):
-        kinds = {resource["Type"] for name, each in synthesis.templates.items() if name != "network"
-                 for resource in each["Resources"].values()}
+        kinds = {
+            resource["Type"]
+            for name, each in synthesis.templates.items()
+            if name != "network"
+            for resource in each["Resources"].values()
+        }
         assert not {kind for kind in kinds if "SecurityGroup" in kind}
 
 
@@ -67,7 +73,9 @@ def test_objects_are_versioned_and_an_original_is_written_once(synthesis):
     rules = {rule["Id"] for rule in bucket["LifecycleConfiguration"]["Rules"]}
     assert rules == {"abandoned-uploads", "forgotten-arrivals", "old-versions", "bare-markers"}
     statements = [
-        each for policy in synthesis.of("AWS::S3::BucketPolicy", "data") for each in policy["PolicyDocument"]["Statement"]
+        each
+        for policy in synthesis.of("AWS::S3::BucketPolicy", "data")
+        for each in policy["PolicyDocument"]["Statement"]
     ]
     (once,) = [each for each in statements if each.get("Sid") == "NeverOverwritten"]
     assert once["Effect"] == "Deny"
@@ -146,7 +154,9 @@ def test_each_fleet_follows_its_metrics(synthesis):
 
 
 def test_the_listener_has_a_rule_a_fleet_and_answers_nobody_else(synthesis):
-    (web,), (upload,) = (synthesis.of("AWS::ElasticLoadBalancingV2::ListenerRule", fleet) for fleet in ("web", "upload"))
+    (web,), (upload,) = (
+        synthesis.of("AWS::ElasticLoadBalancingV2::ListenerRule", fleet) for fleet in ("web", "upload")
+    )
     assert upload["Conditions"][0]["HostHeaderConfig"]["Values"] == [synthesis.deployment.upload_host]
     assert web["Conditions"][0]["HttpHeaderConfig"]["HttpHeaderName"] == "X-Vitrine-Origin"
     assert "{{resolve:secretsmanager:" in json.dumps(web["Conditions"])

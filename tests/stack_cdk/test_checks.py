@@ -17,7 +17,9 @@ def test_cfn_lint_has_no_error(synthesis):
     files = sorted(map(str, synthesis.folder.glob("*.template.json")))
     # Zones are named so that a synthesis asks nobody (W3010).
     lint = Path(sys.executable).with_name("cfn-lint")
-    ended = subprocess.run([lint, "--ignore-checks", "W3010", "--", *files], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [lint, "--ignore-checks", "W3010", "--", *files], capture_output=True, text=True, check=False
+    )
     assert (ended.returncode, ended.stdout.strip()) == (0, "")
 
 

@@ -22,7 +22,7 @@ SECRET = re.compile(r"\$\{secret:([^#}]+)")
 
 
 def _resolve(synthesis, stack: str, value: Any) -> str:
-    """As CloudFormation would, with `Stack.LogicalId` for what only AWS knows, and physical names where they are given."""
+    """As CloudFormation would, with `Stack.LogicalId` for what only AWS knows, and physical names where given."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
@@ -116,7 +116,9 @@ def test_a_fleet_reads_the_secrets_that_it_is_told_of_and_no_other(synthesis, fl
     assert told == readable
     made = {each.get("Name") for each in synthesis.of("AWS::SecretsManager::Secret")}
     # The private halves of CloudFront's keys are in no template: infra/stack/keys.sh makes them.
-    by_hand = {name for name in told if re.fullmatch(re.escape(synthesis.deployment.name) + r"/cloudfront-key-\d", name)}
+    by_hand = {
+        name for name in told if re.fullmatch(re.escape(synthesis.deployment.name) + r"/cloudfront-key-\d", name)
+    }
     assert told - made == by_hand
     assert (secret_name(synthesis.deployment, "owner") in told) is (fleet == "keeper")
 

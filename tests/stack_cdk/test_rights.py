@@ -1,6 +1,6 @@
 """A fleet's policy against what its adapters call, action by action: nothing missing, nothing spare.
 
-`operations.json` is what the contract tests were recorded to call (`recorder.py`; `make infra-operations` records anew),
+`operations.json` is what the contract tests were recorded to call (`recorder.py`; its first lines say how),
 `USES` which methods of the ports a fleet's code calls, `ACTIONS` what AWS asks for an operation (Service Authorization
 Reference). Places within the bucket and negative rights are said by hand below.
 """
@@ -49,9 +49,15 @@ ACTIONS: dict[str, set[str]] = {
     "cloudfront:VerifyDnsConfiguration": {"cloudfront:VerifyDnsConfiguration"},
 } | {
     f"sdb:{name}": {f"sdb:{name}"}
-    for name in (
-        "BatchDeleteAttributes BatchPutAttributes CreateDomain DeleteAttributes GetAttributes PutAttributes Select"
-    ).split()
+    for name in [
+        "BatchDeleteAttributes",
+        "BatchPutAttributes",
+        "CreateDomain",
+        "DeleteAttributes",
+        "GetAttributes",
+        "PutAttributes",
+        "Select",
+    ]
 }
 
 _EDGE = {"CloudFrontEdge.serve", "CloudFrontEdge.withdraw", "CloudFrontEdge.invalidate"}
@@ -124,7 +130,10 @@ def test_a_policy_allows_what_is_called_and_no_more(synthesis, fleet):
     needed: set[str] = set().union(*(ACTIONS[operation] for operation in _called(fleet)))
     if synthesis.deployment.media_metadata != "simpledb":
         needed = {action for action in needed if not action.startswith("sdb:")}
-    granted = _granted(synthesis, fleet) - {"kms:Decrypt", "kms:GenerateDataKey"}  # S3 asks for these, not the adapters.
+    granted = _granted(synthesis, fleet) - {
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    }  # S3 asks for these.
     # Without it S3 answers 403 instead of 404 for an object that is not there.
     assert (needed | {"s3:ListBucket"}) - granted == set(), "missing"
     assert granted - (needed | {"s3:ListBucket"}) == set(), "spare"
@@ -165,4 +174,6 @@ def test_no_fleet_may_change_rights_or_secrets(synthesis):
             for statement in policy["PolicyDocument"]["Statement"]:
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                 assert not [each for each in actions if each.endswith("*") or each.startswith(("iam:", "sts:"))]
-                assert {each for each in actions if each.startswith("secretsmanager:")} <= {"secretsmanager:GetSecretValue"}
+                assert {each for each in actions if each.startswith("secretsmanager:")} <= {
+                    "secretsmanager:GetSecretValue"
+                }
