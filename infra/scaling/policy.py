@@ -12,6 +12,9 @@ from dataclasses import dataclass
 TARGET_WAIT_SECONDS = 60.0
 """How long a photo may wait for a worker in the normal course of things."""
 
+BUSY_SHARE = 0.7
+"""Of the workers may be at work before more are had: a backlog alone is only seen when somebody waits already."""
+
 WARM_UP_SECONDS = 180
 UPLOAD_CONNECTIONS = 400
 UPLOAD_BYTES_PER_MINUTE = 400_000_000
@@ -67,9 +70,9 @@ def wanted_by_all(wishes: Iterable[int]) -> int:
     return max(wishes)
 
 
-def processors(mean_job_seconds: float, *, least: int = 1, most: int = 20) -> Tracking:
-    """Follows `backlog_per_worker`."""
-    return Tracking(target_backlog(mean_job_seconds), least, most)
+def processors(mean_job_seconds: float, *, least: int = 1, most: int = 20) -> tuple[Tracking, Tracking]:
+    """Follow `backlog_per_worker`, and the share of workers that are at work (the group's average CPU, on AWS)."""
+    return Tracking(target_backlog(mean_job_seconds), least, most), Tracking(BUSY_SHARE, least, most)
 
 
 def uploads(*, least: int = 1, most: int = 6) -> tuple[Tracking, Tracking]:

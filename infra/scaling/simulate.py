@@ -31,15 +31,19 @@ class Loss:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`on_demand` processors are never taken away. `reclaimed` is the chance a Spot host has of it in an hour."""
+    """`on_demand` processors are never taken away. `reclaimed` is the chance a Spot host has of it in an hour.
+
+    Without `headroom` only the backlog decides.
+    """
 
     name: str
     traffic: Traffic = field(default_factory=Traffic)
     losses: tuple[Loss, ...] = ()
     least: int = 2
-    most: int = 20
+    most: int = 40
     on_demand: int = 1
     reclaimed: float = 0.005
+    headroom: bool = True
     seed: int = 7
 
 
@@ -99,8 +103,9 @@ class Simulation:
         self._now = 0.0
         self._no_spot_until = 0.0
         self._backlog: list[float] = []
+        self._busy: list[float] = []
         mean_job = scenario.traffic.mean_job_seconds
-        self._tracking = policy.processors(mean_job, least=scenario.least, most=scenario.most)
+        self._by_backlog, self._by_busy = policy.processors(mean_job, least=scenario.least, most=scenario.most)
         self._others = _Others(scenario.traffic)
 
     def run(self) -> Day:
@@ -164,8 +169,13 @@ class Simulation:
         self._reclaim()
         working = [host for host in self._hosts if host.ready <= self._now and not host.draining]
         capacity = [host for host in self._hosts if not host.draining]
-        self._backlog.append(policy.backlog_per_worker(len(self._queue), WORKERS_A_HOST * len(working)))
-        wanted = self._tracking.wanted(self._backlog, len(working))
+        workers = WORKERS_A_HOST * len(working)
+        self._backlog.append(policy.backlog_per_worker(len(self._queue), workers))
+        self._busy.append(sum(len(host.jobs) for host in working) / max(1, workers))
+        wishes = [self._by_backlog.wanted(self._backlog, len(working))]
+        if self._scenario.headroom:
+            wishes.append(self._by_busy.wanted(self._busy, len(working)))
+        wanted = policy.wanted_by_all(wishes)
         for _ in range(wanted - len(capacity)):
             if not self._launch(ready=self._now + figure("first_boot_seconds")):
                 break
