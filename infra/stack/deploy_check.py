@@ -1,7 +1,7 @@
 """`make deploy-check`: what CloudFormation itself says of the templates, in a real account, without deploying anything.
 
-Each stack gets a change set, which is described and deleted. CloudFormation looks up exports when it makes one, so of an
-empty account only the stacks that import nothing can be asked; the others are named, and asked once those are deployed.
+Each stack gets a change set, which is described and deleted. CloudFormation looks up exports when it makes one, so
+of an empty account only stacks that import nothing can be asked; the others are named, and asked once those are there.
 """
 
 import json

@@ -1,8 +1,8 @@
 """CloudFront in front of the web fleet: one multi-tenant distribution, and a distribution tenant for the base domain.
 
-Tenants' own domains become distribution tenants when they are claimed (`infra/aws/cloudfront_tenants.py`): they have the
-same origin and behaviours. What CloudFront does not have it asks the application for (ADR 0122), so the one thing that it
-reads from a bucket is the page for when no application answers.
+Tenants' own domains become distribution tenants when they are claimed (`infra/aws/cloudfront_tenants.py`), with the
+same origin and behaviours. What CloudFront does not have it asks the application for (ADR 0122), so the one thing that
+it reads from a bucket is the page for when no application answers.
 """
 
 import hashlib

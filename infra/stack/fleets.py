@@ -14,7 +14,7 @@ from infra.stack.environment import namespace
 from infra.stack.fleet import HOSTS_NAMESPACE, FleetStack
 from infra.stack.network import ORIGIN_HEADER, UPLOAD_PORT, WEB_PORT
 
-# Of a photo, by docs/adr/0031 and what a store may take; a waiting job begins within a minute (infra/scaling/policy.py).
+# Of a photo, by docs/adr/0031 and what a store may take; the last that waits begins within a minute.
 MEAN_JOB_SECONDS = 3.0
 
 # The load balancer asks whether a machine may get requests; whether it is broken it asks nobody (ADR 0106), so a
@@ -110,6 +110,13 @@ class ProcessorStack(FleetStack):
         backlog = cloudwatch.Metric(
             namespace=namespace(self.deployment), metric_name="queue.backlog_per_worker", statistic="Average"
         )
+        busy = cloudwatch.Metric(
+            namespace="AWS/EC2",
+            metric_name="CPUUtilization",
+            statistic="Average",
+            dimensions_map={"AutoScalingGroupName": self.group_name},
+        )
+        track(self, "Busy", busy, 100 * policy.BUSY_SHARE)
         track(self, "Backlog", backlog, policy.target_backlog(MEAN_JOB_SECONDS))
 
 

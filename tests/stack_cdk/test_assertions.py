@@ -149,7 +149,7 @@ def test_each_fleet_follows_its_metrics(synthesis):
 
     assert tracked("web") == {"RequestCountPerTarget"}
     assert tracked("upload") == {"NetworkIn", "netstat_tcp_established"}
-    assert tracked("processor") == {"queue.backlog_per_worker"}
+    assert tracked("processor") == {"queue.backlog_per_worker", "CPUUtilization"}
     assert tracked("keeper") == set()
 
 
