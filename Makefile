@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian machine: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test translations check unit browser faults test-aws infra deploy-check bench format clean
+.PHONY: help run test setup setup-test translations check unit simulate cost hosts-check hosts-rehearsal browser faults test-aws infra deploy-check bench format clean
 BIN := .venv/bin
 # What marks a sentence beside gettext's own names; of a Problem the second argument is one.
 KEYWORDS := -k N_ -k NN_:1,2 -k Problem:2 -k Rejected:1 -k _Refused:1
@@ -64,6 +64,18 @@ deploy-check: .venv-infra/ready ## Ask CloudFormation for change sets of VITRINE
 
 bench: setup-test ## Compare with named peers side by side and print the ratios (some minutes)
 	@tests/bench/run.sh
+
+simulate: ## Run the simulated days of the scaling policies; writes docs/scaling-days.md and its plots (two minutes)
+	.tools/bin/uv run --quiet --frozen --isolated --group plots python -m infra.scaling.report
+
+cost: ## Write docs/cost.md from infra/cost/prices.json
+	$(BIN)/python -m infra.cost.table
+
+hosts-check: ## Units, cloud-init and Dockerfile by systemd, cloud-init and hadolint (Debian's cloud-init is needed)
+	@infra/hosts/check.sh
+
+hosts-rehearsal: ## A bare Debian by debootstrap becomes every fleet and takes a photo in (root, some minutes)
+	@infra/hosts/rehearse.sh
 
 format: ## Let ruff rewrite what it can
 	$(BIN)/ruff check --fix .

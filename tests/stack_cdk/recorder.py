@@ -2,7 +2,8 @@
 
     VITRINE_OPERATIONS=var/operations.json python -m pytest -n 0 -p stack_cdk.recorder tests/contracts …
 
-`before-call` is botocore's own event, sent once an operation; who calls is the outermost frame of `infra.aws`. What
+Every operation of every client goes through botocore's `_make_api_call` (an event would come after a fake's answer); who
+calls is the outermost frame of `infra.aws`. What
 a test or a double calls by itself, to set something up, has no such frame and is not written down.
 """
 
@@ -13,10 +14,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from infra.aws.client import Clients
+from botocore.client import BaseClient
 
 FOUND: dict[str, set[str]] = defaultdict(set)
-_get = Clients.get
+_call = BaseClient._make_api_call
 
 
 def _caller() -> str | None:
@@ -30,22 +31,19 @@ def _caller() -> str | None:
     return found
 
 
-def _record(model: Any, **_: Any) -> None:
+def _recording(self: BaseClient, operation_name: str, api_params: dict[str, Any]) -> Any:
     if caller := _caller():
-        FOUND[caller].add(f"{model.service_model.service_name}:{model.name}")
-
-
-def _recording(self: Clients, service: str, **config: Any) -> Any:
-    client = _get(self, service, **config)
-    client.meta.events.register("before-call", _record, unique_id="vitrine-recorder")
-    return client
+        FOUND[caller].add(f"{self.meta.service_model.service_name}:{operation_name}")
+    return _call(self, operation_name, api_params)
 
 
 def pytest_configure() -> None:
-    Clients.get = _recording  # type: ignore[method-assign]
+    BaseClient._make_api_call = _recording
 
 
 def pytest_sessionfinish() -> None:
     path = Path(os.environ["VITRINE_OPERATIONS"])
     path.parent.mkdir(parents=True, exist_ok=True)
+    for method, operations in json.loads(path.read_text()).items() if path.exists() else ():
+        FOUND[method].update(operations)  # Of another run: the suites may be recorded one by one.
     path.write_text(json.dumps({module: sorted(found) for module, found in sorted(FOUND.items())}, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""The part of `infra/stack` that needs no CDK: the deployment file, and that the application takes what it generates."""
+"""The part of `infra/stack` that needs no CDK: the deployment file, and settings that the application takes."""
 
 import json
 from pathlib import Path

@@ -26,9 +26,14 @@ done
 
 pid=$(systemctl show -P MainPID vitrine-web.service)
 kill -9 "$pid"
-sleep 4
-[ "$(systemctl show -P MainPID vitrine-web.service)" != "$pid" ]
+for _ in $(seq 90); do
+    sleep 1
+    # Active only once it answers; until systemd has seen the death it is active with the old process.
+    [ "$(systemctl is-active vitrine-web.service)" = active ] &&
+        [ "$(systemctl show -P MainPID vitrine-web.service)" != "$pid" ] && break
+done
 systemctl is-active --quiet vitrine-web.service
+[ "$(systemctl show -P MainPID vitrine-web.service)" != "$pid" ]
 step "a killed web server came back"
 
 began=$SECONDS
