@@ -52,7 +52,8 @@ QUEUES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 ITEMS: dict[str, tuple[str, ...]] = {
     "web": ("sdb:GetAttributes", "sdb:CreateDomain"),
-    "processor": ("sdb:PutAttributes", "sdb:CreateDomain"),
+    # Whether a put that was sent twice took effect is read.
+    "processor": ("sdb:PutAttributes", "sdb:GetAttributes", "sdb:CreateDomain"),
     "keeper": ("sdb:GetAttributes", "sdb:DeleteAttributes", "sdb:CreateDomain"),
 }
 CLOUDFRONT = (
