@@ -2,8 +2,8 @@
 
     VITRINE_OPERATIONS=var/operations.json python -m pytest -n 0 -p stack_cdk.recorder tests/contracts …
 
-Every operation of every client goes through botocore's `_make_api_call` (an event would come after a fake's
-answer); who calls is the outermost frame of `infra.aws`. What a test or a double calls by itself, to set something up, has no such frame and is not written down.
+Every operation of every client goes through botocore's `_make_api_call` (an event would come after a fake's answer).
+Who calls is the outermost frame of `infra.aws`: what a test or a double calls to set something up has none.
 """
 
 import json

@@ -127,7 +127,7 @@ def test_every_method_that_a_fleet_uses_was_recorded():
     recorded = {name.split(".", 1)[1] for name in OPERATIONS} | {name.split(".")[1] for name in OPERATIONS}
     for fleet, methods in USES.items():
         assert methods - recorded == set(), fleet
-    assert METRICS <= set().union(*OPERATIONS.values())
+    assert set().union(*OPERATIONS.values()) >= METRICS
 
 
 @pytest.mark.parametrize("fleet", USES)
