@@ -60,7 +60,7 @@ ACTIONS: dict[str, set[str]] = {
     ]
 }
 
-_EDGE = {"CloudFrontEdge.serve", "CloudFrontEdge.withdraw", "CloudFrontEdge.invalidate"}
+_EDGE = {"DistributionTenants.serve", "DistributionTenants.withdraw", "DistributionTenants.invalidate"}
 # A stream reads when it is read, and a listing lists when it is asked for the next.
 _READ = {"S3Blobs.stat", "S3Blobs.open", "ObjectStream.read", "PieceStream.read"}
 _COPY = {"S3Blobs.copy", "Multipart.copy"}
