@@ -26,12 +26,18 @@ def core(settings: Settings | None = None) -> Flask:
 
 
 def make_web(settings: Settings | None = None) -> Flask:
-    """Tenant sites and dashboard."""
+    """Tenant sites and dashboard, and where Stripe reports to."""
+    import billing
     import webapp
+    from webapp import kept
 
     app = core(settings)
+    kept.init_app(app)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
+    if (routes := billing.routes(app.extensions["vitrine.settings"])) is not None:
+        webapp.attach(app, routes.hooks)
+        app.register_blueprint(routes.desk)
     return app
 
 
@@ -56,6 +62,7 @@ def _watch(app: Flask, fleet: str, tally: Tally) -> None:
 def create_app(settings: Settings | None = None) -> Flask:
     """What `flask --app wsgi` runs commands in: every package's commands and tables, no routes."""
     # Imported for their tables as well: migrations compare the models with the database.
+    import billing
     import processor
     import uploader
     from processor import sample_video
@@ -65,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         contributions,
         domains,
         downloads,
+        editions,
         embeds,
         guessing,
         guests,
@@ -74,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         people,
         proofing,
         purges,
+        quota,
         registry,
         search,
         sharing,
@@ -85,6 +94,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_tenants(app)
     uploader.register_commands(app)
     processor.register_commands(app)
+    billing.register_commands(app)
     app.cli.add_command(sample_video.command)
     app.cli.add_command(ready)
     app.cli.add_command(trace)

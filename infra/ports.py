@@ -251,8 +251,10 @@ def check_dimensions(dimensions: Mapping[str, str]) -> None:
 class Metrics(Protocol):
     """Numbers over time with a few dimensions, as CloudWatch keeps them."""
 
-    def put(self, name: str, value: float, *, unit: str = "Count", **dimensions: str) -> None:
-        """Record one value now; `unit` is one of CloudWatch's.
+    def put(
+        self, name: str, value: float, at: datetime | None = None, /, *, unit: str = "Count", **dimensions: str
+    ) -> None:
+        """Record one value, of now or of the time `at`; `unit` is one of CloudWatch's.
 
         Never waits or raises for a metrics outage: work must not stop because nobody is counting. Raises `ValueError`
         for dimensions that no adapter takes (`check_dimensions`).
@@ -262,6 +264,12 @@ class Metrics(Protocol):
         """Sum of the values recorded in [start, end) whose dimensions include these.
 
         CloudWatch keeps minutes: there, a window means the whole minutes that it touches.
+        """
+
+    def totals(self, name: str, start: datetime, end: datetime, by: str, among: Sequence[str]) -> dict[str, float]:
+        """`total` for each of the values `among` of the dimension `by`, in few requests; those without are left out.
+
+        Unlike `put` it raises `Unavailable` (or the database's error) when the metrics cannot be read.
         """
 
 

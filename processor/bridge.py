@@ -17,9 +17,9 @@ from datetime import timedelta
 import structlog
 from redis import RedisError
 
+from infra import faults
 from infra.errors import ReceiptExpired, Unavailable
 from infra.ports import JobQueue, Message
-from processor import faults
 from processor.dispatch import Dispatch, Fleet
 from processor.gauges import Gauges
 from processor.giving_up import give_up

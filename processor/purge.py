@@ -6,6 +6,7 @@ from sqlalchemy import delete, or_, select
 
 from infra.sql import reading
 from processor.leftovers import forget_objects
+from tenants import quota
 from tenants.catalog import Album, Asset
 from tenants.scope import Site
 from tenants.usage import Meter
@@ -34,6 +35,7 @@ def assets(site: Site, undo: timedelta) -> int:
             .execution_options(synchronize_session=False)
         )
         if gone.rowcount:  # type: ignore[attr-defined]  # a DELETE's result is a CursorResult
+            quota.give_back(site.session, site.tenant_id, size)
             site.use(f"purge:{asset_id}", Meter.STORED, -size, album_id=album_id, asset_id=asset_id)
         site.session.commit()
         forget_objects(site, asset_id)

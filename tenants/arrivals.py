@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from infra.errors import BlobMissing, Problem
-from tenants import catalog, outbox
+from tenants import catalog, outbox, quota
 from tenants.catalog import Album, Asset
 from tenants.names import new_id, original_key
 from tenants.scope import Site
@@ -27,13 +27,14 @@ def copy(site: Site, assets: Sequence[Asset], title: str) -> Album:
     """A new private album with copies of the assets, in their order; captions come along. Commits.
 
     Copying takes its time, so no transaction is open meanwhile; what a failure leaves in the store the sweep finds.
-    Raises `Problem` for none or too many.
+    Raises `Problem` for none, for too many and for more than the plan has room for.
     """
     if not assets:
         raise Problem("invalid", "There is nothing to copy.")
     if len(assets) > MOST_COPIES:
         raise Problem("too-large", "At most %(most)s files are copied at once.", values={"most": MOST_COPIES})
     wanted = [(asset.id, new_id(), asset.filename, asset.sha256, asset.size, asset.caption) for asset in assets]
+    quota.check(site)
     site.session.rollback()
     for source, target, _, sha256, _, _ in wanted:
         try:
@@ -41,6 +42,7 @@ def copy(site: Site, assets: Sequence[Asset], title: str) -> Album:
         except BlobMissing:
             raise Problem("conflict", "One of the files is not in the store any more. Reload the page.") from None
     album = catalog.create_album(site.session, site.tenant_id, title, now=site.now(), ordering=catalog.Ordering.MANUAL)
+    quota.take(site, sum(size for *_, size, _ in wanted))
     for _, target, filename, sha256, size, caption in wanted:
         add(site, album, target, filename, sha256, size).caption = caption
     site.session.commit()

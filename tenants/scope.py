@@ -17,8 +17,8 @@ from infra.sql import reading
 from infra.tally import Tally
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
-from tenants.names import generation_prefix, tenant_prefix
-from tenants.registry import Tenant, TenantState
+from tenants.names import MARKED, generation_prefix, tenant_prefix
+from tenants.registry import Standing, Tenant, TenantState
 
 
 def ports() -> Ports:
@@ -135,10 +135,20 @@ class TenantMedia:
 
 @dataclass(frozen=True)
 class Entitlements:
-    """What the tenant may do now, from its state and (with billing) its plan."""
+    """What the tenant may do now, from its state, its standing and (with billing) its plan.
+
+    Taking files home is not among it: members always may.
+    """
 
     writable: bool
+    open: bool
+    """Whether visitors are let in."""
+    standing: Standing
+    """What members are told about their bill."""
     max_upload_bytes: int
+    max_storage_bytes: int | None = None
+    max_photos_month: int | None = None
+    """None: without limit. What is taken of them: `tenants/quota.py`."""
 
 
 @dataclass(frozen=True)
@@ -169,19 +179,24 @@ class Site:
         traced = {**body, "trace": request_id} if request_id else body
         outbox.add(self.session, self.tenant_id, traced, now=self.now())
 
-    def use(self, event_id: str, meter: usage.Meter, quantity: float, **about: str | None) -> bool:
+    def use(
+        self, event_id: str, meter: usage.Meter, quantity: float, at: datetime | None = None, /, **about: str | None
+    ) -> bool:
         """Record usage within the current transaction; False if that event was recorded before.
 
-        A new event becomes the metric `usage.<meter>` of the tenant when the transaction commits.
+        A new event becomes the metric `usage.<meter>` of the tenant when the transaction commits. `at` is when it
+        happened, now unless it is told afterwards.
         """
-        new = usage.record(self.session, self.tenant_id, event_id, meter, quantity, at=self.now(), **about)
+        at = at or self.now()
+        new = usage.record(self.session, self.tenant_id, event_id, meter, quantity, at=at, **about)
         if new:
-            usage.tell(self.session, self.metrics, self.tenant_id, meter, quantity)
+            usage.tell(self.session, self.metrics, self.tenant_id, meter, quantity, at=at)
         return new
 
-    def generation_token(self, way: str, asset_id: str, generation: int) -> str:
-        """`<way>/<token>`: opens the renditions of one generation to who came by that way (`tenants/delivery.py`)."""
-        prefix = media_prefix(self.tenant_id, way, asset_id, generation)
+    def generation_token(self, way: str, asset_id: str, generation: int, *, marked: bool = False) -> str:
+        """`<way>/<token>`: opens the renditions of one generation to who came by that way (`tenants/delivery.py`):
+        the plain ones, or those with the watermark."""
+        prefix = media_prefix(self.tenant_id, way, asset_id, generation, marked=marked)
         return f"{way}/{self.edge.grant(prefix, until=self.media_until())}"
 
     def media_until(self) -> datetime:
@@ -190,9 +205,9 @@ class Site:
         return day + timedelta(days=3)
 
 
-def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int) -> str:
-    """What a media token is for."""
-    return f"{way}:{generation_prefix(tenant_id, asset_id, generation)}"
+def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int, *, marked: bool = False) -> str:
+    """What a media token is for: the plain renditions of a generation, or the marked ones, never both."""
+    return f"{way}:{generation_prefix(tenant_id, asset_id, generation)}{MARKED if marked else ''}"
 
 
 def enter(tenant: Tenant) -> Site:
@@ -209,10 +224,21 @@ def enter(tenant: Tenant) -> Site:
         media=TenantMedia(tenant.id, adapters),
         edge=adapters.edge,
         metrics=adapters.metrics,
-        entitlements=Entitlements(
-            writable=tenant.state is TenantState.ACTIVE, max_upload_bytes=settings().max_upload_bytes
-        ),
+        entitlements=_entitlements(tenant),
         _ports=adapters,
+    )
+
+
+def _entitlements(tenant: Tenant) -> Entitlements:
+    most = settings().max_upload_bytes
+    paid = tenant.standing in (Standing.GOOD, Standing.OVERDUE)
+    return Entitlements(
+        writable=paid and tenant.state is TenantState.ACTIVE,
+        open=tenant.standing is not Standing.FROZEN,
+        standing=tenant.standing,
+        max_upload_bytes=most if tenant.max_upload_bytes is None else min(most, tenant.max_upload_bytes),
+        max_storage_bytes=tenant.max_storage_bytes,
+        max_photos_month=tenant.max_photos_month,
     )
 
 

@@ -1,13 +1,15 @@
 """The append-only record of what a tenant used. Billing reads it; nothing changes it.
 
-Each event that is new is also put to the metrics as `usage.<meter>` with its tenant, once its transaction has
-committed. A process that dies between the two loses the metric and not the event: the ledger is the truth.
+Each event that is new is also put to the metrics as `usage.<meter>` with its tenant and its time, once its transaction
+has committed. A process that dies between the two loses the metric and not the event: the events are the truth.
+
+What is billed is an event's `amount`: a whole number of bytes, milliseconds or things.
 """
 
 import enum
 from datetime import datetime
 
-from sqlalchemy import Index, Numeric, String, event, func, select
+from sqlalchemy import BigInteger, Index, Numeric, String, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 from sqlalchemy_utils import ChoiceType
@@ -27,16 +29,25 @@ class Meter(enum.Enum):
     STORED = "stored.bytes"
     """Change of what originals take: negative when one is removed."""
     DELIVERED = "delivered.bytes"
-    """What downloads of albums and selections sent."""
+    """What downloads and, where the app itself delivers, pictures and videos sent."""
     EMBED_VIEWS = "embed.views"
     """Times that a frame of an embedding was opened on another site."""
+
+    @property
+    def per_unit(self) -> int:
+        """How many of the smallest unit make one of the meter's: a second is 1,000 milliseconds."""
+        return 1000 if self.value.endswith(".seconds") else 1
 
 
 class UsageEvent(TenantOwned, Base):
     """`id` is made from what happened (`upload:<asset>`), so that recording the same event twice counts it once."""
 
     __tablename__ = "usage_events"
-    __table_args__ = (Index("ix_usage_events_window", "tenant_id", "meter", "at"),)
+    __table_args__ = (
+        Index("ix_usage_events_window", "tenant_id", "meter", "at"),
+        Index("ix_usage_events_at", "at"),
+        Index("ix_usage_events_recorded", "recorded_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(100), primary_key=True)
     meter: Mapped[Meter] = mapped_column(ChoiceType(Meter, impl=String(24)))
@@ -44,6 +55,11 @@ class UsageEvent(TenantOwned, Base):
     album_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     asset_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     at: Mapped[datetime]
+    """When it happened, by the clock of whoever recorded it."""
+    amount: Mapped[int | None] = mapped_column(BigInteger)
+    """In the smallest unit (`Meter.per_unit`). None in events of a release before migration 0030."""
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """When it arrived here, by the database's clock: how late events are found."""
 
 
 def record(
@@ -57,18 +73,37 @@ def record(
     album_id: str | None = None,
     asset_id: str | None = None,
 ) -> bool:
-    """Add one event within the current transaction; False if it was recorded before."""
+    """Add one event within the current transaction; False if it was recorded before.
+
+    Raises `ValueError` for a fraction of a byte or of a thing.
+    """
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = insert(UsageEvent).values(
         tenant_id=tenant_id,
         id=event_id,
         meter=meter,
         quantity=quantity,
+        amount=smallest(meter, quantity),
         album_id=album_id,
         asset_id=asset_id,
         at=at,
     )
     return session.scalar(statement.on_conflict_do_nothing().returning(UsageEvent.id)) is not None
+
+
+def smallest(meter: Meter, quantity: float) -> int:
+    """`quantity` in the smallest unit. Seconds are rounded to milliseconds; bytes and things must be whole."""
+    if meter.per_unit > 1:
+        return round(quantity * meter.per_unit)
+    whole = int(quantity)
+    if whole != quantity:
+        raise ValueError(f"{meter.value} counts whole ones: {quantity}")
+    return whole
+
+
+def amount_of(meter: Meter, amount: int | None, quantity: float) -> int:
+    """What an event's row counts, whichever release wrote it."""
+    return round(quantity * meter.per_unit) if amount is None else amount
 
 
 # Keys of `Session.info`: metrics of the current transaction, and those of one that has committed.
@@ -77,12 +112,15 @@ _DUE = "usage metrics due"
 _UNITS = {"bytes": "Bytes", "seconds": "Seconds", "count": "Count", "views": "Count"}
 
 
-def tell(session: Session, metrics: Metrics, tenant_id: str, meter: Meter, quantity: float) -> None:
-    """Put the quantity of a new event to `metrics` when the current transaction has committed, and not otherwise."""
+def tell(session: Session, metrics: Metrics, tenant_id: str, meter: Meter, quantity: float, *, at: datetime) -> None:
+    """Put the quantity of a new event to `metrics` when the current transaction has committed, and not otherwise.
+
+    Under the event's own time: one that is committed after the hour still counts for the same hour in both.
+    """
     unit = _UNITS[meter.value.rpartition(".")[2]]
 
     def put() -> None:
-        metrics.put(f"usage.{meter.value}", quantity, unit=unit, tenant=tenant_id)
+        metrics.put(f"usage.{meter.value}", quantity, at, unit=unit, tenant=tenant_id)
 
     session.info.setdefault(_PENDING, []).append(put)
 
@@ -102,9 +140,9 @@ def _ended(session: Session, transaction: SessionTransaction) -> None:
             put()
 
 
-def total(session: Session, meter: Meter, start: datetime, end: datetime) -> float:
-    """Sum over [start, end) for the tenant in scope."""
-    events = select(func.sum(UsageEvent.quantity)).where(
-        UsageEvent.meter == meter, UsageEvent.at >= start, UsageEvent.at < end
-    )
-    return float(session.scalar(events) or 0)
+def total(session: Session, meter: Meter, start: datetime, end: datetime) -> int:
+    """Exact sum over [start, end) for the tenant in scope, in the smallest unit."""
+    window = (UsageEvent.meter == meter, UsageEvent.at >= start, UsageEvent.at < end)
+    exact = session.scalar(select(func.sum(UsageEvent.amount)).where(*window)) or 0
+    older = session.scalars(select(UsageEvent.quantity).where(*window, UsageEvent.amount.is_(None)))
+    return int(exact) + sum(amount_of(meter, None, quantity) for quantity in older)

@@ -19,6 +19,7 @@ import pytest
 from doubles import keys, moto_clock, unique
 from flask import Flask
 from flask_migrate import upgrade
+from hypothesis import settings as hypothesis_settings
 from loopback import free_port, wait_for_port
 from postgres import Server, postgres
 
@@ -33,6 +34,10 @@ __all__ = ["keys", "moto_clock", "postgres", "unique"]  # A fixture is found by 
 PASSWORD = "correct horse battery"
 MIGRATIONS = str(Path(wsgi.__file__).parent / "infra/migrations")
 DATABASES = ("sqlite", "postgres")
+
+# Properties are tried with the same examples everywhere, and however long a busy machine takes.
+hypothesis_settings.register_profile("vitrine", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("vitrine")
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +119,7 @@ def _running(app: Flask, *, push: bool = True) -> Iterator[Flask]:
     else:
         yield app
     engine.dispose()
+    app.extensions.get("vitrine.asking", engine).dispose()
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Files that the tenant has already: a client that hashes first may offer to reuse them instead of sending them."""
 
+import mimetypes
 from typing import Any, TypeGuard
 
 from flask import Blueprint, Response, jsonify, request
@@ -7,7 +8,7 @@ from sqlalchemy import select
 
 from infra.errors import BlobMissing, Problem
 from infra.sql import reading
-from tenants import arrivals
+from tenants import arrivals, quota
 from tenants.catalog import Asset, AssetState
 from tenants.names import new_id, original_key
 from tenants.scope import Site
@@ -85,6 +86,9 @@ def _twin(site: Site, ticket: Ticket, sha256: str) -> tuple[str, int]:
 
 
 def _add(site: Site, ticket: Ticket, asset_id: str, filename: str, sha256: str, size: int) -> Finished:
+    quota.take(site, size)
+    if not (mimetypes.guess_type(filename)[0] or "").startswith("video/"):
+        quota.take_photo(site)
     asset = arrivals.add(site, session.album_of(site, ticket), asset_id, filename, sha256, size)
     finished = Finished(asset.id, asset.duplicate_of)
     site.session.commit()

@@ -107,6 +107,7 @@ def _create(
     upload = session.create(site, ticket, wanted)
     if size > upload.max_bytes:
         raise Problem("too-large", f"Files may have at most {upload.max_bytes:,} bytes.")
+    session.reserve_more(site, upload, size)
     lease = locks.acquire(site, upload) if size or upload.part is Part.FINAL else None
     parts = [session.find(site, ticket, part) for part in upload.parts]
     found = _view(upload), lease, [(part.key, part.offset) for part in parts]
@@ -150,6 +151,7 @@ def _open(site: Site, ticket: Ticket, upload_id: str, head: protocol.Append) -> 
         lease = locks.acquire(site, upload) if is_unfinished(upload) else None
     try:
         session.accept_patch(upload, head.offset, head.size, head.length)
+        session.reserve_more(site, upload, head.size)
         site.session.commit()
     except BaseException:
         site.session.rollback()

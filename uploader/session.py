@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session
 from sqlalchemy_utils import ChoiceType
 
 from infra.errors import Problem
-from tenants import contributions
+from tenants import contributions, quota
 from tenants.catalog import Album, album_by_id, clean_filename
 from tenants.db import Base, TenantOwned, belongs_to
 from tenants.names import ID_LENGTH, intake_key, is_id, new_id
@@ -63,6 +63,10 @@ class Upload(TenantOwned, Base):
     offset: Mapped[int] = mapped_column(BigInteger, default=0)
     """Committed bytes: what the client may count on."""
     max_bytes: Mapped[int] = mapped_column(BigInteger)
+    reserved: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Bytes of the tenant's storage that are taken for this upload until its asset exists (`tenants/quota.py`)."""
+    photo_month: Mapped[str] = mapped_column(String(7), default="", server_default="")
+    """The month of whose photos this is one; empty where photos are not limited, and for videos and partial uploads."""
     state: Mapped[UploadState] = mapped_column(ChoiceType(UploadState, impl=String(10)), default=UploadState.RECEIVING)
     sha256: Mapped[str | None] = mapped_column(String(64))
     duplicate_of: Mapped[str | None] = mapped_column(String(ID_LENGTH))
@@ -114,6 +118,7 @@ def create(site: Site, ticket: Ticket, wanted: Creation) -> Upload:
     if wanted.part is not None and parts:
         length = sum(part.offset for part in parts)
         check_length(length, limit)
+    reserved = _reserve(site, length, parts)
     upload_id = new_id()
     upload = Upload(
         tenant_id=site.tenant_id,
@@ -129,6 +134,8 @@ def create(site: Site, ticket: Ticket, wanted: Creation) -> Upload:
         parts=[part.id for part in parts],
         length=length,
         max_bytes=limit,
+        reserved=reserved,
+        photo_month=quota.take_photo(site) if _may_be_photo(wanted) else "",
         created_at=site.now(),
         expires_at=expiry(site.now()),
     )
@@ -138,6 +145,32 @@ def create(site: Site, ticket: Ticket, wanted: Creation) -> Upload:
         link = contributions.open_link(site.session, site.tenant_id, ticket.link, site.now())
         contributions.announce(site.session, link, ticket.guest, upload.asset_id, length, now=site.now())
     return upload
+
+
+def _reserve(site: Site, length: int | None, parts: list[Upload]) -> int:
+    """Take storage for an upload that announces its length; what its parts have taken goes over to it.
+
+    Raises `Problem` before a byte was sent. A deferred length is taken as bytes are announced (`accept_patch`).
+    """
+    if length is None:
+        return 0
+    quota.take(site, length - sum(part.reserved for part in parts))
+    for part in parts:
+        part.reserved = 0
+    return length
+
+
+def _may_be_photo(wanted: Creation) -> bool:
+    """The content decides later; until then what is not called a video counts as a photo."""
+    return wanted.part != "partial" and not wanted.filetype.startswith("video/")
+
+
+def reserve_more(site: Site, upload: Upload, size: int) -> None:
+    """Take what bytes of a deferred length need beyond what is taken, before they are read. Raises `Problem`."""
+    end = upload.length if upload.length is not None else upload.offset + size
+    if upload.part is not Part.FINAL and end > upload.reserved:
+        quota.take(site, end - upload.reserved)
+        upload.reserved = end
 
 
 def check_length(length: int, limit: int) -> None:
@@ -208,6 +241,9 @@ def bury(upload: Upload, now: datetime, keep: timedelta = timedelta(days=7)) -> 
     session = object_session(upload)
     if session is not None and upload.state is not UploadState.FINISHED:
         contributions.withdraw(session, upload.tenant_id, upload.asset_id)
+        quota.give_back(session, upload.tenant_id, upload.reserved)
+        quota.give_photo_back(session, upload.tenant_id, upload.photo_month)
+        upload.reserved, upload.photo_month = 0, ""
     upload.state = UploadState.GONE
     upload.lease_token = None
     upload.expires_at = now + keep

@@ -9,6 +9,7 @@ from ulid import ULID
 
 from infra.errors import Problem
 from infra.sql import reading
+from tenants import quota
 from tenants.db import across_tenants, db
 from tenants.names import intake_prefix, is_id
 from tenants.registry import Tenant
@@ -47,7 +48,19 @@ def sweep_tenant(site: Site) -> Counter[str]:
     for upload_id in _ids(site, Upload.state == UploadState.FINISHED, Upload.expires_at <= site.now()):
         done["forgotten"] += _forget(site, upload_id)
     done["orphans"] += _discard_orphans(site)
+    done["recounted"] += _recount(site)
     return +done
+
+
+def _recount(site: Site) -> bool:
+    """What an upload server of another release did not count, say."""
+    if site.entitlements.max_storage_bytes is None:
+        return False
+    wrong = quota.recount(site)
+    site.session.commit()
+    if wrong:
+        log.warning("the count of stored bytes was wrong", bytes=wrong)
+    return bool(wrong)
 
 
 def _ids(site: Site, *conditions: object) -> list[str]:

@@ -21,12 +21,13 @@ from webapp.dashboard import (
     sign_in,
     trash,
     uploads,
+    watermark,
 )
 from webapp.dashboard.mount import bp
 
 VIEWS = (
     *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, domains, privacy, members, pictures),
+    *(trash, brand, watermark, domains, privacy, members, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

@@ -6,7 +6,7 @@ from flask import g, jsonify
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from tenants import tickets
+from tenants import quota, tickets
 from tenants.people import Role
 from tenants.scope import secret, settings
 from webapp.auth import require
@@ -22,7 +22,7 @@ def ticket(album_id: str) -> ResponseReturnValue:
     `expires` is epoch seconds. The page asks again shortly before.
     """
     album = lookup.album_of(album_id)
-    most = g.site.entitlements.max_upload_bytes
+    most = _most()
     now, lifetime = g.site.now(), timedelta(seconds=settings().ticket_ttl)
     minted = tickets.mint(
         secret(),
@@ -42,3 +42,10 @@ def ticket(album_id: str) -> ResponseReturnValue:
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _most() -> int:
+    """Bytes that a file may have: the plan's limit, or what is left of its storage. Raises 403 if nothing is."""
+    left = quota.check(g.site)
+    most: int = g.site.entitlements.max_upload_bytes
+    return most if left is None else min(most, left)

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import Problem
-from tenants import contributions, tickets
+from tenants import contributions, quota, tickets
 from tenants.scope import secret, settings
 from tenants.sharing import Action
 from webapp import headers
@@ -41,7 +41,9 @@ def guest_ticket(slug: str) -> ResponseReturnValue:
     if not g.site.entitlements.writable:
         raise Problem("forbidden", _("This site is read-only at the moment: nothing can be changed."))
     link, guest = visitors.guest_for(album, Action.UPLOAD)
+    left = quota.check(g.site)
     most = min(g.site.entitlements.max_upload_bytes, link.upload_bytes or g.site.entitlements.max_upload_bytes)
+    most = most if left is None else min(most, left)
     now, lifetime = g.site.now(), timedelta(seconds=settings().ticket_ttl)
     minted = tickets.mint(
         secret(),

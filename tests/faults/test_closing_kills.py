@@ -1,0 +1,74 @@
+"""`billing close`, killed with SIGKILL at each of its fault points, on SQLite and on PostgreSQL."""
+
+import os
+import signal
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import World
+from flask import Flask
+from metered import HOUR, START, Event, born, delivered, faults_of, ledger_of, meter_events, rows, stored, truth, use
+
+import wsgi
+from infra import faults
+from infra.settings import Settings
+from tenants.db import db
+
+pytestmark = [pytest.mark.faults, pytest.mark.every_database]
+
+POINTS = ("enrol", "correct", "corrected", "close-read", "close", "closed")
+SENDING = ("doubt", "claim-events", "send", "sent", "mark")
+
+
+def close(settings: Settings, folder: Path, at: datetime, point: str = "") -> int:
+    """The command, in a process of its own; its exit status. Forked, so that it need not import everything anew."""
+    if point:
+        (folder / point).write_text("SIGKILL")
+    db.session.remove()
+    db.engine.dispose()
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            faults._FOLDER = str(folder)
+            runner = wsgi.create_app(settings).test_cli_runner()
+            status = runner.invoke(args=["billing", "close", "--at", at.isoformat()]).exit_code
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_closing_survives_a_kill_at_every_point(core: Flask, settings: Settings, world: World, tmp_path: Path) -> None:
+    """An hour for each point, with something new and something late; nobody cleans up between the kills."""
+    born()
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    events: list[Event] = []
+    now = START
+    for number, point in enumerate((*POINTS, *SENDING)):
+        at = START + number * HOUR
+        fresh = [stored(at + timedelta(minutes=7), 1000 + number, f"s{number}"), delivered(at, 10**12, f"d{number}")]
+        late = [delivered(at - 2 * HOUR, 1, f"l{number}"), stored(at - HOUR, 5, f"o{number}")] if number > 2 else []
+        use(world.alpha, *fresh, *late)
+        use(world.beta, *fresh, *late)
+        events += [*fresh, *late]
+        now = at + HOUR + timedelta(minutes=10)
+        if number == 1:
+            late = [delivered(START, 3, "first")]
+            assert close(settings, folder, now) == 0
+            use(world.alpha, *late)
+            use(world.beta, *late)
+            events += late
+        assert close(settings, folder, now, point) == -signal.SIGKILL, point
+        assert not list(folder.glob("[!.]*"))
+    assert close(settings, folder, now) == 0
+    for tenant_id in (world.alpha, world.beta):
+        assert ledger_of(tenant_id) == truth(events, START, now - timedelta(minutes=10))
+        assert faults_of(tenant_id) == []
+        sent = meter_events(tenant_id)
+        assert {row.state for row in sent} == {"sent"}
+        assert sorted(row.value for row in sent) == sorted(row.delta for row in rows(tenant_id))
+    before = len(rows(world.alpha))
+    assert close(settings, folder, now) == 0
+    assert len(rows(world.alpha)) == before

@@ -1,0 +1,207 @@
+"""Hours of usage become ledger rows, once; what comes late becomes revisions; what is missing delays and alarms."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from conftest import World
+from flask import Flask
+from metered import (
+    HOUR,
+    RULES,
+    START,
+    born,
+    close,
+    delivered,
+    faults_of,
+    head,
+    ledger_of,
+    meter_events,
+    photo,
+    rows,
+    stored,
+    truth,
+    uploaded,
+    use,
+)
+from sqlalchemy import delete, insert
+
+from billing.plans import Dimension
+from infra.errors import Unavailable
+from infra.local.metrics import table as metric_table
+from tenants.db import db
+from tenants.scope import open_site, ports
+from tenants.usage import Meter, UsageEvent
+
+pytestmark = pytest.mark.every_database
+
+AT = START + timedelta(minutes=20)
+DUE = START + HOUR + RULES.lateness
+
+
+@pytest.fixture(autouse=True)
+def _born(core: Flask, world: World) -> None:
+    born()
+
+
+def lose_metrics(*names: str) -> None:
+    with db.engine.begin() as connection:
+        statement = delete(metric_table)
+        connection.execute(statement.where(metric_table.c.name.in_(names)) if names else statement)
+
+
+def alarms(kind: str) -> float:
+    now = ports().clock.now()
+    return ports().metrics.total(f"metering.{kind}", now - HOUR, now + HOUR)
+
+
+def test_an_hour_is_closed_when_its_lateness_is_over(world: World) -> None:
+    use(world.alpha, stored(AT), uploaded(AT), photo(AT), delivered(AT, 5))
+    assert close(DUE - timedelta(seconds=1))["closed"] == 0
+    assert rows(world.alpha) == []
+    assert close(DUE)["closed"] == 2
+    assert {Dimension(row.meter): row.quantity for row in rows(world.alpha)} == {
+        Dimension.STORAGE: 1000 * 40 * 60,
+        Dimension.UPLOADS: 1,
+        Dimension.PHOTOS: 1,
+        Dimension.DELIVERED: 5,
+    }
+    assert all(row.revision == 1 and row.delta == row.quantity and row.window == START for row in rows(world.alpha))
+    assert (head(world.alpha).closed_until, head(world.alpha).level) == (START + HOUR, 1000)
+    assert rows(world.beta) == []
+    assert head(world.beta).closed_until == START + HOUR
+
+
+def test_closing_again_changes_nothing(world: World) -> None:
+    use(world.alpha, stored(AT), delivered(AT, 5))
+    close(DUE)
+    before = [(row.number, row.sha256) for row in rows(world.alpha)]
+    for _ in range(2):
+        assert close(DUE)["rows"] == 0
+    assert [(row.number, row.sha256) for row in rows(world.alpha)] == before
+
+
+def test_what_is_stored_counts_in_every_hour_that_follows(world: World) -> None:
+    use(world.alpha, stored(AT), stored(START + 3 * HOUR, -400, "b"))
+    close(START + 6 * HOUR)
+    events = [stored(AT), stored(START + 3 * HOUR, -400, "b")]
+    assert ledger_of(world.alpha) == truth(events, START, START + 5 * HOUR)
+
+
+def test_a_late_event_is_a_revision_with_the_difference(world: World) -> None:
+    use(world.alpha, delivered(AT, 5))
+    close(DUE)
+    use(world.alpha, delivered(AT, 7, "late"))
+    assert close(DUE)["corrections"] == 1
+    first, second = rows(world.alpha)
+    assert (second.revision, second.quantity, second.delta) == (2, 12, 7)
+    assert [event.value for event in meter_events(world.alpha)] == [5, 7]
+    assert [event.identifier for event in meter_events(world.alpha)] == [
+        f"{world.alpha}:delivered_gb:2024-02-28T20:{revision}" for revision in (1, 2)
+    ]
+    assert second.previous == first.sha256
+    assert faults_of(world.alpha) == []
+
+
+def test_a_late_change_of_storage_reaches_every_hour_after_it(world: World) -> None:
+    use(world.alpha, stored(AT))
+    close(START + 5 * HOUR)
+    late = stored(AT + HOUR, -300, "late")
+    use(world.alpha, late)
+    close(START + 5 * HOUR)
+    assert ledger_of(world.alpha) == truth([stored(AT), late], START, START + 4 * HOUR)
+    assert head(world.alpha).level == 700
+    assert faults_of(world.alpha) == []
+
+
+def test_an_event_from_before_the_tenants_first_hour_counts(world: World) -> None:
+    """A fleet's clock was behind."""
+    early = [delivered(START - 2 * HOUR, 9), stored(START - HOUR, 10)]
+    use(world.alpha, *early)
+    close(DUE)
+    assert ledger_of(world.alpha) == truth(early, START - 2 * HOUR, START + HOUR)
+
+
+def test_missing_metrics_delay_an_hour_and_raise_an_alarm(world: World) -> None:
+    use(world.alpha, delivered(AT, 5))
+    use(world.beta, delivered(AT, 5))
+    with db.engine.begin() as connection:
+        for row in connection.execute(metric_table.select()).mappings():
+            if row["dimensions"].get("tenant") == world.alpha:
+                connection.execute(delete(metric_table).where(metric_table.c.id == row["id"]))
+    done = close(DUE)
+    assert (done["waiting"], done["closed"]) == (1, 1)
+    assert rows(world.alpha) == []
+    assert len(rows(world.beta)) == 1, "one tenant's missing metrics hold up nobody else"
+    assert "delivered.bytes: metrics say 0, events 5" in head(world.alpha).waits_for
+    assert alarms("waiting") == 1
+
+
+def test_metrics_that_come_after_all_close_the_hour(world: World) -> None:
+    use(world.alpha, delivered(AT, 5))
+    lose_metrics()
+    assert close(DUE)["waiting"] == 1
+    ports().metrics.put("usage.delivered.bytes", 5, AT, unit="Bytes", tenant=world.alpha)
+    close(DUE + HOUR)
+    assert [row.quantity for row in rows(world.alpha)] == [5]
+    assert head(world.alpha).waits_for == ""
+
+
+def test_events_that_are_missing_delay_too(world: World) -> None:
+    """The metrics know of something that no event tells: zero would be too little."""
+    ports().metrics.put("usage.delivered.bytes", 5, AT, unit="Bytes", tenant=world.alpha)
+    assert close(DUE)["waiting"] == 1
+    use(world.alpha, delivered(AT, 5))
+    lose_metrics()
+    ports().metrics.put("usage.delivered.bytes", 5, AT, unit="Bytes", tenant=world.alpha)
+    close(DUE)
+    assert [row.quantity for row in rows(world.alpha)] == [5]
+
+
+def test_patience_ends_with_what_the_events_say_and_an_alarm(world: World) -> None:
+    use(world.alpha, delivered(AT, 5))
+    lose_metrics()
+    assert close(START + HOUR + RULES.patience)["disagreement"] == 0
+    assert close(START + HOUR + RULES.patience + timedelta(seconds=1))["disagreement"] == 1
+    assert [row.quantity for row in rows(world.alpha)] == [5]
+    assert alarms("disagreement") == 1
+
+
+def test_metrics_that_are_merely_short_do_not_delay(world: World) -> None:
+    """A process died between its commit and its metric."""
+    use(world.alpha, delivered(AT, 5), delivered(AT, 6, "b"))
+    lose_metrics()
+    ports().metrics.put("usage.delivered.bytes", 5, AT, unit="Bytes", tenant=world.alpha)
+    assert close(DUE)["disagreement"] == 1
+    assert [row.quantity for row in rows(world.alpha)] == [11]
+
+
+@pytest.mark.parametrize("error", [Unavailable("CloudWatch is away"), OSError("no route")])
+def test_metrics_that_cannot_be_read_delay_everybody(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def totals(*_: Any) -> dict[str, float]:
+        raise error
+
+    monkeypatch.setattr(type(ports().metrics), "totals", totals)
+    assert close(DUE)["waiting"] == 2
+    assert head(world.beta).waits_for == "metrics cannot be read"
+    monkeypatch.undo()
+    assert close(DUE)["closed"] == 2
+
+
+def test_amounts_beyond_a_floats_precision_stay_exact(world: World) -> None:
+    most = 10**14 - 1  # Of one event; a hundred of them are more than 2^53.
+    use(world.alpha, *(delivered(AT, most, str(n)) for n in range(100)))
+    close(DUE)
+    assert [row.quantity for row in rows(world.alpha)] == [100 * most]
+
+
+def test_events_of_the_release_before_count_by_their_quantity(world: World) -> None:
+    event = {"id": "video_in:a", "meter": Meter.VIDEO_IN, "quantity": 1.5, "at": AT}
+    with open_site(world.alpha) as site:
+        site.session.execute(insert(UsageEvent).values(tenant_id=world.alpha, **event))
+        site.session.commit()
+    ports().metrics.put("usage.video_in.seconds", 1.5, AT, unit="Seconds", tenant=world.alpha)
+    close(DUE)
+    assert [row.quantity for row in rows(world.alpha)] == [1500]
