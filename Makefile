@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian machine: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test translations check unit browser faults test-aws test-stripe bench format clean simulate cost hosts-check hosts-rehearsal
+.PHONY: help run test setup setup-test translations check unit simulate cost hosts-check hosts-rehearsal browser faults test-aws test-stripe infra deploy-check bench format clean
 BIN := .venv/bin
 # What marks a sentence beside gettext's own names; of a Problem the second argument is one.
 KEYWORDS := -k N_ -k NN_:1,2 -k Problem:2 -k Rejected:1 -k _Refused:1
@@ -50,6 +50,20 @@ test-aws: setup-test ## Contracts against AWS itself: its credentials, AWS_DEFAU
 
 test-stripe: setup-test ## The contract against Stripe itself: a test-mode key in VITRINE_TEST_STRIPE_KEY
 	$(BIN)/python -m pytest -n 0 tests/contracts/test_stripe.py
+
+# A dependency group and an environment of their own: run and test do not pay 600 MB. jsii warns of Node 20, and works.
+INFRA := JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1 .venv-infra/bin/python
+.venv-infra/ready: uv.lock
+	@infra/machine/setup.sh run
+	UV_PROJECT_ENVIRONMENT=.venv-infra .tools/bin/uv sync --frozen --no-default-groups --group infra
+	@touch $@
+
+infra: .venv-infra/ready ## Synthesise the AWS stacks offline and check them: cfn-lint, cdk-nag, snapshot, assertions
+	$(INFRA) -m pytest --confcutdir=tests/stack_cdk tests/stack_cdk
+
+deploy-check: .venv-infra/ready ## Ask CloudFormation for change sets of VITRINE_DEPLOYMENT's stacks, and deploy nothing
+	$(INFRA) -m infra.stack.app var/stack
+	$(INFRA) -m infra.stack.deploy_check var/stack
 
 bench: setup-test ## Compare with named peers side by side and print the ratios (some minutes)
 	@tests/bench/run.sh

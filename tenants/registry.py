@@ -13,7 +13,9 @@ from tenants.db import Base, bind_tenant
 from tenants.names import ID_LENGTH, TenantId, is_slug, new_id
 
 # Labels under the base domain that are the host's own or would mislead visitors.
-RESERVED_SLUGS = frozenset({"upload", "www", "api", "admin", "operator", "mail", "static", "cdn", "media", "status"})
+RESERVED_SLUGS = frozenset(
+    {"upload", "www", "api", "admin", "operator", "mail", "static", "cdn", "media", "status", "origin"}
+)
 
 
 class TenantState(enum.Enum):

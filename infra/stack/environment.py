@@ -1,0 +1,154 @@
+"""The application's own settings, from what the stacks made.
+
+One mapping for both readers: the stacks put it into SSM parameters, with CloudFormation's references as values; an
+operator gets the same lines from `cdk deploy --outputs-file outputs.json`:
+
+    python -m infra.stack.environment outputs.json web
+
+They are what `infra/hosts/ec2/fetch_settings.py` reads: `${secret:NAME}` stands for a secret's value, which a host asks
+for when it starts, so that no secret is in a template, a parameter or an output.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.stack.deployment import Deployment, read
+
+FLEETS = ("web", "upload", "processor", "keeper")
+SIGNING = ("web", "upload")
+"""Who signs and checks sessions, tickets and media addresses."""
+EDGED = ("web", "keeper")
+"""Who tells CloudFront about domains: the dashboard at once, the loop of `domains check` in the end."""
+
+# What the stacks export under these names.
+OUTPUTS = ("Bucket", "Queue", "LostQueue", "Database")
+EDGE_OUTPUTS = ("Distribution", "ConnectionGroup", "BaseTenant", "RoutingEndpoint", "PublicKeys")
+
+CERTIFICATE_AUTHORITIES = "/etc/vitrine/authorities.pem"
+SIMPLEDB_DOMAIN_SUFFIX = "media"
+
+
+def environment(deployment: Deployment, outputs: Mapping[str, str], fleet: str) -> dict[str, str]:
+    """VITRINE_* of a fleet, and files by their path. `outputs` has `OUTPUTS` and, for those who talk to CloudFront,
+    `EDGE_OUTPUTS`; raises KeyError for one that is missing."""
+    settings = _adapters(deployment, outputs, fleet) | _addresses(deployment, fleet)
+    settings["DATABASE_URL"] = _database(deployment, outputs, "serving")
+    if fleet == "keeper":
+        settings["DATABASE_OWNER_URL"] = _database(deployment, outputs, "owner")
+    if fleet in SIGNING:
+        settings["SECRET_KEY"] = _secret(secret_name(deployment, "secret-key"))
+    made = {f"VITRINE_{name}": value for name, value in settings.items()}
+    if fleet in EDGED and deployment.edge == "cloudfront":
+        made |= _edge(deployment, outputs)
+    return made
+
+
+def _adapters(deployment: Deployment, outputs: Mapping[str, str], fleet: str) -> dict[str, str]:
+    settings = {
+        "AWS_REGION": deployment.region,
+        "BLOBS": "s3",
+        "S3_BUCKET": outputs["Bucket"],
+        "S3_RENDITION_CLASS": deployment.rendition_class,
+        "QUEUE": "sqs",
+        "SQS_QUEUE": outputs["Queue"],
+        "MAX_RECEIVES": str(deployment.max_receives),
+        "METRICS": "cloudwatch",
+        "CLOUDWATCH_NAMESPACE": namespace(deployment),
+    }
+    if deployment.media_metadata == "simpledb":
+        settings["MEDIA_METADATA"] = "simpledb"
+        settings["SIMPLEDB_DOMAIN"] = simpledb_domain(deployment)
+        settings["SIMPLEDB_SHARDS"] = str(deployment.simpledb_shards)
+    if fleet == "processor":
+        settings["NOTICES"] = "ec2"
+        settings["WORKERS"] = str(deployment.workers)
+    if fleet == "keeper" and reports_losses(deployment):
+        settings["LOSSES"] = "sqs"
+        settings["SQS_LOST_QUEUE"] = outputs["LostQueue"]
+    return settings
+
+
+def _addresses(deployment: Deployment, fleet: str) -> dict[str, str]:
+    # CloudFront and the load balancer, or the load balancer alone.
+    hops = 2 if fleet == "web" and deployment.edge == "cloudfront" else 1
+    return {
+        "BASE_DOMAIN": deployment.base_domain,
+        "UPLOAD_HOST": deployment.upload_host,
+        "SCHEME": "https",
+        "PUBLIC_PORT": "443",
+        "PROXIES": str(hops),
+    }
+
+
+def _edge(deployment: Deployment, outputs: Mapping[str, str]) -> dict[str, str]:
+    ids = outputs["PublicKeys"].split(",")
+    files = [f"/etc/vitrine/cloudfront-{number}.pem" for number in range(len(ids))]
+    return {
+        "VITRINE_EDGE": "cloudfront",
+        "VITRINE_CLOUDFRONT_DISTRIBUTION": outputs["Distribution"],
+        "VITRINE_CLOUDFRONT_CONNECTION_GROUP": outputs["ConnectionGroup"],
+        "VITRINE_CLOUDFRONT_BASE_TENANT": outputs["BaseTenant"],
+        "VITRINE_CLOUDFRONT_KEYS": ",".join(f"{key}={file}" for key, file in zip(ids, files, strict=True)),
+        "VITRINE_DOMAIN_TARGET": outputs["RoutingEndpoint"],
+        "VITRINE_DOMAIN_CAS": "amazon.com,amazontrust.com,awstrust.com,amazonaws.com",
+        **{file: _secret(key_secret(deployment, number)) for number, file in enumerate(files)},
+    }
+
+
+def namespace(deployment: Deployment) -> str:
+    """CloudWatch's, for the metrics of one deployment."""
+    return f"Vitrine/{deployment.name}"
+
+
+def simpledb_domain(deployment: Deployment) -> str:
+    """CloudFormation cannot name a SimpleDB domain, so the application makes its own with this name."""
+    return f"{deployment.name}-{SIMPLEDB_DOMAIN_SUFFIX}"
+
+
+def secret_name(deployment: Deployment, name: str) -> str:
+    """Of a secret in Secrets Manager."""
+    return f"{deployment.name}/{name}"
+
+
+def key_secret(deployment: Deployment, number: int) -> str:
+    """The private half of one of CloudFront's keys; 0 is the newest."""
+    return secret_name(deployment, f"cloudfront-key-{number}")
+
+
+def secrets_of(deployment: Deployment, fleet: str) -> list[str]:
+    """Names of the secrets that a fleet reads."""
+    names = ["serving"] + ["owner"] * (fleet == "keeper") + ["secret-key"] * (fleet in SIGNING)
+    found = [secret_name(deployment, name) for name in names]
+    if fleet in EDGED and deployment.edge == "cloudfront":
+        found += [key_secret(deployment, number) for number in range(len(deployment.cloudfront_public_keys))]
+    return found
+
+
+def reports_losses(deployment: Deployment) -> bool:
+    """Only objects of reduced redundancy are lost so that S3 says it."""
+    return deployment.rendition_class == "REDUCED_REDUNDANCY"
+
+
+def _database(deployment: Deployment, outputs: Mapping[str, str], role: str) -> str:
+    password = f"${{secret:{secret_name(deployment, role)}#password|url}}"
+    about = f"sslmode=verify-full&sslrootcert={CERTIFICATE_AUTHORITIES}"
+    return f"postgresql://vitrine_{role}:{password}@{outputs['Database']}:5432/vitrine?{about}"
+
+
+def _secret(name: str) -> str:
+    return f"${{secret:{name}}}"
+
+
+def main(path: str, fleet: str) -> str:
+    """The document for a fleet from the file of `cdk deploy --outputs-file`."""
+    stacks = json.loads(Path(path).read_text())
+    outputs = {name: value for stack in stacks.values() for name, value in stack.items()}
+    return json.dumps(environment(read(), outputs, fleet), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[2] not in FLEETS:
+        sys.exit(f"usage: python -m infra.stack.environment OUTPUTS.json {'|'.join(FLEETS)}")
+    sys.stdout.write(main(*sys.argv[1:]))

@@ -1,0 +1,97 @@
+"""The part of `infra/stack` that needs no CDK: the deployment file, and settings that the application takes."""
+
+import json
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import NoCredentialsError
+from pydantic import ValidationError
+
+from infra.settings import Settings
+from infra.stack import deploy_check
+from infra.stack.deployment import EXAMPLE, read
+from infra.stack.environment import EDGE_OUTPUTS, FLEETS, OUTPUTS, environment, main, secrets_of
+
+LARGE = Path(__file__).parents[1] / "stack_cdk/large.toml"
+FOUND = dict.fromkeys((*OUTPUTS, *EDGE_OUTPUTS), "some-name")
+
+
+@pytest.mark.parametrize("path", [EXAMPLE, LARGE], ids=["example", "large"])
+@pytest.mark.parametrize("fleet", FLEETS)
+def test_the_application_takes_generated_settings(path, fleet, tmp_path, monkeypatch):
+    monkeypatch.setenv("VITRINE_DATA_DIR", str(tmp_path))
+    for name, value in environment(read(path), FOUND, fleet).items():
+        if name.startswith("VITRINE_"):
+            monkeypatch.setenv(name, value if "${secret" not in value or "URL" in name else "s" * 48)
+    settings = Settings()
+    assert (settings.blobs, settings.queue, settings.metrics) == ("s3", "sqs", "cloudwatch")
+    assert settings.proxies == (2 if fleet == "web" else 1)
+    assert settings.edge == ("cloudfront" if fleet in ("web", "keeper") else "app")
+
+
+def test_settings_say_of_every_secret_where_it_is_and_hold_none():
+    for fleet in FLEETS:
+        made = json.dumps(environment(read(EXAMPLE), FOUND, fleet))
+        assert all(f"${{secret:{name}" in made for name in secrets_of(read(EXAMPLE), fleet))
+        assert ("vitrine_owner" in made) is (fleet == "keeper")
+
+
+def test_outputs_of_a_deployment_become_settings(tmp_path, monkeypatch):
+    monkeypatch.delenv("VITRINE_DEPLOYMENT", raising=False)
+    path = tmp_path / "outputs.json"
+    half = len(FOUND) // 2
+    path.write_text(json.dumps({"a": dict(list(FOUND.items())[:half]), "b": dict(list(FOUND.items())[half:])}))
+    assert json.loads(main(str(path), "web")) == environment(read(EXAMPLE), FOUND, "web")
+
+
+def test_a_missing_output_is_named():
+    with pytest.raises(KeyError, match="Bucket"):
+        environment(read(EXAMPLE), {}, "web")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('region = "eu-west-1"', 'region = "eu-central-1"', "there is no SimpleDB in eu-central-1"),
+        ('"eu-west-1b"', '"eu-west-2b"', "must be of the region"),
+        ("least = 1\nmost = 20", "least = 30\nmost = 20", "least is more than most"),
+        ('name = "vitrine"', 'name = "vitrine"\nnmae = "x"', "Extra inputs"),
+    ],
+)
+def test_a_wrong_deployment_is_told(old, new, told, tmp_path):
+    text = EXAMPLE.read_text()
+    assert old in text
+    (tmp_path / "d.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(ValidationError, match=told):
+        read(tmp_path / "d.toml")
+
+
+def test_deploy_check_says_what_to_do_without_credentials(monkeypatch):
+    def nobody(service: str) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(deploy_check.boto3, "client", nobody)
+    with pytest.raises(SystemExit, match=r"(?s)Set AWS_PROFILE.*make infra"):
+        deploy_check.account()
+
+
+def test_deploy_check_asks_in_the_order_of_deployment(tmp_path):
+    def stack(*before: str) -> dict[str, object]:
+        return {
+            "type": "aws:cloudformation:stack",
+            "environment": "aws://unknown-account/eu-west-1",
+            "dependencies": list(before),
+            "properties": {"templateFile": "t.json"},
+        }
+
+    artifacts = {
+        "Tree": {"type": "cdk:tree"},
+        "web": stack("data", "network"),
+        "data": stack("network"),
+        "network": stack(),
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+    assert [name for name, _, _ in deploy_check.stacks(tmp_path)] == ["network", "data", "web"]
+    template = {"Resources": {"A": {"Properties": {"X": [{"Fn::ImportValue": "network:Y"}], "Z": {"Ref": "B"}}}}}
+    (tmp_path / "t.json").write_text(json.dumps(template))
+    assert deploy_check.imports(tmp_path / "t.json") == {"network:Y"}
