@@ -109,10 +109,11 @@ def _metrics(tenants: int) -> float:
 
 
 _INTRO = f"""# What it costs
-Written by `make cost` from [`infra/cost/{FILE.name}`](../infra/cost/{FILE.name}): edit prices and amounts there and run it again; a test
-checks that this page follows the file. The prices were written down without access to AWS's price list, the amounts are
-assumptions, and free tiers, taxes, support and reserved capacity are left out. Read it as orders of magnitude.
-"""  # noqa: E501
+Written by `make cost` from [`infra/cost/{FILE.name}`](../infra/cost/{FILE.name}): edit prices and amounts there and run
+it again; a test checks that this page follows the file. The prices were written down without access to AWS's list, the
+amounts are assumptions, and free tiers, taxes, support and reserved capacity are left out. Read it as orders of
+magnitude.
+"""
 
 _OUTRO = """
 CloudWatch bills each combination of a metric and a tenant as a metric of its own, so what is measured by tenant grows

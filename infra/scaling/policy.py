@@ -26,7 +26,10 @@ IN_RATIO = 0.9
 
 
 def backlog_per_worker(waiting: int, workers: int) -> float:
-    """What `queue.backlog_per_worker` says (`processor/gauges.py`). No worker at all counts as one, so it is never nothing."""  # noqa: E501
+    """What `queue.backlog_per_worker` says (`processor/gauges.py`).
+
+    No worker at all counts as one, so it is never nothing.
+    """
     if waiting < 0 or workers < 0:
         raise ValueError("neither may be negative")
     return waiting / max(1, workers)

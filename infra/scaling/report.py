@@ -106,14 +106,16 @@ def main() -> None:
             f"| {mean_hosts(day):.1f} | {day.returned} | ${dollars(day)[-1]:.2f} |"
         )
         parts.append(
-            f'## {title}\n<picture><source media="(prefers-color-scheme: dark)" srcset="scaling/{scenario.name}-dark.svg">'  # noqa: E501
+            f"## {title}\n"
+            f'<picture><source media="(prefers-color-scheme: dark)" srcset="scaling/{scenario.name}-dark.svg">'
             f'<img src="scaling/{scenario.name}-light.svg" alt="{title}: machines, age of the oldest file that waits, '
             f'cost, by hour"></picture>\n'
         )
     head = (
         "# Four simulated days\n"
         "Written by `make simulate`; [scaling.md](scaling.md) says what is simulated and what is assumed.\n\n"
-        "| day | files | median wait | 99 % | longest queue age | last above 2 min, after the event | processors, mean | jobs begun twice | cost |\n"  # noqa: E501
+        "| day | files | median wait | 99 % | longest queue age | last above 2 min, after the event "
+        "| processors, mean | jobs begun twice | cost |\n"
         "|---|---|---|---|---|---|---|---|---|\n"
     )
     (DOCS / "scaling-days.md").write_text(head + "\n".join(rows) + "\n\n" + "\n".join(parts))

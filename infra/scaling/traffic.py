@@ -33,7 +33,10 @@ class Spike:
 
 @dataclass(frozen=True)
 class Traffic:
-    """By default what 10,000 tenants bring who add fifteen files each. The curve is least at 8 and most at 20 o'clock."""  # noqa: E501
+    """By default what 10,000 tenants bring who add fifteen files each.
+
+    The curve is least at 8 and most at 20 o'clock.
+    """
 
     files_a_day: float = 150_000
     video_share: float = 0.03

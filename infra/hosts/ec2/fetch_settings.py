@@ -8,10 +8,10 @@ values hold no secret, only where one is:
     ${secret:ARN#key}        the value of `key` in a secret that is a JSON object, as RDS makes them
     ${secret:ARN#key|url}    the same, percent-encoded, for a password within a URL
 
-`VITRINE_DATABASE_OWNER_URL` goes to owner.env, which only migrations read, everything else to vitrine.env. A key that is
-a path below /etc/vitrine/ is a file with that content (CloudFront's signing key). Nothing else of the machine is
+`VITRINE_DATABASE_OWNER_URL` goes to owner.env, which only migrations read, everything else to vitrine.env. A key that
+is a path below /etc/vitrine/ is a file with that content (CloudFront's signing key). Nothing else of the machine is
 written. Python and AWS's command line only: it runs before a release is there, and ends with one line if it cannot.
-"""  # noqa: E501
+"""
 
 import json
 import os
