@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian machine: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test translations check unit browser faults test-aws bench format clean
+.PHONY: help run test setup setup-test translations check unit browser faults test-aws test-stripe bench format clean
 BIN := .venv/bin
 # What marks a sentence beside gettext's own names; of a Problem the second argument is one.
 KEYWORDS := -k N_ -k NN_:1,2 -k Problem:2 -k Rejected:1 -k _Refused:1
@@ -47,6 +47,9 @@ faults: ## Tests that kill processes
 
 test-aws: setup-test ## Contracts against AWS itself: its credentials, AWS_DEFAULT_REGION, VITRINE_TEST_ROLE (costs money)
 	VITRINE_TEST_AWS=1 $(BIN)/python -m pytest tests/contracts -k AWS
+
+test-stripe: setup-test ## The contract against Stripe itself: a test-mode key in VITRINE_TEST_STRIPE_KEY
+	$(BIN)/python -m pytest -n 0 tests/contracts/test_stripe.py
 
 bench: setup-test ## Compare with named peers side by side and print the ratios (some minutes)
 	@tests/bench/run.sh

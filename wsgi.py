@@ -27,14 +27,20 @@ def core(settings: Settings | None = None) -> Flask:
 
 
 def make_web(settings: Settings | None = None) -> Flask:
-    """Tenant sites and dashboard."""
+    """Tenant sites and dashboard, and where Stripe reports to."""
     import billing
     import webapp
+    from webapp import kept
 
     app = core(settings)
+    kept.init_app(app)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
     app.extensions["vitrine.accountant"] = billing.accountant(app.extensions["vitrine.settings"])
+    app.extensions["vitrine.statements"] = billing.make_statements()
+    if (routes := billing.routes(app.extensions["vitrine.settings"])) is not None:
+        webapp.attach(app, routes.hooks)
+        app.register_blueprint(routes.desk)
     return app
 
 
@@ -69,6 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         contributions,
         domains,
         downloads,
+        editions,
         embeds,
         guessing,
         guests,

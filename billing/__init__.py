@@ -7,13 +7,23 @@ from flask import Flask
 from infra.settings import Settings
 
 if TYPE_CHECKING:
+    from billing.backend import Routes
     from tenants.margins import Accountant
+    from tenants.statements import Statements
 
 
 def register_commands(app: Flask) -> None:
-    from billing.cli import register
+    from billing import cli, stripe_cli
 
-    register(app)
+    cli.register(app)
+    stripe_cli.register(cli.group)
+
+
+def routes(settings: Settings) -> "Routes | None":
+    """For the web fleet; None where nobody is paid through here."""
+    from billing import backend
+
+    return backend.routes(settings)
 
 
 def accountant(settings: Settings) -> "Accountant":
@@ -21,3 +31,10 @@ def accountant(settings: Settings) -> "Accountant":
     from billing.margin import FromLedger
 
     return FromLedger(settings.aws_prices)
+
+
+def make_statements() -> "Statements":
+    """What the dashboard's pages about use and cost read."""
+    from billing.statements import FromLedger
+
+    return FromLedger()

@@ -8,14 +8,14 @@ from itertools import count
 
 import click
 import structlog
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy import func, select
 from structlog.contextvars import bind_contextvars
 
-from billing import audit, bills, closing, invoices, margin_cli, outgoing, terms
+from billing import audit, backend, bills, closing, invoices, margin_cli, outgoing, terms
 from billing.bills import month_of
-from billing.ledger import LedgerHead, LedgerOnly, LedgerRow, MeterRow, MeterSink
+from billing.ledger import LedgerHead, LedgerRow, MeterRow
 from infra.sql import reading
 from tenants.commands import fail, friendly, site_of
 from tenants.db import across_tenants, db
@@ -37,15 +37,10 @@ def register(app: Flask) -> None:
     app.cli.add_command(group)
 
 
-def sink() -> MeterSink:
-    """Where meter events go: what the app was given, else nowhere beyond the ledger."""
-    found: MeterSink = current_app.extensions.get("vitrine.meter_sink") or LedgerOnly()
-    return found
-
-
 def turn(now: datetime, *, look_back: bool = True) -> Counter[str]:
-    """Close what is due and send what is closed."""
-    return closing.run(now, closing.rules(settings()), look_back=look_back) + outgoing.run(sink())
+    """Close what is due, send what is closed, and do what was left undone."""
+    done = closing.run(now, closing.rules(settings()), look_back=look_back) + outgoing.run(backend.sink())
+    return done + backend.catch_up()
 
 
 @group.command("close")

@@ -23,7 +23,8 @@ HEADER = "X-Request-Id"
 IDS = {"asset_id": "asset", "upload_id": "upload", "album_id": "album"}
 """Variables of routes that are ids, and the names by which log lines have them."""
 QUIET = frozenset({"static"})
-_ROUTE = "vitrine.route"
+ROUTE = "vitrine.route"
+"""Where the environment names the route of a request."""
 _SAFE = re.compile(r"[A-Za-z0-9_.:-]{8,128}")
 _ID = re.compile(r"[0-9a-z]{26}")
 
@@ -76,7 +77,7 @@ class AccessLog:
         try:
             return self._app(environ, start)
         finally:
-            route = environ.get(_ROUTE, "")
+            route = environ.get(ROUTE, "")
             if route not in QUIET:
                 milliseconds = round((time.monotonic() - began) * 1000, 1)
                 method = environ["REQUEST_METHOD"]
@@ -87,7 +88,7 @@ class AccessLog:
 
 
 def _note_route() -> None:
-    request.environ[_ROUTE] = request.endpoint or "-"
+    request.environ[ROUTE] = request.endpoint or "-"
     given = request.view_args or {}
     bind_contextvars(**{IDS[name]: value for name, value in given.items() if name in IDS and _ID.fullmatch(str(value))})
 

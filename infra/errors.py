@@ -20,6 +20,7 @@ TABLE: dict[str, tuple[int, str]] = {
     "private": (401, N_("This is not public")),
     "forbidden": (403, N_("That is not allowed for your account")),
     "origin": (403, N_("This cannot be shown on that website")),
+    "paused": (403, N_("This site is paused")),
     "not-found": (404, N_("There is nothing here")),
     "wrong-method": (405, N_("That method is not allowed here")),
     "timeout": (408, N_("The request took too long to arrive")),

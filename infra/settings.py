@@ -25,6 +25,7 @@ _NEEDS = {
     ("queue", "sqs"): ("aws_region", "sqs_queue"),
     ("media_metadata", "simpledb"): ("aws_region", "simpledb_domain"),
     ("metrics", "cloudwatch"): ("aws_region",),
+    ("billing", "stripe"): ("stripe_key", "stripe_webhook_secret"),
     ("edge", "cloudfront"): (
         "cloudfront_distribution",
         "cloudfront_connection_group",
@@ -60,6 +61,13 @@ class Settings(BaseSettings):
     metrics: Literal["sql", "cloudwatch"] = "sql"
     edge: Literal["app", "cloudfront"] = "app"
     notices: Literal["none", "ec2"] = "none"
+
+    # Who is told of usage and collects the money; `billing/backend.py` reads it and nothing else does.
+    billing: Literal["local", "stripe"] = "local"
+    invoice_from: str = Field(default="", description="The operator's name and address, as invoices show them.")
+    stripe_key: SecretStr = SecretStr("")
+    stripe_webhook_secret: SecretStr = Field(default=SecretStr(""), description="Several, with commas: any one fits.")
+    stripe_api: str = Field(default="", pattern=r"^(https?://\S+)?$", description="Another server than Stripe's.")
 
     # What the adapters for AWS need; `_NEEDS` says which of them needs what.
     aws_region: str = Field(default="", pattern=r"^[a-z0-9-]*$")
@@ -118,6 +126,9 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=200_000_000, ge=1, description="Width x height x frames, checked before decoding.")
     max_video_seconds: int = Field(default=4 * 3600, ge=1)
 
+    kept_pages_mb: int = Field(
+        default=32, ge=0, le=4096, description="Memory for pages that a web process keeps, compressed; 0 keeps none."
+    )
     downloads_at_once: int = Field(default=4, ge=1, le=10_000, description="Archives that a process sends at once.")
 
     # Processing.

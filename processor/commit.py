@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, insert, update
 from processor.lease import Claim, LostLease, mine
 from processor.task import Facts
 from tenants import search
+from tenants.blanks import Blanks
 from tenants.catalog import Asset, AssetState, Kind, Rendition
 from tenants.scope import Site
 from tenants.usage import Meter
@@ -64,14 +65,23 @@ def publish(site: Site, held: Claim, facts: Facts, added: Sequence[Stored]) -> N
     site.session.commit()
 
 
-def ready(site: Site, held: Claim, facts: Facts, stored: Sequence[Stored], crc32: int | None = None) -> None:
+def ready(
+    site: Site,
+    held: Claim,
+    facts: Facts,
+    stored: Sequence[Stored],
+    crc32: int | None = None,
+    mark: str | None = None,
+    blanks: Blanks | None = None,
+) -> None:
     """The end of good work. What it used is recorded in the same transaction, under ids that count it once ever.
 
-    `crc32` is the original's.
+    `crc32` is the original's, `mark` the digest of the watermark on its marked renditions, `blanks` what of the
+    original tells its place.
     """
     whole = [] if held.rebuild else [Asset.generation == held.fence]
     end = {**_end(AssetState.READY), "generation": held.fence, "ready_at": site.now(), "rebuild_asked_at": None}
-    _set(site, held, *whole, **end, progress=100, crc32=crc32)
+    _set(site, held, *whole, **end, progress=100, crc32=crc32, mark=mark, blanks=blanks.stored() if blanks else None)
     about = {"album_id": held.album_id, "asset_id": held.asset_id}
     if facts.kind is Kind.VIDEO:
         seconds = facts.duration or 0.0

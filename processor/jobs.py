@@ -21,9 +21,11 @@ from infra.attributes import fitted
 from infra.crc import crc32_of
 from processor import commit, lease, limits
 from processor.lease import Claim, Keeper, LostLease
-from processor.task import Facts, Made, Rejected, Task
+from processor.task import Facts, Made, Mark, Rejected, Task
+from tenants import watermarks
+from tenants.blanks import Blanks
 from tenants.catalog import Kind
-from tenants.names import generation_prefix, is_id, original_key, rendition_key, renditions_prefix
+from tenants.names import brand_key, generation_prefix, is_id, original_key, rendition_key, renditions_prefix
 from tenants.scope import Site, open_site, settings
 
 log = structlog.get_logger(__name__)
@@ -77,7 +79,7 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
         with _scratch(settings().data_dir, held) as folder:
             facts = run.process(folder)
         faults.point("before-commit")
-        commit.ready(site, held, facts, run.stored, run.crc32)
+        commit.ready(site, held, facts, run.stored, run.crc32, run.mark, run.blanks)
     except Rejected as refusal:
         if _reject(site, held, str(refusal)):
             _erred(site, run.kind, "rejected")
@@ -91,6 +93,7 @@ def _work(site: Site, held: Claim, keeper: Keeper) -> None:
         raise
     else:
         faults.point("after-commit")
+        watermarks.ask_next(site)
         seconds = time.monotonic() - began
         log.info("ready", kind=facts.kind.value, seconds=round(seconds, 3), generation=held.fence)
         site.metrics.put("job.seconds", seconds, unit="Seconds", tenant=site.tenant_id, kind=facts.kind.value)
@@ -127,18 +130,23 @@ class _Run:
         self.stored: list[commit.Stored] = []
         self.crc32: int | None = None
         """The original's, once it has been read."""
+        self.blanks: Blanks | None = None
+        """What of the original tells its place."""
+        self.mark: str | None = None
+        """The digest of the watermark that marked renditions carry."""
         self._published: tuple[Facts, int] | None = None
         self._told = float("-inf")
 
     def process(self, folder: Path) -> Facts:
         """Run the steps; what was published last. Raises `Rejected`, `LostLease` or whatever went wrong."""
-        from processor.steps import sniff
+        from processor.steps import place, sniff
 
         original = self._site.blobs.fetch(
             original_key(self._site.tenant_id, self._held.asset_id, self._held.sha256), folder / "original"
         )
-        self.kind, _ = sniff.kind_of(original)
+        self.kind, content_type = sniff.kind_of(original)
         self.crc32 = _crc32(original)  # Archives need it, and here the file is at hand.
+        self.blanks = place.look(original, self.kind, content_type)
         faults.point("decode")
         steps = _steps_of(self.kind)
         with limits.confined(limits.of_kind(self.kind, settings())):
@@ -158,10 +166,21 @@ class _Run:
             max_video_seconds=settings().max_video_seconds,
             sandbox=settings().sandbox,
             threads=settings().video_threads,
+            mark=self._mark(work.parent),
             put=self.put,
             publish=self.publish,
             progress=self.progress,
         )
+
+    def _mark(self, folder: Path) -> Mark | None:
+        """The album's watermark, fetched."""
+        wanted = watermarks.wanted_by(self._site, self._held.album_id)
+        if wanted is None:
+            return None
+        self.mark = wanted.digest
+        key = brand_key(self._site.tenant_id, wanted.drawn_sha256)
+        picture = self._site.blobs.fetch(key, folder / "mark.png")
+        return Mark(picture, wanted.position, wanted.size, wanted.opacity, wanted.full)
 
     def put(self, made: Made) -> None:
         """Store one object of this generation. Its key is this claim's alone, so it cannot be taken."""

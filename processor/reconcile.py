@@ -14,7 +14,7 @@ from infra.sql import reading
 from processor import leftovers, losses, purge
 from processor.giving_up import give_up, reopen
 from processor.verdict import is_media_job, look_up
-from tenants import outbox
+from tenants import outbox, watermarks
 from tenants.catalog import TERMINAL, Asset
 from tenants.db import db
 from tenants.outbox import Outbox
@@ -46,6 +46,7 @@ class Report:
     """How many of each were dealt with."""
 
     rebuilt: int = 0
+    marked_again: int = 0
     requeued: int = 0
     failed: int = 0
     settled_dead_letters: int = 0
@@ -75,6 +76,7 @@ def run(graces: Graces | None = None) -> Report:
             report.purged_assets += purge.assets(site, graces.undo)
             report.purged_albums += purge.albums(site, graces.undo)
             report.rebuilt += losses.look(site)
+            report.marked_again += watermarks.catch_up(site)
             report.superseded_generations += leftovers.superseded(site, graces.superseded)
             report.orphan_renditions += leftovers.renditions(site, graces.orphan)
             report.orphan_originals += leftovers.originals(site, graces.orphan)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tenants.catalog import Kind
+from tenants.mark_layout import Position
 
 
 class Rejected(Exception):
@@ -25,6 +26,20 @@ class Made:
     content_type: str
     width: int | None = None
     height: int | None = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A watermark: a PNG with transparency at `picture`, and how it lies (`tenants/mark_layout.py`).
+
+    `opacity` is percent. `full`: a photo is put in its own size, too.
+    """
+
+    picture: Path
+    position: Position
+    size: int
+    opacity: int
+    full: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,8 @@ class Task:
 
     `put` stores a rendition (not yet visible). `publish` makes everything put so far visible with the facts, by
     compare-and-set, and raises if the lease is lost: the step lets that pass. `progress` takes percent and a stage.
-    `sandbox` (as in the settings) and `threads` (of each codec) are for the programs that a step starts.
+    `sandbox` (as in the settings) and `threads` (of each codec) are for the programs that a step starts. With a `mark`
+    every rendition is put twice: as it is, and below `m/` with the watermark.
     """
 
     asset_id: str
@@ -68,3 +84,4 @@ class Task:
     progress: Callable[[int, str], None]
     sandbox: str = "auto"
     threads: int = 2
+    mark: Mark | None = None

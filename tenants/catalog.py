@@ -8,8 +8,9 @@ publishes it by compare-and-set, so a late writer changes nothing.
 import enum
 import re
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, false, func, select, text
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text, UniqueConstraint, false, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -84,6 +85,8 @@ class Album(TenantOwned, Base):
     capture: Mapped[str | None] = mapped_column(String(8))
     place: Mapped[bool | None]
     """What pages tell of how and where a photo was taken (`tenants/privacy.py`); None is as the tenant has it."""
+    marks: Mapped[bool | None]
+    """Whether visitors see its pictures with the watermark (`tenants/watermarks.py`); None is as the tenant has it."""
     layout: Mapped[Layout | None] = mapped_column(ChoiceType(Layout, impl=String(12)))
     """None: as the tenant's brand says."""
     cover_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
@@ -146,6 +149,10 @@ class Asset(TenantOwned, Base):
 
     generation: Mapped[int] = mapped_column(Integer, default=0)
     """The published generation; 0 before the first."""
+    mark: Mapped[str | None] = mapped_column(String(16))
+    """Of the published generation: which watermark its marked renditions carry; None if it has none."""
+    blanks: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """What leaves of the original blanked, where its place may not be told (`tenants/blanks.py`)."""
     fence: Mapped[int] = mapped_column(Integer, default=0)
     leased_until: Mapped[datetime | None]
     stage: Mapped[str] = mapped_column(String(32), default="")
@@ -184,7 +191,8 @@ class Rendition(TenantOwned, Base):
     asset_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     generation: Mapped[int] = mapped_column(Integer, primary_key=True)
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
-    """Relative to the generation: `w640.jpg`, `w640.avif`, `poster.jpg`, `hls/master.m3u8`, `video.mp4`."""
+    """Relative to the generation: `w640.jpg`, `w640.avif`, `hls/master.m3u8`, `video.mp4`; with the watermark
+    `m/w640.jpg` and so on."""
     content_type: Mapped[str] = mapped_column(String(64))
     width: Mapped[int | None]
     height: Mapped[int | None]

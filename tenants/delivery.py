@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, String, and_, cast, null, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, null, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, Visibility
 from tenants.embeds import EmbedGrant
 from tenants.names import is_id
 from tenants.people import Member
+from tenants.registry import Tenant
 from tenants.sharing import ShareLink
 
 LONGEST_TOKEN = timedelta(days=4)
@@ -28,10 +29,12 @@ MOST_GONE = 2000
 
 @dataclass(frozen=True)
 class Standing:
-    """`gone` are assets that the way leads to no more; None when they are too many to be listed."""
+    """`gone` are assets that the way leads to no more; None when they are too many to be listed. `marked`: it leads to
+    pictures with the watermark only, whatever it did when an address was made."""
 
     open: bool
     gone: frozenset[str] | None = frozenset()
+    marked: bool = False
 
 
 def by_openness(album_id: str) -> str:
@@ -54,14 +57,14 @@ def needs_cookie(way: str) -> bool:
     return not way.startswith(("o", "e"))
 
 
-def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[Any]:
-    return _with_gone(tenant_id, now).where(Album.id == album_id, Album.visibility != Visibility.PRIVATE)
+def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[Any, Any]:
+    return _with_gone(tenant_id, now, MARKS).where(Album.id == album_id, Album.visibility != Visibility.PRIVATE)
 
 
-def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any]:
+def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any, Any]:
     link = and_(ShareLink.tenant_id == Album.tenant_id, ShareLink.album_id == Album.id)
     return (
-        _with_gone(tenant_id, now)
+        _with_gone(tenant_id, now, func.coalesce(ShareLink.marks, MARKS))
         .join(ShareLink, link)
         .where(
             ShareLink.id == link_id,
@@ -71,32 +74,38 @@ def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any]:
     )
 
 
-def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any]:
+def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any, Any]:
     grant = and_(EmbedGrant.tenant_id == Album.tenant_id, EmbedGrant.album_id == Album.id)
     live = (EmbedGrant.id == grant_id, EmbedGrant.revoked_at.is_(None))
-    return _with_gone(tenant_id, now).join(EmbedGrant, grant).where(*live)
+    return _with_gone(tenant_id, now, MARKS).join(EmbedGrant, grant).where(*live)
 
 
-def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any]:
-    none_gone: Select[Any] = select(cast(null(), String)).select_from(Member)
+def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any, Any]:
+    none_gone: Select[Any, Any] = select(cast(null(), String), false()).select_from(Member)
     return none_gone.where(Member.tenant_id == tenant_id, Member.id == member_id)
 
 
-def _with_gone(tenant_id: str, now: datetime) -> Select[Any]:
-    """A row for each asset that an album lost lately, or one with NULL; none at all without the album."""
+MARKS = func.coalesce(Album.marks, Tenant.marks)
+"""`sharing.sees_marked` for whoever is no member, without what a link says."""
+
+
+def _with_gone(tenant_id: str, now: datetime, marked: ColumnElement[Any]) -> Select[Any, Any]:
+    """A row for each asset that an album lost lately, or one with NULL; none at all without the album. And whether the
+    way shows marked pictures."""
     lost = and_(Asset.tenant_id == Album.tenant_id, Asset.album_id == Album.id, Asset.deleted_at > now - LONGEST_TOKEN)
-    rows: Select[Any] = select(Asset.id).select_from(Album).outerjoin(Asset, lost)
+    rows: Select[Any, Any] = select(Asset.id, marked).select_from(Album)
+    rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(Asset, lost)
     return rows.where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None))
 
 
-WAYS: dict[str, Callable[[str, str, datetime], Select[Any]]] = {
+WAYS: dict[str, Callable[[str, str, datetime], Select[Any, Any]]] = {
     "o": _open_album,
     "s": _live_link,
     "e": _live_grant,
     "t": _member,
 }
 """The first character of a way, and the statement that tells its standing: no row, and it is closed; else a row for
-each asset that is gone, or a single NULL."""
+each asset that is gone, or a single NULL, each with whether the way shows marked pictures only."""
 
 
 def standing(session: Session, tenant_id: str, way: str, now: datetime) -> Standing:
@@ -104,9 +113,10 @@ def standing(session: Session, tenant_id: str, way: str, now: datetime) -> Stand
     kind, subject = way[:1], way[1:]
     if kind not in WAYS or not is_id(subject):
         return Standing(open=False)
-    rows = list(session.scalars(WAYS[kind](tenant_id, subject, now).limit(MOST_GONE + 1)))
-    gone = frozenset(asset_id for asset_id in rows if asset_id is not None)
-    return Standing(open=bool(rows), gone=gone if len(rows) <= MOST_GONE else None)
+    rows = session.execute(WAYS[kind](tenant_id, subject, now).limit(MOST_GONE + 1)).all()
+    gone = frozenset(asset_id for asset_id, _ in rows if asset_id is not None)
+    marked = bool(rows) and bool(rows[0][1])
+    return Standing(open=bool(rows), gone=gone if len(rows) <= MOST_GONE else None, marked=marked)
 
 
 def ends(session: Session, tenant_id: str, way: str) -> datetime | None:

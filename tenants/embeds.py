@@ -54,12 +54,13 @@ class EmbedGrant(TenantOwned, Base):
             return album.visibility is not Visibility.PRIVATE
         return self.album_id == album.id
 
-    def viewer(self, album: Album) -> Viewer:
-        """Who looks through a frame: nobody in particular, whom this grant lets into what it covers."""
+    def viewer(self, album: Album, *, marks: bool) -> Viewer:
+        """Who looks through a frame: nobody in particular, whom this grant lets into what it covers. `marks` is what
+        the tenant says of the watermark."""
         if not self.covers(album):
-            return Viewer(tenant_id=self.tenant_id)
+            return Viewer(tenant_id=self.tenant_id, marks_by_default=marks)
         ways = {album.id: by_grant(self.id)} if self.album_id else {}  # Others are open to everyone anyway.
-        return Viewer(tenant_id=self.tenant_id, grants={album.id: Rights.VIEW}, ways=ways)
+        return Viewer(tenant_id=self.tenant_id, grants={album.id: Rights.VIEW}, ways=ways, marks_by_default=marks)
 
 
 def by_grant(grant_id: str) -> str:

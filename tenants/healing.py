@@ -12,7 +12,7 @@ original would have it tried for ever.
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
 from infra.errors import BlobMissing
 from infra.sql import reading
@@ -38,32 +38,44 @@ def ask(site: Site, lost: RenditionKey, *, why: str) -> bool:
         Asset.generation == lost.generation,
         Asset.state == AssetState.READY,
         Asset.deleted_at.is_(None),
-        or_(Asset.rebuild_asked_at.is_(None), Asset.rebuild_asked_at < site.now() - PAUSE),
+        rested(site),
     )
     # Looked at first without the right to write: of a crowd that finds the picture missing, few ask for SQLite's lock.
     if not (_is_shown(site, lost, *wanted) and _is_missing(site, lost)):
         return False
     with reading(False):
-        asked = site.session.execute(
-            update(Asset)
-            .where(*wanted)
-            .values(
-                state=AssetState.VIEWABLE,
-                rebuild_asked_at=site.now(),
-                leased_until=site.now(),  # Run out, so nobody holds it; and `reconcile` counts its idleness from here.
-                stage="",
-                progress=0,
-            )
-            .execution_options(synchronize_session=False)
-        )
-        if asked.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
-            site.enqueue({**outbox.media_job(site.tenant_id, lost.asset), "why": "rebuild"})
+        asked = again(site, *wanted, why="rebuild")
         site.session.commit()
-    if not asked.rowcount:  # type: ignore[attr-defined]
+    if not asked:
         return False
     log.warning("a rendition is lost, rebuilding", **lost._asdict(), why=why)
     site.metrics.put("rendition.lost", 1, tenant=site.tenant_id)
     return True
+
+
+def again(site: Site, *wanted: ColumnElement[bool], why: str) -> list[str]:
+    """Have those READY assets made again, within the current transaction: their ids."""
+    asked = site.session.scalars(
+        update(Asset)
+        .where(Asset.tenant_id == site.tenant_id, Asset.state == AssetState.READY, Asset.deleted_at.is_(None), *wanted)
+        .values(
+            state=AssetState.VIEWABLE,
+            rebuild_asked_at=site.now(),
+            leased_until=site.now(),  # Run out, so nobody holds it; and `reconcile` counts its idleness from here.
+            stage="",
+            progress=0,
+        )
+        .returning(Asset.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    for asset_id in sorted(asked):
+        site.enqueue({**outbox.media_job(site.tenant_id, asset_id), "why": why})
+    return sorted(asked)
+
+
+def rested(site: Site) -> ColumnElement[bool]:
+    """Whether an asset may be asked for: it was not within `PAUSE`."""
+    return or_(Asset.rebuild_asked_at.is_(None), Asset.rebuild_asked_at < site.now() - PAUSE)
 
 
 def _is_shown(site: Site, lost: RenditionKey, *wanted: object) -> bool:

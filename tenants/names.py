@@ -20,6 +20,10 @@ ID_LENGTH = 26
 _ID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RENDITION = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*){0,2}(\.[a-z0-9]{1,5})?")
+MARKED = "m/"
+"""Renditions with the tenant's watermark are below this in their generation."""
+FULL = "full.jpg"
+"""Below `MARKED` only: a photo in the original's size."""
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -66,6 +70,15 @@ def original_prefix(tenant: str, asset: str) -> str:
 
 def originals_root(tenant: str) -> str:
     return f"{tenant_prefix(tenant)}o/"
+
+
+def marked_name(name: str) -> str:
+    """The rendition that is the same with the tenant's watermark: `w640.jpg` becomes `m/w640.jpg`."""
+    return f"{MARKED}{name}"
+
+
+def is_marked(name: str) -> bool:
+    return name.startswith(MARKED)
 
 
 def rendition_key(tenant: str, asset: str, generation: int, name: str) -> str:

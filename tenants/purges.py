@@ -17,6 +17,7 @@ from infra.sql import reading
 from tenants import delivery
 from tenants.db import Base, TenantOwned, across_tenants, db
 from tenants.domains import Domain
+from tenants.embeds import EmbedGrant, by_grant
 from tenants.names import ID_LENGTH, new_id
 from tenants.scope import Site, ports, settings
 from tenants.sharing import ShareLink
@@ -55,6 +56,12 @@ def close(site: Site, *ways: str) -> None:
         add(site, hosts_of(site), [f"/m/{way}/" for way in ways])
 
 
+def close_all(site: Site) -> None:
+    """As `close`, for every way there is: for what all of them lead to has changed."""
+    if site.edge.shared_seconds:
+        add(site, hosts_of(site), ["/m/"])
+
+
 def close_album(site: Site, album_id: str) -> None:
     """As `close`, for every way into the album but membership: for an album, or something in it, that is gone.
 
@@ -62,7 +69,8 @@ def close_album(site: Site, album_id: str) -> None:
     """
     if site.edge.shared_seconds:
         links = site.session.scalars(select(ShareLink.id).where(ShareLink.album_id == album_id))
-        close(site, delivery.by_openness(album_id), *map(delivery.by_link, links))
+        grants = site.session.scalars(select(EmbedGrant.id).where(EmbedGrant.album_id == album_id))
+        close(site, delivery.by_openness(album_id), *map(delivery.by_link, links), *map(by_grant, grants))
 
 
 def hosts_of(site: Site) -> list[str]:

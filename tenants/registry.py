@@ -23,6 +23,18 @@ class TenantState(enum.Enum):
     DELETED = "deleted"
 
 
+class Standing(enum.Enum):
+    """How the tenant stands with its bill. Billing writes it; the operator's own word is `TenantState`."""
+
+    GOOD = "good"
+    OVERDUE = "overdue"
+    """A payment failed and is tried again: members are told, nothing is taken away."""
+    UNPAID = "unpaid"
+    """Nothing can be changed; visitors see what is there."""
+    FROZEN = "frozen"
+    """Visitors see nothing; members read and take their files home."""
+
+
 class Theme(enum.Enum):
     """Which colours a visitor sees; AUTO follows the visitor's own preference."""
 
@@ -65,10 +77,15 @@ class Tenant(Base):
     slug: Mapped[str] = mapped_column(String(63), unique=True)
     name: Mapped[str] = mapped_column(String(120))
     state: Mapped[TenantState] = mapped_column(ChoiceType(TenantState, impl=String(16)), default=TenantState.ACTIVE)
+    standing: Mapped[Standing] = mapped_column(
+        ChoiceType(Standing, impl=String(16)), default=Standing.GOOD, server_default=Standing.GOOD.value
+    )
     created_at: Mapped[datetime]
     capture: Mapped[str] = mapped_column(String(8), default="date", server_default="date")
     place: Mapped[bool] = mapped_column(default=False, server_default=false())
     """What pages tell of how and where photos were taken (`tenants/privacy.py`)."""
+    marks: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether visitors see pictures with the watermark (`tenants/watermarks.py`), where an album says nothing else."""
     primary_host: Mapped[str | None] = mapped_column(String(253))
     """The own domain that the site is known by; None: its sub-domain."""
     redirect_to_primary: Mapped[bool] = mapped_column(default=False)

@@ -17,8 +17,8 @@ from infra.sql import reading
 from infra.tally import Tally
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
-from tenants.names import generation_prefix, tenant_prefix
-from tenants.registry import Tenant, TenantState
+from tenants.names import MARKED, generation_prefix, tenant_prefix
+from tenants.registry import Standing, Tenant, TenantState
 
 
 def ports() -> Ports:
@@ -135,9 +135,16 @@ class TenantMedia:
 
 @dataclass(frozen=True)
 class Entitlements:
-    """What the tenant may do now, from its state and (with billing) its plan."""
+    """What the tenant may do now, from its state, its standing and (with billing) its plan.
+
+    Taking files home is not among it: members always may.
+    """
 
     writable: bool
+    open: bool
+    """Whether visitors are let in."""
+    standing: Standing
+    """What members are told about their bill."""
     max_upload_bytes: int
     max_storage_bytes: int | None = None
     max_photos_month: int | None = None
@@ -186,9 +193,10 @@ class Site:
             usage.tell(self.session, self.metrics, self.tenant_id, meter, quantity, at=at)
         return new
 
-    def generation_token(self, way: str, asset_id: str, generation: int) -> str:
-        """`<way>/<token>`: opens the renditions of one generation to who came by that way (`tenants/delivery.py`)."""
-        prefix = media_prefix(self.tenant_id, way, asset_id, generation)
+    def generation_token(self, way: str, asset_id: str, generation: int, *, marked: bool = False) -> str:
+        """`<way>/<token>`: opens the renditions of one generation to who came by that way (`tenants/delivery.py`):
+        the plain ones, or those with the watermark."""
+        prefix = media_prefix(self.tenant_id, way, asset_id, generation, marked=marked)
         return f"{way}/{self.edge.grant(prefix, until=self.media_until())}"
 
     def media_until(self) -> datetime:
@@ -197,9 +205,9 @@ class Site:
         return day + timedelta(days=3)
 
 
-def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int) -> str:
-    """What a media token is for."""
-    return f"{way}:{generation_prefix(tenant_id, asset_id, generation)}"
+def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int, *, marked: bool = False) -> str:
+    """What a media token is for: the plain renditions of a generation, or the marked ones, never both."""
+    return f"{way}:{generation_prefix(tenant_id, asset_id, generation)}{MARKED if marked else ''}"
 
 
 def enter(tenant: Tenant) -> Site:
@@ -223,8 +231,11 @@ def enter(tenant: Tenant) -> Site:
 
 def _entitlements(tenant: Tenant) -> Entitlements:
     most = settings().max_upload_bytes
+    paid = tenant.standing in (Standing.GOOD, Standing.OVERDUE)
     return Entitlements(
-        writable=tenant.state is TenantState.ACTIVE,
+        writable=paid and tenant.state is TenantState.ACTIVE,
+        open=tenant.standing is not Standing.FROZEN,
+        standing=tenant.standing,
         max_upload_bytes=most if tenant.max_upload_bytes is None else min(most, tenant.max_upload_bytes),
         max_storage_bytes=tenant.max_storage_bytes,
         max_photos_month=tenant.max_photos_month,

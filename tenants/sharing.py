@@ -42,6 +42,8 @@ class Action(enum.Enum):
     VIEW = "view"
     DOWNLOAD_WEB = "download_web"
     DOWNLOAD_ORIGINAL = "download_original"
+    DOWNLOAD_FULL = "download_full"
+    """In the original's size with the watermark, where that has been made: in the place of originals."""
     FAVOURITE = "favourite"
     COMMENT = "comment"
     SELECT = "select"
@@ -56,6 +58,7 @@ class Action(enum.Enum):
 _BY_LINK = {
     Action.DOWNLOAD_WEB: Rights.WEB,
     Action.DOWNLOAD_ORIGINAL: Rights.ORIGINAL,
+    Action.DOWNLOAD_FULL: Rights.ORIGINAL,
     Action.FAVOURITE: Rights.FAVOURITE | Rights.SELECT,
     Action.COMMENT: Rights.COMMENT,
     Action.SELECT: Rights.SELECT,
@@ -63,7 +66,7 @@ _BY_LINK = {
 }
 """One of these rights is enough."""
 
-_DOWNLOADING = (Action.DOWNLOAD_WEB, Action.DOWNLOAD_ORIGINAL)
+_DOWNLOADING = (Action.DOWNLOAD_WEB, Action.DOWNLOAD_ORIGINAL, Action.DOWNLOAD_FULL)
 
 MIN_PIN, MAX_PIN = 6, 12
 
@@ -96,6 +99,8 @@ class ShareLink(TenantOwned, Base):
     upload_files: Mapped[int | None]
     upload_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """What all guests of the link together may add; None is as much as the tenant itself."""
+    marks: Mapped[bool | None]
+    """Whether it shows pictures with the watermark; None is as the album has it."""
     created_at: Mapped[datetime]
 
     @property
@@ -209,6 +214,10 @@ class Viewer:
     ways: dict[str, str] = field(default_factory=dict)
     """What opened each album, by album id, as addresses of pictures name it (`tenants/delivery.py`)."""
     without_pin: frozenset[str] = frozenset()
+    marks: dict[str, bool | None] = field(default_factory=dict)
+    """What the links of `ways` say of the watermark, by album id."""
+    marks_by_default: bool = False
+    """What the tenant says of it."""
 
 
 def rights_for(action: Action) -> Rights:
@@ -241,6 +250,17 @@ def may(viewer: Viewer, action: Action, thing: Album | tuple[Album, Asset] | Non
     return _sees(viewer, album) and (action is Action.VIEW or _acts(viewer, action, album, edits=edits))
 
 
+def sees_marked(viewer: Viewer, album: Album) -> bool:
+    """Whether the pictures that this viewer gets of the album are those with the watermark. Members see the plain ones;
+    a link may say either; else the album does, and at last the tenant."""
+    if viewer.role is not None:
+        return False
+    said = viewer.marks.get(album.id)
+    if said is None:
+        said = album.marks
+    return viewer.marks_by_default if said is None else said
+
+
 def _is_out(asset: Asset, *, edits: bool) -> bool:
     return asset.deleted_at is None and (edits or not asset.held)
 
@@ -251,6 +271,9 @@ def _sees(viewer: Viewer, album: Album) -> bool:
 
 def _acts(viewer: Viewer, action: Action, album: Album, *, edits: bool) -> bool:
     """Beyond looking. Members edit in the dashboard: as guests they act only by a link that they opened."""
+    # An original has no watermark, so no right to it gets past one.
+    if action is (Action.DOWNLOAD_ORIGINAL if sees_marked(viewer, album) else Action.DOWNLOAD_FULL):
+        return False
     if action in _DOWNLOADING and (edits or (album.originals and album.id not in viewer.without_pin)):
         return True
     return bool(viewer.grants.get(album.id, Rights(0)) & rights_for(action))

@@ -17,8 +17,10 @@ from PIL import Image, ImageOps
 from sqlalchemy import insert
 
 from processor.steps import photo_placeholder
+from processor.steps import place as places
 from processor.task import Facts, Made
 from tenants import search
+from tenants.blanks import Blanks
 from tenants.catalog import (
     POSITION_STEP,
     Album,
@@ -121,6 +123,7 @@ def add_photo(
         position=place * POSITION_STEP,
         generation=1,
         fence=1,
+        blanks=(places.look(picture.path, Kind.PHOTO, "image/jpeg") if original else Blanks()).stored(),
         created_at=site.now(),
         ready_at=site.now(),
     )

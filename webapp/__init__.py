@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import Flask
+from flask import Blueprint, Flask
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -26,6 +26,7 @@ from webapp import (
     operator,
     problems,
     site,
+    standing,
     words,
 )
 
@@ -45,6 +46,7 @@ def init_app(app: Flask) -> None:
     problems.init_app(app)
     host.init_app(app)
     auth.init_app(app)
+    standing.init_app(app)
     delivery.init_app(app)
     csrf.init_app(app)
     limits.init_app(app)
@@ -61,3 +63,10 @@ def init_app(app: Flask) -> None:
     dashboard.init_app(app)
     operator.init_app(app)
     app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]
+
+
+def attach(app: Flask, blueprint: Blueprint) -> None:
+    """Register routes of another package that machines call: on whatever host, without a session or a form token."""
+    csrf.exempt(blueprint)
+    host.any_host(app, blueprint)
+    app.register_blueprint(blueprint)

@@ -72,11 +72,20 @@ class _RequestGlobals(_AppCtxGlobals):
     def viewer(self) -> Viewer:
         role = current_user.role if current_user.is_authenticated else None
         grants: dict[str, Rights] = {}
-        for each in self.passes:
+        # The way into an album is that of the last link; one that shows pictures without the watermark comes last.
+        passes = sorted(self.passes, key=lambda each: each.link.marks is False)
+        for each in passes:
             grants[each.link.album_id] = grants.get(each.link.album_id, Rights.VIEW) | each.rights
-        waiting = frozenset(each.link.album_id for each in self.passes if each.wants_pin)
-        ways = {each.link.album_id: by_link(each.link.id) for each in self.passes}
-        return Viewer(tenant_id=self.site.tenant_id, role=role, grants=grants, without_pin=waiting, ways=ways)
+        waiting = frozenset(each.link.album_id for each in passes if each.wants_pin)
+        return Viewer(
+            tenant_id=self.site.tenant_id,
+            role=role,
+            grants=grants,
+            without_pin=waiting,
+            ways={each.link.album_id: by_link(each.link.id) for each in passes},
+            marks={each.link.album_id: each.link.marks for each in passes},
+            marks_by_default=self.site.tenant.marks,
+        )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from flask import Flask, current_app, g
 from tenants import domains
 from tenants.catalog import Album, Visibility
 from tenants.scope import settings
-from webapp.site.listing import Picture, Tile
+from webapp import kept
+from webapp.site.tiles import Picture, Tile
 
 REMEMBERED_SECONDS = 60
 _lock = Lock()
@@ -26,12 +27,13 @@ def init_app(app: Flask) -> None:
 
 def origin() -> str:
     """Scheme, host and port of the tenant's canonical host."""
-    cache: TTLCache[str, str] = current_app.extensions["vitrine.canonical"]
-    host = cache.get(g.site.tenant_id)
+    cache: TTLCache[tuple[str, int], str] = current_app.extensions["vitrine.canonical"]
+    known = g.site.tenant_id, kept.edition()
+    host = cache.get(known)
     if host is None:
         host = domains.canonical_host(g.site.session, g.site.tenant, settings().base_domain)
         with _lock:
-            cache[g.site.tenant_id] = host
+            cache[known] = host
     return settings().site_url(host)
 
 

@@ -10,6 +10,7 @@ from infra.sql import reading
 from tenants import delivery
 from tenants.db import bind_tenant, db
 from tenants.delivery import Standing
+from tenants.names import MARKED
 from tenants.scope import ports
 from webapp.host import origin
 
@@ -23,11 +24,14 @@ def init_app(app: Flask) -> None:
     app.after_request(_give_cookies)
 
 
-def base(album_id: str, asset_id: str, generation: int) -> str:
-    """Where the renditions of a generation are for this viewer; ends in a slash."""
-    way = way_into(album_id)
-    g.setdefault("ways", set()).add(way)
-    return f"/m/{g.site.generation_token(way, asset_id, generation)}/{asset_id}/{generation}/"
+def base(album_id: str, asset_id: str, generation: int, *, marked: bool) -> str:
+    """Where the renditions of a generation are for this viewer, the plain or the marked ones; ends in a slash."""
+    ways: dict[str, str] = g.setdefault("ways", {})
+    way = ways.get(album_id)
+    if way is None:
+        way = ways[album_id] = way_into(album_id)
+    token = g.site.generation_token(way, asset_id, generation, marked=marked)
+    return f"/m/{token}/{asset_id}/{generation}/{MARKED if marked else ''}"
 
 
 def way_into(album_id: str) -> str:
@@ -38,10 +42,11 @@ def way_into(album_id: str) -> str:
     return way
 
 
-def stands(tenant_id: str, way: str, asset_id: str) -> bool:
-    """Whether that way still leads to the asset; one statement a way and process in `REMEMBERED_SECONDS`."""
+def stands(tenant_id: str, way: str, asset_id: str, *, marked: bool) -> bool:
+    """Whether that way still leads to the asset, and to its plain pictures if it is those (not `marked`) that are asked
+    for; one statement a way and process in `REMEMBERED_SECONDS`."""
     found = _remembered(tenant_id, way, "")
-    if not found.open:
+    if not found.open or (found.marked and not marked):
         return False
     if found.gone is None:
         return _remembered(tenant_id, way, asset_id).open
@@ -73,7 +78,7 @@ def _give_cookies(response: Response) -> Response:
     """
     if not ports().edge.shared_seconds:
         return response
-    for way in g.get("ways", ()):
+    for way in set(g.get("ways", {}).values()):
         if not delivery.needs_cookie(way):
             continue
         path, until = f"/m/{way}/", g.site.media_until()

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cachetools import TTLCache
-from flask import Flask, Response, current_app, g, request
+from flask import Blueprint, Flask, Response, current_app, g, request
 from structlog.contextvars import bind_contextvars
 
 from infra.errors import Problem
@@ -65,8 +65,15 @@ def writing() -> Iterator[None]:
         db.session.commit()
 
 
+def any_host(app: Flask, blueprint: Blueprint) -> None:
+    """The blueprint's routes are the same on every host and belong to no tenant."""
+    app.extensions.setdefault("vitrine.any_host", set()).add(blueprint.name)
+
+
 def _find_site() -> None:
-    if request.endpoint in ANY_HOST or (request.blueprint == "operator" and on_own_host()):
+    if request.endpoint in ANY_HOST or request.blueprint in current_app.extensions.get("vitrine.any_host", ()):
+        return
+    if request.blueprint == "operator" and on_own_host():
         return
     _refuse_two_hosts()
     if request.endpoint in MEDIA:

@@ -57,6 +57,7 @@ SITE: dict[str, str | Counted] = {
 }
 
 DASHBOARD: dict[str, str | Counted] = {
+    "done-of": N_("%(done)s of %(of)s"),
     "selected": NN_("%(count)s selected", "%(count)s selected"),
     "moved-to": N_("Moved to place %(place)s of %(all)s."),
     "previous": N_("Previous"),

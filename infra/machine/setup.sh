@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 UV_VERSION=0.13.9
 run_packages=(ffmpeg redis-server bubblewrap mate-backgrounds)
-test_packages=(chromium curl postgresql radosgw ceph-mon ceph-osd unzip)
+test_packages=(chromium curl postgresql radosgw ceph-mon ceph-osd unzip wrk)
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 

@@ -7,7 +7,7 @@ so it is published first; the modern format and an animation follow.
 from collections.abc import Callable, Iterable, Sequence
 
 from processor.steps.photo_animation import animate
-from processor.steps.photo_colour import to_srgb, upright
+from processor.steps.photo_colour import over_white, to_srgb, upright
 from processor.steps.photo_decode import Picture, decode, from_array
 from processor.steps.photo_encode import JPEG, MODERN, Format, Rows
 from processor.steps.photo_header import Header, blaming_the_file, read_header
@@ -15,8 +15,10 @@ from processor.steps.photo_metadata import details_of
 from processor.steps.photo_placeholder import placeholder
 from processor.steps.photo_resize import ladder, resized, shrink
 from processor.steps.sniff import kind_of
-from processor.task import Facts, Made, Rejected, Task
+from processor.steps.watermark import marked, write_whole
+from processor.task import Facts, Made, Mark, Rejected, Task
 from tenants.catalog import Kind
+from tenants.names import FULL, MARKED
 
 Step = Callable[[Picture], Picture]
 
@@ -36,15 +38,19 @@ def process(task: Task) -> None:
     task.progress(5, "decoding")
     with blaming_the_file():
         rungs = develop(header)
+    both = versions(task, rungs)
     task.progress(20, "jpeg")
-    write(task, rungs, JPEG)
+    write(task, both, JPEG)
     facts = _facts(header, rungs[0])
     task.publish(facts)
     task.progress(35, MODERN.suffix)
-    write(task, rungs, MODERN)
+    write(task, both, MODERN)
     if header.frames > 1 and content_type in ("image/gif", "image/webp"):
         task.progress(80, "animation")
         _write_animation(task, header)
+    if task.mark is not None and task.mark.full:
+        task.progress(90, "full size")
+        _write_full(task, header, task.mark)
     task.publish(facts)
 
 
@@ -62,21 +68,38 @@ def develop(header: Header) -> list[Rows]:
     return rungs
 
 
-def write(task: Task, rungs: Iterable[Rows], form: Format) -> None:
-    """Encode and put every rung in one format."""
-    for rows in rungs:
+def versions(task: Task, rungs: Sequence[Rows]) -> list[tuple[str, Rows]]:
+    """Every rung as it is, and with the watermark if there is one: what goes before its name, and its rows."""
+    plain = [("", rows) for rows in rungs]
+    return plain if task.mark is None else plain + [(MARKED, marked(rows, task.mark)) for rows in rungs]
+
+
+def write(task: Task, pictures: Iterable[tuple[str, Rows]], form: Format) -> None:
+    """Encode and put every picture in one format."""
+    for prefix, rows in pictures:
         height, width = rows.shape[:2]
-        name = f"w{width}.{form.suffix}"
+        name = f"{prefix}w{width}.{form.suffix}"
         path = task.scratch / name
+        path.parent.mkdir(exist_ok=True)
         form.save(rows, path)
         task.put(Made(name, path, form.content_type, width, height))
 
 
-def _write_animation(task: Task, header: Header) -> None:
-    path = task.scratch / "animated.webp"
+def _write_full(task: Task, header: Header, mark: Mark) -> None:
+    """A second decode, row by row: at its own size a photo is not kept in memory."""
+    path = task.scratch / MARKED / FULL
     with blaming_the_file():
-        width, height = animate(header, path)
-    task.put(Made(path.name, path, "image/webp", width, height))
+        picture = upright(to_srgb(decode(header)))
+        size = write_whole(over_white(picture.pixels), mark, path)
+    task.put(Made(f"{MARKED}{FULL}", path, "image/jpeg", *size))
+
+
+def _write_animation(task: Task, header: Header) -> None:
+    for prefix, mark in (("", None), (MARKED, task.mark)) if task.mark else (("", None),):
+        path = task.scratch / f"{prefix}animated.webp"
+        with blaming_the_file():
+            width, height = animate(header, path, mark)
+        task.put(Made(f"{prefix}animated.webp", path, "image/webp", width, height))
 
 
 def _facts(header: Header, smallest: Rows) -> Facts:

@@ -1,9 +1,11 @@
 """One video: from the uploaded file to posters, an HLS ladder, a plain MP4, a storyboard and facts.
 
 The order is by what a visitor waits for: posters and the lowest rung first, published as soon as they play, then the
-higher rungs from one more decode, and what can be made from rungs without decoding the original again.
+higher rungs from one more decode, and what can be made from rungs without decoding the original again. With a
+watermark each of these is made twice, the second time below `m/` with the mark on every frame; sound is copied.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,22 +21,32 @@ from processor.steps.video_playlist import multivariant
 from processor.steps.video_poster import make_posters
 from processor.steps.video_probe import Source, examine
 from processor.steps.video_progressive import remux
-from processor.task import Facts, Made, Rejected, Task
+from processor.task import Facts, Made, Mark, Rejected, Task
 from tenants.catalog import Kind
+from tenants.names import MARKED
 
 PLAYLIST = "application/vnd.apple.mpegurl"
 
 
+@dataclass(frozen=True)
+class Version:
+    """The video as it is, or with the mark: what goes before the names of its renditions, and where they are made."""
+
+    prefix: str
+    folder: Path
+    mark: Mark | None = None
+
+
 @dataclass
 class Work:
-    """One video on its way: what the steps below share."""
+    """One video on its way: what the steps below share. The first of its versions is the plain one."""
 
     task: Task
     tools: Tools
     content_type: str
     source: Source
     ladder: list[Rung]
-    folder: Path
+    versions: Sequence[Version]
     placeholder: Placeholder | None = None
 
 
@@ -52,11 +64,19 @@ def process(task: Task) -> None:
     tools = Tools(choose(task.sandbox), task.threads)
     task.progress(1, "probe")
     source = examine(task, tools, content_type)
-    folder = task.scratch / "hls"
-    folder.mkdir()
-    work = Work(task, tools, content_type, source, rungs(source.width, source.height, source.rate), folder)
+    ladder = rungs(source.width, source.height, source.rate)
+    work = Work(task, tools, content_type, source, ladder, _versions(task))
     for step in PIPELINE:
         step(work)
+
+
+def _versions(task: Task) -> list[Version]:
+    versions = [Version("", task.scratch / "hls")]
+    if task.mark is not None:
+        versions.append(Version(MARKED, task.scratch / "marked", task.mark))
+    for version in versions:
+        version.folder.mkdir()
+    return versions
 
 
 def poster(work: Work) -> None:
@@ -68,10 +88,11 @@ def lowest_rung(work: Work) -> None:
     """With the sound that all rungs share; the video plays from here on."""
     lowest = work.ladder[0]
     _encode(work, [lowest], FIRST)
-    _put_rung(work, lowest.name, "video/mp4", lowest)
-    if work.source.audio is not None:
-        _put_rung(work, "audio", "audio/mp4", None)
-    _put_playlist(work, "first", work.ladder[:1])
+    for version in work.versions:
+        _put_rung(work, version, lowest.name, "video/mp4", lowest)
+        if work.source.audio is not None:
+            _put_rung(work, version, "audio", "audio/mp4", None)
+        _put_playlist(work, version, "first", work.ladder[:1])
     work.task.publish(_facts(work))
 
 
@@ -79,29 +100,34 @@ def higher_rungs(work: Work) -> None:
     higher = work.ladder[1:]
     if higher:
         _encode(work, higher, REST)
-    for rung in higher:
-        _put_rung(work, rung.name, "video/mp4", rung)
-    _put_playlist(work, "master", work.ladder)
+    for version in work.versions:
+        for rung in higher:
+            _put_rung(work, version, rung.name, "video/mp4", rung)
+        _put_playlist(work, version, "master", work.ladder)
 
 
 def progressive(work: Work) -> None:
     """One MP4 for players without HLS and for downloads, put together from a rung and the sound."""
     work.task.progress(95, "mp4")
     rung = [rung for rung in work.ladder if min(rung.width, rung.height) <= 720][-1]
-    path = remux(work.folder, rung, work.tools, audio=work.source.audio is not None)
-    work.task.put(Made("video.mp4", path, "video/mp4", rung.width, rung.height))
+    for version in work.versions:
+        path = remux(version.folder, rung, work.tools, audio=work.source.audio is not None)
+        work.task.put(Made(f"{version.prefix}video.mp4", path, "video/mp4", rung.width, rung.height))
 
 
 def seek_pictures(work: Work) -> None:
     work.task.progress(97, "storyboard")
     lowest = work.ladder[0]
     board = storyboard.plan(lowest, work.source.duration)
-    sprite = storyboard.draw(board, work.folder / f"{lowest.name}.mp4", work.tools, work.folder)
     columns, rows = board.sheet
-    work.task.put(Made("storyboard.jpg", sprite, "image/jpeg", board.width * columns, board.height * rows))
-    cues = work.folder / "storyboard.vtt"
-    cues.write_text(storyboard.index(board, work.source.duration))
-    work.task.put(Made("storyboard.vtt", cues, "text/vtt"))
+    for version in work.versions:
+        folder, prefix = version.folder, version.prefix
+        sprite = storyboard.draw(board, folder / f"{lowest.name}.mp4", work.tools, folder)
+        size = board.width * columns, board.height * rows
+        work.task.put(Made(f"{prefix}storyboard.jpg", sprite, "image/jpeg", *size))
+        cues = folder / "storyboard.vtt"
+        cues.write_text(storyboard.index(board, work.source.duration))
+        work.task.put(Made(f"{prefix}storyboard.vtt", cues, "text/vtt"))
 
 
 def finish(work: Work) -> None:
@@ -117,7 +143,15 @@ REST = (30, 95)
 
 
 def _encode(work: Work, wanted: Sequence[Rung], span: tuple[int, int]) -> None:
-    lowest = work.ladder[0] in wanted
+    """These rungs in every version, each with its part of the percents."""
+    start, end = span
+    each = (end - start) // len(work.versions)
+    for number, version in enumerate(work.versions):
+        _encode_version(work, version, wanted, (start + number * each, start + (number + 1) * each))
+
+
+def _encode_version(work: Work, version: Version, wanted: Sequence[Rung], span: tuple[int, int]) -> None:
+    audio = work.source.audio if work.ladder[0] in wanted else None
     start, end = span
     told = start
 
@@ -134,22 +168,27 @@ def _encode(work: Work, wanted: Sequence[Rung], span: tuple[int, int]) -> None:
         work.source,
         wanted,
         work.tools,
-        work.folder,
-        audio=work.source.audio if lowest else None,
+        version.folder,
+        audio=audio if version.mark is None else None,
+        mark=version.mark,
         on_progress=tell,
     )
+    if audio is not None and version.mark is not None:
+        for name in ("audio.mp4", "audio.m3u8"):
+            shutil.copyfile(work.versions[0].folder / name, version.folder / name)
 
 
-def _put_rung(work: Work, name: str, content_type: str, rung: Rung | None) -> None:
+def _put_rung(work: Work, version: Version, name: str, content_type: str, rung: Rung | None) -> None:
     size = (rung.width, rung.height) if rung else (None, None)
-    work.task.put(Made(f"hls/{name}.mp4", work.folder / f"{name}.mp4", content_type, *size))
-    work.task.put(Made(f"hls/{name}.m3u8", work.folder / f"{name}.m3u8", PLAYLIST, *size))
+    stem = f"{version.prefix}hls/{name}"
+    work.task.put(Made(f"{stem}.mp4", version.folder / f"{name}.mp4", content_type, *size))
+    work.task.put(Made(f"{stem}.m3u8", version.folder / f"{name}.m3u8", PLAYLIST, *size))
 
 
-def _put_playlist(work: Work, name: str, ladder: Sequence[Rung]) -> None:
-    path = work.folder / f"{name}.m3u8"
-    path.write_text(multivariant(work.folder, ladder, work.source.rate, audio=work.source.audio is not None))
-    work.task.put(Made(f"hls/{name}.m3u8", path, PLAYLIST))
+def _put_playlist(work: Work, version: Version, name: str, ladder: Sequence[Rung]) -> None:
+    path = version.folder / f"{name}.m3u8"
+    path.write_text(multivariant(version.folder, ladder, work.source.rate, audio=work.source.audio is not None))
+    work.task.put(Made(f"{version.prefix}hls/{name}.m3u8", path, PLAYLIST))
 
 
 def _facts(work: Work) -> Facts:

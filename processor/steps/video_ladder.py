@@ -15,9 +15,10 @@ import ffmpeg
 
 from processor.ffmpeg import SILENCE, Reached, Stream, Tools
 from processor.sandbox import MIB, Limits
-from processor.steps.video_picture import even, scaled, to_sdr
+from processor.steps.video_picture import even, overlaid, scaled, to_sdr
 from processor.steps.video_probe import Audio, Source
-from processor.task import Rejected
+from processor.steps.watermark import layer
+from processor.task import Mark, Rejected
 
 KEYFRAME_SECONDS = 2
 SEGMENT_SECONDS = 4
@@ -76,11 +77,13 @@ def encode(
     folder: Path,
     *,
     audio: Audio | None = None,
+    mark: Mark | None = None,
     on_progress: Callable[[Reached], None],
 ) -> None:
     """One decode into these rungs (`<name>.mp4`, `<name>.m3u8`), and with `audio` into `audio.mp4`, `audio.m3u8`.
 
-    Each rung is scaled from the next higher one. Raises `Rejected` if most of the pictures cannot be decoded.
+    Each rung is scaled from the next higher one; a `mark` goes on the highest. Raises `Rejected` if most of the
+    pictures cannot be decoded.
     """
     opened = tools.source(source.path, source.demuxer)
     outputs: list[Stream] = []
@@ -90,6 +93,8 @@ def encode(
         frames = scaled(frames, rung.width, rung.height)
         if number == 0:
             frames = to_sdr(frames, source)
+            if mark is not None:
+                frames = overlaid(frames, _layer(rung, mark, folder))
         branches = frames.filter_multi_output("split")
         last = rung is highest_first[-1]
         outputs.append(_hls(frames if last else branches[0], rung.name, _video_options(rung, source.rate, tools)))
@@ -105,6 +110,15 @@ def encode(
     )
     if reached.frames < source.duration * source.rate * DECODABLE:
         raise Rejected("The video is damaged: most of its pictures could not be decoded.")
+
+
+def _layer(rung: Rung, mark: Mark, folder: Path) -> Stream:
+    """The watermark as one frame of raw RGBA: bytes that we drew, so they need no decoder on the list."""
+    path = folder / "layer.rgba"
+    path.write_bytes(layer(rung.width, rung.height, mark).tobytes())
+    only = {"protocol_whitelist": "file", "format_whitelist": "rawvideo", "codec_whitelist": "rawvideo"}
+    size = rung.width, rung.height
+    return ffmpeg.input(str(path), format="rawvideo", pix_fmt="rgba", video_size=size, **only)
 
 
 def limits(source: Source, threads: int) -> Limits:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import ffmpeg
+
 from processor.ffmpeg import Stream
 from processor.steps.video_probe import Colour, Source
 
@@ -38,3 +40,8 @@ def to_sdr(frames: Stream, source: Source) -> Stream:
     linear = frames.filter("zscale", **given, **_LINEAR).filter("format", "gbrpf32le").filter("zscale", p="bt709")
     mapped = linear.filter("tonemap", "mobius")
     return mapped.filter("zscale", **_SDR).filter("format", "yuv420p")
+
+
+def overlaid(frames: Stream, layer: Stream) -> Stream:
+    """One still layer of RGBA over every frame of the same size."""
+    return ffmpeg.filter([frames, layer], "overlay", format="yuv420", eof_action="repeat")

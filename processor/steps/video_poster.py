@@ -7,7 +7,7 @@ import ffmpeg
 from PIL import Image, ImageStat
 
 from processor.ffmpeg import Tools
-from processor.steps.photo import develop, write
+from processor.steps.photo import develop, versions, write
 from processor.steps.photo_encode import JPEG, MODERN
 from processor.steps.photo_header import read_header
 from processor.steps.photo_placeholder import Placeholder, placeholder
@@ -28,8 +28,9 @@ def make_posters(task: Task, source: Source, tools: Tools) -> Placeholder:
     """Put the poster in all widths and formats; its placeholder."""
     header = read_header(choose_frame(task.scratch, source, tools), "image/png", task.max_pixels)
     pictures = develop(header)
-    write(task, pictures, JPEG)
-    write(task, pictures, MODERN)
+    both = versions(task, pictures)
+    write(task, both, JPEG)
+    write(task, both, MODERN)
     return placeholder(pictures[0])
 
 

@@ -4,9 +4,10 @@ import pytest
 from bridge_stage import stage
 from conftest import World
 from flask import Flask
+from stripe_stage import fake, stripe_url
 from visits import share_link
 
-__all__ = ["stage"]
+__all__ = ["fake", "stage", "stripe_url"]
 
 
 @pytest.fixture

@@ -23,7 +23,18 @@ NEEDS = {
     | {"newsroom", "news_seen", "album_guests", "judge", "hide_comment", "delete_guest_comment", "reopen"}
     | {"export_selection", "export_favourites", "copy_selection", "copy_favourites"}
     | {"album_embeds", "switch_off_embed"},
-    Role.ADMIN: {"brand", "brand_preview", "privacy", "members", "change_role", "remove_member", "domains_page"}
+    Role.ADMIN: {
+        "brand",
+        "brand_preview",
+        "watermark",
+        "watermark_preview",
+        "watermark_progress",
+        "privacy",
+        "members",
+        "change_role",
+        "remove_member",
+        "domains_page",
+    }
     | {"domain", "check_domain", "choose_primary", "remove_domain"},
 }
 

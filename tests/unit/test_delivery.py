@@ -14,7 +14,7 @@ from visits import BETA, Browser, member, share_link, visitor
 
 from infra.local.edge import AppEdge
 from infra.ports import Ports, Serving
-from tenants import delivery, people, purges
+from tenants import delivery, embeds, people, purges
 from tenants.catalog import Asset, Visibility, album_by_id
 from tenants.db import db
 from tenants.purges import EdgePurge
@@ -304,3 +304,29 @@ def test_the_edge_drops_its_copies(
     with web.app_context(), open_site(world.alpha) as site:
         assert site.session.scalars(select(EdgePurge)).all() == []
         assert site.session.get(Asset, (world.alpha, photos[0])) is not None
+
+
+def test_the_edge_drops_plain_pictures_where_a_mark_comes(
+    web: Flask, world: World, photos: list[str], edge: CopyingEdge, alice: Member
+) -> None:
+    link_visitor(web, world)
+    with web.app_context(), open_site(world.alpha) as site:
+        link = site.session.scalars(select(ShareLink.id)).one()
+        album = album_by_id(site.session, world.alpha, world.alpha_private)
+        grant = embeds.create(site.session, world.alpha, ["https://shop.example"], now=site.now(), album=album).id
+        site.session.commit()
+
+    def dropped(path: str, form: dict[str, str]) -> set[str]:
+        edge.dropped.clear()
+        assert alice.post(path, form).status_code == 200
+        return {path for host, path in edge.dropped if host == "alpha.localhost"}
+
+    alice.get("/dashboard/")
+    look = {"source": "text", "position": "corner", "size": "30", "opacity": "60"}
+    base = f"/dashboard/albums/{world.alpha_private}"
+    album_form = {"title": "alpha secret", "visibility": "unlisted", "ordering": "captured"}
+    assert dropped("/dashboard/watermark", look) == set(), "nobody sees it yet"
+    ways = {f"/m/{way}/" for way in (delivery.by_openness(world.alpha_private), f"s{link}", f"e{grant}")}
+    assert dropped(f"{base}/settings", {**album_form, "marks": "yes"}) >= ways
+    assert f"/m/s{link}/" in dropped(f"{base}/share/{link}", {"rights": "view", "lifetime": "0", "marks": "no"})
+    assert "/m/" in dropped("/dashboard/watermark", {**look, "marks": "y"})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import process, quadrants
+from pictures import private_exif, process, quadrants
 from PIL import Image, ImageOps
 
 from processor.steps.photo_resize import ladder
@@ -13,13 +13,6 @@ from processor.task import Rejected
 from tenants.catalog import Kind
 
 SECRETS = (b"Exif", b"GPS", b"http://ns.adobe.com", b"SecretCam", b"Jane Doe", b"ICC_PROFILE", b"acsp", b"holiday")
-
-
-def private_exif() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0110], exif[0x013B] = "SecretCam", "Model 1", "Jane Doe"
-    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 18.0)})
-    return exif
 
 
 @pytest.mark.parametrize(

@@ -1,46 +1,31 @@
 """Keyset pages: complete, without repeats, in order, both ways, and as cheap at the end as at the start."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import gallery
 import pytest
 from conftest import World
-from flask import Flask
-from sqlalchemy import event
+from flask import Flask, g
+from statements import statements
 from visits import member, visitor
 
 from tenants.catalog import Album, Asset, AssetState, Ordering, album_by_id
 from tenants.db import db
 from tenants.ordering import sort_key
 from tenants.scope import Site, open_site
+from tenants.sharing import Viewer
 from webapp.site import listing
 
 PHOTOS = 5000
-MOST_STATEMENTS = 11
+MOST_STATEMENTS = 12
 """Of an album's first page: tenant, album, tiles and their pictures, cover and its pictures, counts, albums within
-and around it."""
-
-
-@contextmanager
-def statements(app: Flask) -> Iterator[list[str]]:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        seen.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
+and around it, and the host that links name."""
 
 
 @pytest.fixture
 def site(web: Flask, world: World) -> Iterator[Site]:
     with web.app_context(), open_site(world.alpha) as opened:
+        g.viewer = Viewer(tenant_id=world.alpha)
         yield opened
 
 

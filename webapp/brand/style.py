@@ -33,11 +33,17 @@ FACES = {
     Font.MONO: Face("jetbrains-mono", "100 800", "ui-monospace, Menlo, monospace"),
 }
 
-_LATIN_EXT = (
-    "U+0100-02BA,U+02BD-02C5,U+02C7-02CC,U+02CE-02D7,U+02DD-02FF,U+0304,U+0308,U+0329,"
-    "U+1D00-1DBF,U+1E00-1E9F,U+1EF2-1EFF,U+2C60-2C7F,U+A720-A7FF"
+Ranges = tuple[tuple[int, int], ...]
+
+LATIN: Ranges = ((0x20, 0x7E), (0xA0, 0xFF), (0x152, 0x153), (0x2010, 0x2026), (0x20AC, 0x20AC), (0x2122, 0x2122))
+"""Of what the first file of a family holds, what words are written in."""
+LATIN_EXT: Ranges = (
+    *((0x100, 0x2BA), (0x2BD, 0x2C5), (0x2C7, 0x2CC), (0x2CE, 0x2D7), (0x2DD, 0x2FF), (0x304, 0x304)),
+    *((0x308, 0x308), (0x329, 0x329), (0x1D00, 0x1DBF), (0x1E00, 0x1E9F), (0x1EF2, 0x1EFF), (0x2C60, 0x2C7F)),
+    (0xA720, 0xA7FF),
 )
 """What the second file of a family holds: fetched only by pages that need it."""
+_LATIN_EXT = ",".join(f"U+{first:04X}-{last:04X}" for first, last in LATIN_EXT)
 
 
 def init_app(app: Flask) -> None:

@@ -6,6 +6,7 @@ from webapp.dashboard import (
     account,
     albums,
     assets,
+    bill,
     brand,
     domains,
     embeds,
@@ -21,12 +22,13 @@ from webapp.dashboard import (
     sign_in,
     trash,
     uploads,
+    watermark,
 )
 from webapp.dashboard.mount import bp
 
 VIEWS = (
     *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, domains, privacy, members, pictures),
+    *(trash, brand, watermark, domains, privacy, members, bill, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

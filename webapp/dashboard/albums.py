@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import Problem
-from tenants import catalog, delivery, nesting, ordering, purges
+from tenants import catalog, delivery, nesting, ordering, purges, watermarks
 from tenants.catalog import Album, Ordering, Visibility
 from tenants.names import is_id
 from tenants.people import Role
@@ -14,7 +14,7 @@ from webapp import headers
 from webapp.auth import require
 from webapp.dashboard import lookup, places, queries
 from webapp.dashboard.answers import album_url, done
-from webapp.dashboard.forms import AlbumForm
+from webapp.dashboard.forms import AlbumForm, yes_no
 from webapp.dashboard.mount import bp
 
 
@@ -87,13 +87,14 @@ def _shown(album: Album) -> dict[str, object]:
         "layout": album.layout.value if album.layout else "",
         "originals": album.originals,
         "capture": album.capture or "",
-        "place": "" if album.place is None else "yes" if album.place else "no",
+        "place": yes_no(album.place),
+        "marks": yes_no(album.marks),
         "parent": nesting.parent_of(g.site.session, album) or "",
     }
 
 
 def _change(album: Album, form: AlbumForm) -> None:
-    chosen = Ordering(form.ordering.data)
+    chosen, before = Ordering(form.ordering.data), album.marks
     if chosen is Ordering.MANUAL:
         ordering.arrange_by_hand(g.site.session, album)
     album.title = form.title.data
@@ -102,6 +103,10 @@ def _change(album: Album, form: AlbumForm) -> None:
         setattr(album, column, value)
     if album.visibility is Visibility.PRIVATE:
         purges.close(g.site, delivery.by_openness(album.id))
+    if album.marks is not before:
+        purges.close_album(g.site, album.id)
+        g.site.session.flush()
+        watermarks.ask(g.site)
     album.updated_at = g.site.now()
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from flask import g
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from infra.errors import N_
+from tenants import watermarks
 from tenants.catalog import Ordering, Visibility
 from tenants.people import MIN_PASSWORD, Role
 from tenants.privacy import Capture
@@ -45,6 +47,7 @@ LAYOUTS = {
     Layout.GRID.value: N_("Square grid"),
     Layout.STORY.value: N_("Story, one after another"),
 }
+MARKS = {"yes": N_("With the watermark"), "no": N_("Without it")}
 AS_ALL = {"": N_("As for all albums")}
 
 
@@ -61,6 +64,20 @@ def stripped(value: str | None) -> str:
 def said(choices: dict[Any, str]) -> Callable[[], dict[Any, str]]:
     """The choices in the language of the page."""
     return lambda: {value: str(gettext(label)) for value, label in choices.items()}
+
+
+YES_NO = {"": None, "yes": True, "no": False}
+
+
+def yes_no(value: bool | None) -> str:
+    """The other way round."""
+    return next(choice for choice, meant in YES_NO.items() if meant is value)
+
+
+def has_mark(_form: object, field: SelectField) -> None:
+    """Whoever is to see a watermark needs one: without it they would see no pictures at all."""
+    if YES_NO.get(field.data) and watermarks.of(g.site) is None:
+        raise ValidationError(gettext("There is no watermark yet. An admin makes it under “Watermark”."))
 
 
 class SignIn(FlaskForm):
@@ -82,6 +99,7 @@ class AlbumForm(FlaskForm):
     originals = BooleanField(_("Visitors may download the originals"))
     capture = SelectField(_("Capture data"), choices=said({**AS_ALL, **CAPTURES}), default="")
     place = SelectField(_("Place on the map"), choices=said({**AS_ALL, **PLACES}), default="")
+    marks = SelectField(_("Watermark"), [has_mark], choices=said({**AS_ALL, **MARKS}), default="")
 
     def fields(self) -> dict[str, object]:
         """What the album's columns take."""
@@ -91,7 +109,8 @@ class AlbumForm(FlaskForm):
             "layout": Layout(self.layout.data) if self.layout.data else None,
             "originals": self.originals.data,
             "capture": self.capture.data or None,
-            "place": {"yes": True, "no": False}.get(self.place.data),
+            "place": YES_NO[self.place.data],
+            "marks": YES_NO[self.marks.data],
         }
 
 

@@ -16,4 +16,4 @@ def thumb(asset: Asset, width: int = 320) -> str | None:
     if not stills:
         return None
     name = next((name for wide, name in stills if wide >= width), stills[-1][1])
-    return delivery.base(asset.album_id, asset.id, asset.generation) + name
+    return delivery.base(asset.album_id, asset.id, asset.generation, marked=False) + name

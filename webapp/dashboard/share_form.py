@@ -12,7 +12,7 @@ from infra.errors import N_
 from tenants import sharing
 from tenants.people import MIN_PASSWORD, hash_password
 from tenants.sharing import MAX_PIN, MIN_PIN, Rights, ShareLink
-from webapp.dashboard.forms import said, stripped
+from webapp.dashboard.forms import MARKS, YES_NO, has_mark, said, stripped, yes_no
 
 DOWNLOADS = {
     "view": N_("Look only"),
@@ -48,6 +48,7 @@ def _number(label: str, most: int) -> IntegerField:
 class ShareForm(FlaskForm):
     label = StringField(_("For whom"), [Length(max=120)], filters=[stripped])
     rights = RadioField(_("Photos"), choices=said(DOWNLOADS), default="view")
+    marks = SelectField(_("Watermark"), [has_mark], choices=said({"": N_("As the album has it"), **MARKS}), default="")
     favourite = BooleanField(_("Mark favourites"))
     comment = BooleanField(_("Comment"))
     select = BooleanField(_("Hand in a selection"))
@@ -90,6 +91,7 @@ class ShareForm(FlaskForm):
         return {
             "label": self.label.data,
             "rights": self._rights(),
+            "marks": YES_NO[self.marks.data],
             "asks_name": self.asks_name.data,
             "expires_at": self._expiry(now),
             "max_visits": self.max_visits.data,
@@ -128,6 +130,7 @@ def shown(link: ShareLink) -> dict[str, object]:
         "label": link.label,
         "rights": "download" if Rights.ORIGINAL in rights else "web" if Rights.WEB in rights else "view",
         **{name: right in rights for name, right in GUESTS.items()},
+        "marks": yes_no(link.marks),
         "asks_name": link.asks_name,
         "lifetime": ON_A_DATE if link.expires_at else 0,
         "until": (link.expires_at - timedelta(seconds=1)).date() if link.expires_at else None,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import delivery, purges, sharing
+from tenants import delivery, purges, sharing, watermarks
 from tenants.catalog import Album
 from tenants.names import is_id
 from tenants.people import Role
@@ -58,6 +58,7 @@ def _create(album_id: str, form: ShareForm) -> None:
         **form.terms(g.site.now()),
         **hashes,
     )
+    watermarks.ask(g.site)
     g.site.session.commit()
 
 
@@ -88,8 +89,13 @@ def share_terms(album_id: str, link_id: str) -> ResponseReturnValue:
     g.site.session.rollback()
     hashes = form.secrets()
     link = _link(album_id, link_id)[1]
+    before = link.marks
     for column, value in {**form.terms(g.site.now()), **hashes}.items():
         setattr(link, column, value)
+    if link.marks is not before:
+        purges.close(g.site, delivery.by_link(link.id))
+        g.site.session.flush()
+        watermarks.ask(g.site)
     return done(_("The link is saved."), back=url_for("dashboard.shares", album_id=album_id))
 
 

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, null, or_, select
 from sqlalchemy.orm import Session
 
+from tenants import blanks
+from tenants.blanks import Blanks
 from tenants.catalog import SHOWN, Album, Asset, Rendition
-from tenants.names import original_key, rendition_key
+from tenants.names import FULL, MARKED, original_key, rendition_key
 from tenants.ordering import sort_key
 from tenants.sharing import Action, Viewer, may
 from webapp.download.archive import Archive, Entry
@@ -26,13 +28,19 @@ FILM = "video.mp4"
 
 
 class Size(enum.Enum):
-    """WEB is what pages show: JPEG and MP4. ORIGINAL is what was uploaded."""
+    """WEB is what pages show: JPEG and MP4. ORIGINAL is what was uploaded. FULL is for those who would get originals if
+    they did not see the watermark: photos in the original's size with it, where the tenant has them made."""
 
     WEB = "web"
     ORIGINAL = "original"
+    FULL = "full"
 
 
-RIGHTS = {Size.WEB: Action.DOWNLOAD_WEB, Size.ORIGINAL: Action.DOWNLOAD_ORIGINAL}
+RIGHTS = {
+    Size.WEB: Action.DOWNLOAD_WEB,
+    Size.ORIGINAL: Action.DOWNLOAD_ORIGINAL,
+    Size.FULL: Action.DOWNLOAD_FULL,
+}
 """What one must be allowed to do to get each size."""
 
 
@@ -52,11 +60,26 @@ class File:
     changed: datetime
     rendition: tuple[int, str] | None = None
     """Generation and name, unless it is the original."""
+    blanks: Blanks | None = None
+    """What of an original leaves blanked. Its CRC-32 is then that of what leaves."""
 
 
-def files_of(session: Session, album: Album, size: Size, only: frozenset[str] | None = None) -> list[File]:
-    """In the album's order; `only` leaves out others. One statement, of columns, however many there are."""
-    files = _originals(session, album) if size is Size.ORIGINAL else _web(session, album)
+def files_of(
+    session: Session, album: Album, size: Size, only: frozenset[str] | None = None, *, marked: bool, placeless: bool
+) -> list[File]:
+    """In the album's order; `only` leaves out others. One statement, of columns, however many there are.
+
+    `marked`: web size is what there is with the watermark. Originals have none. `placeless`: originals leave without
+    their place, and those that cannot are left out; one that nobody has looked at has neither `blanks` nor `crc32`.
+    """
+    prefix = MARKED if marked else ""
+    if size is Size.ORIGINAL:
+        files = _originals(session, album, placeless=placeless)
+    elif size is Size.FULL:
+        files = _stored(session, album, Rendition.name == f"{MARKED}{FULL}")
+    else:
+        still = and_(Rendition.name.like(f"{prefix}w%"), Rendition.content_type == "image/jpeg")
+        files = _stored(session, album, or_(still, Rendition.name == f"{prefix}{FILM}"))
     return files if only is None else [file for file in files if file.asset_id in only]
 
 
@@ -67,15 +90,17 @@ def archive_of(files: list[File]) -> Archive:
 
 def etag_of(files: list[File]) -> str:
     """Strong: another list, or another content of a file, makes another one. Keys name contents: they never change."""
-    running = hashlib.sha256(b"archive 1\n")  # Another layout needs another number here.
+    running = hashlib.sha256(b"archive 2\n")  # Another layout needs another number here.
     for file in files:
-        running.update(f"{file.key}\0{file.size}\0{file.filename}\0{file.changed.isoformat()}\n".encode())
+        blanked = file.blanks.crc32 if file.blanks and file.blanks.patches else ""
+        running.update(f"{file.key}\0{file.size}\0{file.filename}\0{file.changed.isoformat()}\0{blanked}\n".encode())
     return running.hexdigest()[:32]
 
 
-def _originals(session: Session, album: Album) -> list[File]:
+def _originals(session: Session, album: Album, *, placeless: bool) -> list[File]:
     rows = session.execute(
         select(*_WHEN, Asset.filename, Asset.sha256, Asset.size, Asset.crc32)
+        .add_columns(Asset.blanks if placeless else null().label("blanks"))
         .where(*_shown(album))
         .order_by(sort_key(album.ordering), Asset.id)
     )
@@ -85,15 +110,17 @@ def _originals(session: Session, album: Album) -> list[File]:
             row.filename,
             original_key(album.tenant_id, row.id, row.sha256),
             row.size,
-            row.crc32,
+            found.crc32 if found and found.patches else row.crc32,
             _clock(row.taken_at, row.taken_offset),
+            blanks=found,
         )
         for row in rows
+        if (found := blanks.of(row.blanks)) is None or found.possible
     ]
 
 
-def _web(session: Session, album: Album) -> list[File]:
-    still = and_(Rendition.name.like("w%"), Rendition.content_type == "image/jpeg")
+def _stored(session: Session, album: Album, wanted: ColumnElement[bool]) -> list[File]:
+    """The best of the wanted renditions of each asset."""
     rows = session.execute(
         select(*_WHEN, Asset.filename, Rendition.generation, Rendition.name)
         .add_columns(Rendition.width, Rendition.size, Rendition.crc32)
@@ -105,7 +132,7 @@ def _web(session: Session, album: Album) -> list[File]:
                 Rendition.generation == Asset.generation,
             ),
         )
-        .where(*_shown(album), or_(still, Rendition.name == FILM))
+        .where(*_shown(album), wanted)
         .order_by(sort_key(album.ordering), Asset.id)
     )
     best: dict[str, Row[Any]] = {}
@@ -119,7 +146,7 @@ def _web(session: Session, album: Album) -> list[File]:
 def _preference(row: Row[Any]) -> tuple[bool, bool, int]:
     """A film before its poster, then what fits, then the widest; of what does not fit, the narrowest."""
     fits = row.width is not None and row.width <= WEB_WIDTH
-    return row.name == FILM, fits, (row.width or 0) if fits else -(row.width or 0)
+    return row.name.endswith(FILM), fits, (row.width or 0) if fits else -(row.width or 0)
 
 
 def _as_files(album: Album, rows: Iterable[Row[Any]]) -> list[File]:

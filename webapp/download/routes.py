@@ -6,15 +6,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 from infra.errors import Problem
-from tenants import downloads
+from tenants import blanks, downloads
 from tenants.catalog import Album
 from tenants.scope import secret
-from tenants.sharing import may
+from tenants.sharing import may, sees_marked
 from webapp.download.choice import RIGHTS, File, Size, allowed, archive_of, etag_of, files_of
 from webapp.download.slots import STALLED_SECONDS, Slots
 from webapp.download.stream import Stream
 from webapp.limits import visitor
-from webapp.site import listing
+from webapp.site import listing, placeless
 from webapp.site.blueprint import album_or_404
 from webapp.site.sending import Whole, answer_for, disposition
 
@@ -31,7 +31,7 @@ def choose(slug: str) -> ResponseReturnValue:
     if not sizes:
         raise Problem("not-found")
     page = _page(album)
-    offers = [(size, files_of(g.site.session, album, size)) for size in sizes]
+    offers = [(size, _all_files(album, size)) for size in sizes]
     return render_template(
         "site/download.html",
         album=album,
@@ -92,10 +92,20 @@ def _files(album: Album, size: Size) -> list[File]:
         only = downloads.chosen(g.site.session, album, request.args["list"], now=g.site.now())
         if only is None:
             raise Problem("gone", "This selection is no longer kept. Choose the photos again.")
-    files = files_of(g.site.session, album, size, only)
+    files = _all_files(album, size, only)
     if not files:
         raise Problem("not-found", "There is nothing to download yet.")
+    if size is Size.ORIGINAL and blanks.wanted(g.viewer, g.site.tenant, album):
+        unknown = [file.asset_id for file in files if file.blanks is None]
+        if unknown:
+            placeless.ask(*unknown)
     return files
+
+
+def _all_files(album: Album, size: Size, only: frozenset[str] | None = None) -> list[File]:
+    """As this viewer may have them."""
+    marked, without = sees_marked(g.viewer, album), blanks.wanted(g.viewer, g.site.tenant, album)
+    return files_of(g.site.session, album, size, only, marked=marked, placeless=without)
 
 
 def _page(album: Album) -> listing.Page:

@@ -106,14 +106,15 @@ class Stream:
 
     def _read(self, piece: Content) -> Iterator[bytes]:
         """Raises `EOFError` for an object that is shorter than it was: a cut connection says so to the client."""
-        left, key = piece.length, self._files[piece.entry].key
+        left, key, found = piece.length, self._files[piece.entry].key, self._files[piece.entry].blanks
         with self._healing(piece.entry), self._blobs.open(key, piece.start, piece.length) as stream:
             while left:
                 chunk = stream.read(min(CHUNK, left))
                 if not chunk:
                     raise EOFError(f"{key} ends {left} bytes early")
+                at = piece.start + piece.length - left
                 left -= len(chunk)
-                yield chunk
+                yield found.laid_over(chunk, at) if found else chunk
 
     @contextmanager
     def _healing(self, number: int) -> Iterator[None]:

@@ -11,13 +11,14 @@ from tenants import catalog
 from tenants.catalog import Album
 from tenants.sharing import Action, Viewer, may
 from webapp.site.blueprint import shown_asset
-from webapp.site.listing import Tile, tile_of
+from webapp.site.listing import tile_of
+from webapp.site.tiles import Tile
 
 embed = Blueprint("embed", __name__)
 
 
 def nobody() -> Viewer:
-    return Viewer(tenant_id=g.site.tenant_id)
+    return Viewer(tenant_id=g.site.tenant_id, marks_by_default=g.site.tenant.marks)
 
 
 def look_as(viewer: Viewer) -> None:
@@ -39,7 +40,7 @@ def open_album(slug: str) -> Album:
 
 def tile_for(viewer: Viewer, album: Album, asset_id: str) -> Tile:
     """A photo or video that can be seen. Raises 404."""
-    tile = tile_of(g.site.session, shown_asset(viewer, album, asset_id))
+    tile = tile_of(g.site.session, shown_asset(viewer, album, asset_id), viewer)
     if not tile.shown:
         raise Problem("not-found")
     return tile

@@ -12,7 +12,7 @@ from tenants.sharing import Viewer
 from webapp import canonical, headers
 from webapp.embed.blueprint import embed, nobody, open_album, tile_for
 from webapp.site import listing
-from webapp.site.listing import Tile
+from webapp.site.tiles import Tile
 
 PHOTOS, MOST_PHOTOS = 24, 100
 THEMES = ("light", "dark")

@@ -17,7 +17,7 @@ from tenants import catalog, embeds
 from tenants.catalog import Album
 from tenants.embeds import EmbedGrant
 from tenants.scope import secret
-from tenants.sharing import Action, may
+from tenants.sharing import Action, Viewer, may
 from tenants.usage import Meter
 from webapp import canonical, headers
 from webapp.embed.blueprint import embed, look_as
@@ -79,8 +79,12 @@ def _album_of(grant: EmbedGrant, slug: str | None) -> Album:
     return _checked(grant, album)
 
 
+def _viewer(grant: EmbedGrant, album: Album) -> Viewer:
+    return grant.viewer(album, marks=g.site.tenant.marks)
+
+
 def _checked(grant: EmbedGrant, album: Album | None) -> Album:
-    if album is None or not grant.covers(album) or not may(grant.viewer(album), Action.VIEW, album):
+    if album is None or not grant.covers(album) or not may(_viewer(grant, album), Action.VIEW, album):
         raise Problem("not-found")
     return album
 
@@ -97,7 +101,7 @@ def _opened(key: str, token: str) -> tuple[Album, Frame]:
         raise Problem("gone", "This has been open for a while. Reload the page.")
     album = _checked(grant, catalog.album_by_id(g.site.session, g.site.tenant_id, found.album_id))
     fresh = embeds.mint(secret(), grant, album, now=g.site.now())
-    look_as(grant.viewer(album))
+    look_as(_viewer(grant, album))
     return album, Frame(url_for("embed.granted", key=key, token=fresh), inside=not canonical.is_open(album))
 
 

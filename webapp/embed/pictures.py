@@ -21,11 +21,12 @@ def picture(slug: str, asset_id: str, name: str) -> Response:
     tile = tile_for(nobody(), album, asset_id)
     if name not in {still.name for still in jpegs(tile)}:
         raise Problem("not-found")
-    key = rendition_key(album.tenant_id, tile.id, tile.generation, name)
+    stored = RenditionKey(album.tenant_id, tile.id, tile.generation, tile.stored_name(name))
+    blobs = TenantBlobs(album.tenant_id, ports())
     try:
-        response = send_stored(TenantBlobs(album.tenant_id, ports()), key, content_type="image/jpeg", cache=CACHE)
+        response = send_stored(blobs, rendition_key(*stored), content_type="image/jpeg", cache=CACHE)
     except BlobMissing:
-        response = lost.answer(RenditionKey(album.tenant_id, tile.id, tile.generation, name))
+        response = lost.answer(stored)
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response

@@ -2,11 +2,13 @@
 import { previewBrand } from "./dashboard/brand";
 import { copyButtons, roleForms } from "./dashboard/forms";
 import { tendToasts } from "./dashboard/toast";
+import { previewWatermark } from "./dashboard/watermark";
 
 tendToasts();
 copyButtons();
 roleForms();
 previewBrand();
+previewWatermark();
 if (document.getElementById("album")) {
   // The album page's own script, with drag and drop, is a chunk of its own.
   void import("./dashboard/album").then(({ openAlbum }) => openAlbum());

@@ -13,9 +13,11 @@ from tenants.names import is_id
 from tenants.ordering import covers
 from tenants.scope import secret
 from tenants.sharing import Action, may
+from webapp import kept
 from webapp.site import guests, listing, meta
 from webapp.site.blueprint import album_or_404, site
-from webapp.site.listing import Counts, Page, Tile
+from webapp.site.listing import Counts, Page
+from webapp.site.tiles import Tile
 
 ALBUMS_A_PAGE = 48
 MOST_CHILDREN = 1000
@@ -43,6 +45,8 @@ def home() -> ResponseReturnValue:
         statement = statement.where(Album.id < after)
     found = list(g.site.session.scalars(statement.order_by(Album.id.desc()).limit(ALBUMS_A_PAGE + 1)))
     albums, more = found[:ALBUMS_A_PAGE], len(found) > ALBUMS_A_PAGE
+    if not after:  # Any id would do for a page of its own.
+        kept.offer()
     return render_template("site/home.html", cards=cards(albums), next_page=albums[-1].id if more else None)
 
 
@@ -104,9 +108,12 @@ def album(slug: str) -> ResponseReturnValue:
         "first_page": first_page,
         "eager": EAGER_TILES,
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
-        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album),
+        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album) or may(g.viewer, Action.DOWNLOAD_FULL, album),
         "hearts": guests.hearts(album),
     }
+    waiting = any(not tile.shown for tile in page.tiles)
+    if not waiting:  # How far the others are changes by the second, and counts no edition.
+        kept.offer()
     if request.args.get("part") == "tiles":
         return render_template("site/tiles.html", hero=None, **shown)
     inside = below([album]) if first_page else {}
@@ -119,7 +126,7 @@ def album(slug: str) -> ResponseReturnValue:
         card=card,
         hero=chosen,
         preview=meta.of_album(album, card.cover, page.tiles) if card else None,
-        waiting=any(not tile.shown for tile in page.tiles),
+        waiting=waiting,
         may_edit=may(g.viewer, Action.EDIT, album),
         may_select=may(g.viewer, Action.SELECT, album),
         may_add=may(g.viewer, Action.UPLOAD, album),

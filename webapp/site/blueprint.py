@@ -10,7 +10,7 @@ from tenants.names import is_id
 from tenants.scope import settings
 from tenants.sharing import Action, Viewer, may
 from tenants.words import tag_word
-from webapp.site import dates, pictures
+from webapp.site import dates, grid, pictures
 
 site = Blueprint("site", __name__)
 site.add_app_template_filter(dates.span, "date_span")
@@ -18,7 +18,11 @@ site.add_app_template_filter(dates.moment, "moment")
 site.add_app_template_filter(dates.day, "day")
 site.add_app_template_filter(tag_word, "tag_query")
 site.add_app_template_global(pictures.show, "show")
-site.add_app_template_global(lambda album: album.layout or g.site.tenant.brand.layout, "layout_of")
+site.add_app_template_global(grid.layout_of)
+site.add_app_template_global(grid.picture)
+site.add_app_template_global(grid.heart)
+site.add_app_template_global(grid.tile, "site_tile")
+site.add_app_template_global(grid.tiles, "site_tiles")
 
 
 @site.before_request

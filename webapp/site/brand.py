@@ -13,11 +13,12 @@ from infra.errors import BlobExists, BlobMissing, Problem
 from tenants.catalog import Album, Visibility
 from tenants.names import brand_key, card_key, cards_prefix, icon_key, rendition_key
 from tenants.ordering import covers
+from tenants.sharing import Viewer, sees_marked
 from webapp.brand import card, icons
 from webapp.site import listing
 from webapp.site.blueprint import album_or_404, site
-from webapp.site.listing import Tile
 from webapp.site.sending import send_blob
+from webapp.site.tiles import Tile
 
 FOREVER = "public, max-age=31536000, immutable"
 FOR_NOW = "public, max-age=300"
@@ -85,19 +86,29 @@ def album_card(slug: str) -> Response:
 
 def _cover_of(album: Album) -> Tile | None:
     chosen = covers(g.site.session, [album]).get(album.id)
-    return listing.tile_of(g.site.session, chosen) if chosen else None
+    return listing.tile_of(g.site.session, chosen, _anybody()) if chosen else None
+
+
+def _anybody() -> Viewer:
+    """Cards are kept and go to other sites: they show what everyone sees, whoever asks first."""
+    return Viewer(tenant_id=g.site.tenant_id, marks_by_default=g.site.tenant.marks)
 
 
 def _version(cover: Tile | None) -> str:
     brand = g.site.tenant.brand
     return card.fingerprint(
-        *((cover.id, cover.generation) if cover and cover.shown else ()),
+        *((cover.id, cover.generation, _is_marked(cover)) if cover and cover.shown else ()),
         brand.logo_sha256,
         icons.version(g.site.tenant),
         brand.theme.value,
         brand.paper_light,
         brand.paper_dark,
     )
+
+
+def _is_marked(cover: Tile) -> str | None:
+    album = g.site.session.get_one(Album, (g.site.tenant_id, cover.album_id))
+    return "marked" if sees_marked(_anybody(), album) else None
 
 
 def _card(subject: str, cover: Tile | None, *, public: bool) -> Response:
@@ -136,7 +147,7 @@ def _pixels(tile: Tile) -> bytes | None:
     if not tile.shown or not jpegs:
         return None
     best = next((still for still in jpegs if still.width >= ENOUGH), jpegs[-1])
-    return _read(rendition_key(g.site.tenant_id, tile.id, tile.generation, best.name))
+    return _read(rendition_key(g.site.tenant_id, tile.id, tile.generation, tile.stored_name(best.name)))
 
 
 def _read(key: str) -> bytes | None:

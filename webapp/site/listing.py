@@ -4,18 +4,19 @@ A page is two statements whatever its size, one for tiles and one for their pict
 value, not a row to be changed.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from tenants.catalog import SHOWN, Album, Asset, AssetState, Kind, Ordering, Rendition
+from tenants.catalog import SHOWN, Album, Asset, AssetState, Kind, Ordering
 from tenants.ordering import sort_key
+from tenants.sharing import Viewer
+from webapp.site.tiles import Tile, with_pictures
 
 PAGE_SIZE = 200
 WAITING = (AssetState.RECEIVED, AssetState.PROCESSING)
@@ -38,54 +39,6 @@ _TILE = (
     Asset.generation,
     Asset.progress,
 )
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One still of a generation, in pixels."""
-
-    name: str
-    content_type: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
-class Tile:
-    """What a page shows of an asset. Without a generation there is nothing to see yet."""
-
-    id: str
-    album_id: str
-    kind: Kind
-    state: AssetState
-    filename: str
-    caption: str
-    width: int | None
-    height: int | None
-    duration: float | None
-    taken_at: datetime
-    taken_offset: int | None
-    has_capture_time: bool
-    thumbhash: str | None
-    dominant: str | None
-    generation: int
-    progress: int
-    stills: tuple[Picture, ...] = ()
-    extras: frozenset[str] = frozenset()
-    """Names of other renditions that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
-
-    @property
-    def is_video(self) -> bool:
-        return self.kind is Kind.VIDEO
-
-    @property
-    def shown(self) -> bool:
-        return self.generation > 0 and bool(self.stills)
-
-    @property
-    def aspect(self) -> float:
-        """Width over height; 3:2 while it is not known."""
-        return self.width / self.height if self.width and self.height else 1.5
 
 
 @dataclass(frozen=True)
@@ -218,8 +171,9 @@ def in_order(session: Session, ids: Sequence[str]) -> list[Tile]:
     return [tiles[asset_id] for asset_id in ids if asset_id in tiles]
 
 
-def tile_of(session: Session, asset: Asset) -> Tile:
-    return tiles_of(session, [asset])[0]
+def tile_of(session: Session, asset: Asset, viewer: Viewer | None = None) -> Tile:
+    """As `viewer` gets it, by default whoever asks."""
+    return with_pictures(session, [_tile(asset)], viewer)[0]
 
 
 def tiles_of(session: Session, assets: Iterable[Asset]) -> list[Tile]:
@@ -243,46 +197,6 @@ def counts(session: Session, album_ids: Sequence[str]) -> dict[str, Counts]:
         .group_by(Asset.album_id)
     )
     return {row[0]: Counts(*row[1:]) for row in rows}
-
-
-def with_pictures(session: Session, tiles: list[Tile]) -> list[Tile]:
-    """The tiles with the renditions of their published generations."""
-    ids = [tile.id for tile in tiles if tile.generation > 0]
-    if not ids:
-        return tiles
-    rows = session.execute(
-        select(Rendition.asset_id, Rendition.name, Rendition.content_type, Rendition.width, Rendition.height)
-        .join(
-            Asset,
-            and_(
-                Asset.tenant_id == Rendition.tenant_id,
-                Asset.id == Rendition.asset_id,
-                Asset.generation == Rendition.generation,
-            ),
-        )
-        .where(
-            Asset.id.in_(ids),
-            # Segments of a video's rungs are many, and only its playlists name them.
-            or_(Rendition.name.not_like("hls/%"), Rendition.name.in_(("hls/master.m3u8", "hls/first.m3u8"))),
-        )
-    )
-    stills: dict[str, list[Picture]] = defaultdict(list)
-    extras: dict[str, set[str]] = defaultdict(set)
-    for asset_id, name, content_type, width, height in rows:
-        if name.startswith("w") and width and height:
-            stills[asset_id].append(Picture(name, content_type, width, height))
-        else:
-            extras[asset_id].add(name)
-    return [
-        Tile(
-            **{
-                **tile.__dict__,
-                "stills": tuple(sorted(stills[tile.id], key=lambda still: still.width)),
-                "extras": frozenset(extras[tile.id]),
-            }
-        )
-        for tile in tiles
-    ]
 
 
 def _tiles(album: Album) -> Select[*tuple[Any, ...]]:

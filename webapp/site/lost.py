@@ -14,12 +14,12 @@ from infra.errors import BlobMissing, Problem
 from infra.sql import reading
 from tenants import healing
 from tenants.catalog import SHOWN, Asset, Rendition
-from tenants.names import RenditionKey, rendition_key
+from tenants.names import MARKED, RenditionKey, is_marked, rendition_key
 from tenants.scope import Site, open_site
 from webapp.site.sending import send_stored
 
 RETRY_SECONDS = 10
-_STILL = re.compile(r"w([0-9]{1,5})\.[a-z]+")
+_STILL = re.compile(rf"({MARKED})?w(?P<width>[0-9]{{1,5}})\.[a-z]+")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class _Still:
 
 
 def answer(lost: RenditionKey) -> Response:
-    """200 with another still, for one of the shown generation or of one before it (a page may be old).
+    """200 with another still, for one of the shown generation or of one before it (a page may be old): marked for a
+    marked one, plain for a plain one.
 
     503 with Retry-After where there is none, and for all of a film's pieces: half of a film is no film. Raises
     `Problem("not-found")` for what was never there or is no longer shown.
@@ -43,9 +44,10 @@ def answer(lost: RenditionKey) -> Response:
         if is_current:
             healing.ask(site, lost, why="a visitor asked for it")
         wanted = _STILL.fullmatch(lost.name)
+        stills = [still for still in stills if is_marked(still.name) == is_marked(lost.name)]
         if wanted is None and not is_current:
             raise Problem("not-found")
-        for still in _by_likeness(stills, lost.name, int(wanted.group(1))) if wanted else ():
+        for still in _by_likeness(stills, lost.name, int(wanted["width"])) if wanted else ():
             if is_current and still.name == lost.name:
                 continue
             key = rendition_key(lost.tenant, lost.asset, generation, still.name)

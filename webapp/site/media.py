@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from flask import Response, g
 
 from infra.errors import BlobMissing, Problem
-from tenants.names import RenditionKey, brand_key, is_id, rendition_key
+from tenants.names import RenditionKey, brand_key, is_id, is_marked, rendition_key
 from tenants.scope import TenantBlobs, media_prefix, ports
 from webapp import delivery
 from webapp.site import lost
@@ -31,13 +31,16 @@ CACHE = "private, max-age=172800, immutable"
 
 @site.get("/m/<way>/<token>/<asset_id>/<int:generation>/<path:name>")
 def media(way: str, token: str, asset_id: str, generation: int, name: str) -> Response:
-    """One object of a generation, for whoever holds the generation's token, while the way it names still stands."""
-    tenant_id = g.tenant_id
+    """One object of a generation, for whoever holds the generation's token, while the way it names still stands.
+
+    Plain and marked renditions have tokens of their own, so that no address turns into that of the other.
+    """
+    tenant_id, marked = g.tenant_id, is_marked(name)
     if not is_id(asset_id) or generation < 1:
         raise Problem("not-found")
-    if not ports().edge.allows(media_prefix(tenant_id, way, asset_id, generation), token):
+    if not ports().edge.allows(media_prefix(tenant_id, way, asset_id, generation, marked=marked), token):
         raise Problem("not-found")
-    if not delivery.stands(tenant_id, way, asset_id):
+    if not delivery.stands(tenant_id, way, asset_id, marked=marked):
         raise Problem("not-found")
     content_type = CONTENT_TYPES.get(PurePosixPath(name).suffix)
     try:

@@ -13,7 +13,7 @@ from tenants.catalog import Album
 from webapp import canonical
 from webapp.brand.card import CONTENT_TYPE, SIZE
 from webapp.site.brand import card_url
-from webapp.site.listing import Picture, Tile
+from webapp.site.tiles import Picture, Tile
 
 CARD = Picture("card.jpg", CONTENT_TYPE, *SIZE)
 LISTED = 12

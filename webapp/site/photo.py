@@ -9,14 +9,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import N_, Problem
-from tenants import privacy, tags
+from tenants import blanks, privacy, tags
 from tenants.catalog import Album, Asset
-from tenants.names import original_key, rendition_key
+from tenants.names import FULL, original_key, rendition_key
 from tenants.sharing import Action, may
-from webapp.site import dates, guests, listing, meta, pictures
+from webapp.site import dates, guests, listing, meta, pictures, placeless
 from webapp.site.blueprint import album_or_404, asset_or_404, site
-from webapp.site.listing import Tile
 from webapp.site.sending import send_blob
+from webapp.site.tiles import Tile
 
 CAPTURE_FIELDS = (
     ("camera", N_("Camera")),
@@ -67,6 +67,7 @@ def _shown(album: Album, asset: Asset, tile: Tile) -> dict[str, Any]:
         "place": privacy.place_of(g.site.tenant, album, stored),
         "tags": tags.of(g.site.session, [asset.id]).get(asset.id, []),
         "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
+        "may_download_full": FULL in tile.extras and may(g.viewer, Action.DOWNLOAD_FULL, thing),
         "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, thing),
         "may_comment": may(g.viewer, Action.COMMENT, thing),
         "wants_pin": album.id in g.viewer.without_pin and not may(g.viewer, Action.DOWNLOAD_ORIGINAL, thing),
@@ -75,16 +76,33 @@ def _shown(album: Album, asset: Asset, tile: Tile) -> dict[str, Any]:
 
 @site.get("/a/<slug>/<asset_id>/original")
 def original(slug: str, asset_id: str) -> Response:
-    """The file as it was uploaded, under the name that it had."""
+    """The file as it was uploaded, under the name that it had; where it was taken is blanked, unless pages may tell."""
     album: Album = album_or_404(slug)
     asset = asset_or_404(album, asset_id, Action.DOWNLOAD_ORIGINAL)
+    found = None
+    if blanks.wanted(g.viewer, g.site.tenant, album):
+        found = placeless.blanks_of(asset.id, asset.blanks)
+        if not found.possible:
+            raise Problem("forbidden", placeless.IMPOSSIBLE)
     return send_blob(
         g.site.blobs,
         original_key(g.site.tenant_id, asset.id, asset.sha256),
         content_type=asset.content_type,
         cache="private, no-cache",
         download_as=asset.filename,
+        blanks=found,
     )
+
+
+@site.get("/a/<slug>/<asset_id>/full")
+def full_size(slug: str, asset_id: str) -> Response:
+    """A photo in the original's size with the watermark, for who would get the original without it."""
+    album = album_or_404(slug)
+    asset = asset_or_404(album, asset_id, Action.DOWNLOAD_FULL)
+    tile = listing.tile_of(g.site.session, asset)
+    if FULL not in tile.extras:
+        raise Problem("not-found")
+    return _send_rendition(asset, tile, FULL, "image/jpeg")
 
 
 @site.get("/a/<slug>/<asset_id>/web")
@@ -92,10 +110,14 @@ def web_size(slug: str, asset_id: str) -> Response:
     """The largest picture that pages show, or a video as MP4, under the file's name, with nothing of the camera."""
     album = album_or_404(slug)
     asset = asset_or_404(album, asset_id, Action.DOWNLOAD_WEB)
-    name, content_type = _web_file(listing.tile_of(g.site.session, asset))
+    tile = listing.tile_of(g.site.session, asset)
+    return _send_rendition(asset, tile, *_web_file(tile))
+
+
+def _send_rendition(asset: Asset, tile: Tile, name: str, content_type: str) -> Response:
     return send_blob(
         g.site.blobs,
-        rendition_key(g.site.tenant_id, asset.id, asset.generation, name),
+        rendition_key(g.site.tenant_id, asset.id, asset.generation, tile.stored_name(name)),
         content_type=content_type,
         cache="private, no-cache",
         download_as=str(PurePosixPath(asset.filename).with_suffix(PurePosixPath(name).suffix)),

@@ -20,7 +20,7 @@ from webapp.host import SAFE_METHODS
 from webapp.limits import limiter, visitor
 from webapp.site import listing, visitors
 from webapp.site.blueprint import album_or_404, site
-from webapp.site.listing import Tile
+from webapp.site.tiles import Tile
 
 MOST = 1000
 """Favourites that one page shows, and ids that one form may send."""

@@ -1,13 +1,14 @@
 """Addresses and `srcset`s of an asset's renditions, as templates want them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import groupby
+from functools import lru_cache
 
 from flask_babel import gettext as _
 
 from tenants.registry import Layout
 from webapp import delivery
-from webapp.site.listing import Picture, Tile
+from webapp.site.tiles import Picture, Tile
 
 NARROWEST_ASPECT, WIDEST_ASPECT = 0.5, 3.0
 """Tiles of anything beyond are cropped in the grid: a panorama would leave a row one finger high."""
@@ -31,20 +32,6 @@ class Shown:
     @property
     def grid_aspect(self) -> float:
         return round(min(max(self.tile.aspect, NARROWEST_ASPECT), WIDEST_ASPECT), 4)
-
-    def sizes_in(self, layout: Layout) -> str:
-        """How wide the picture will be, roughly. It decides which rendition is fetched, never where anything stands."""
-        shape = self.grid_aspect
-        if layout is Layout.STORY:
-            return f"min(96vw, 1152px, {round(shape * 86)}vh)"
-        if layout is Layout.MASONRY:
-            return "(min-width: 1100px) 25vw, (min-width: 640px) 33vw, 50vw"
-        if layout is Layout.GRID:
-            wider = max(1.0, shape)  # A square cut out of a wide picture is as high as the picture.
-            return f"(min-width: 1100px) {round(wider * 280)}px, {round(wider * 33)}vw"
-        # Rows stretch their tiles by about a quarter.
-        wide, medium, narrow = (round(shape * height) for height in (330, 260, 230))
-        return f"(min-width: 1100px) {wide}px, (min-width: 600px) {medium}px, min(92vw, {narrow}px)"
 
     @property
     def hls(self) -> str | None:
@@ -78,26 +65,48 @@ class Shown:
         return label(self.tile)
 
 
+@lru_cache(maxsize=4096)
+def sizes_in(layout: Layout, shape: float) -> str:
+    """How wide a picture of that shape will be, roughly. It decides which rendition is fetched, never where anything
+    stands."""
+    if layout is Layout.STORY:
+        return f"min(96vw, 1152px, {round(shape * 86)}vh)"
+    if layout is Layout.MASONRY:
+        return "(min-width: 1100px) 25vw, (min-width: 640px) 33vw, 50vw"
+    if layout is Layout.GRID:
+        wider = max(1.0, shape)  # A square cut out of a wide picture is as high as the picture.
+        return f"(min-width: 1100px) {round(wider * 280)}px, {round(wider * 33)}vw"
+    # Rows stretch their tiles by about a quarter.
+    wide, medium, narrow = (round(shape * height) for height in (330, 260, 230))
+    return f"(min-width: 1100px) {wide}px, (min-width: 600px) {medium}px, min(92vw, {narrow}px)"
+
+
 def label(tile: Tile) -> str:
     """What a screen reader says: the caption, else the kind with the file's name."""
-    if tile.caption:
-        return tile.caption
-    name = tile.filename.rpartition(".")[0] or tile.filename
-    return str(_("Video %(name)s", name=name) if tile.is_video else _("Photo %(name)s", name=name))
+    return names()(tile)
+
+
+def names() -> Callable[[Tile], str]:
+    """`label` for many tiles: the language is asked once."""
+    photo, video = (_("Photo %(name)s"), _("Video %(name)s"))
+
+    def said(tile: Tile) -> str:
+        if tile.caption:
+            return tile.caption
+        name = tile.filename.rpartition(".")[0] or tile.filename
+        return str((video if tile.is_video else photo) % {"name": name})
+
+    return said
 
 
 def show(tile: Tile) -> Shown:
     """The tile with addresses that open for whoever holds the page."""
     if not tile.shown:
         return Shown(tile=tile, base="", sources=[], jpegs="", small=None, large=None)
-    base = delivery.base(tile.album_id, tile.id, tile.generation)
-    by_type = {
-        content_type: list(stills)
-        for content_type, stills in groupby(
-            sorted(tile.stills, key=lambda still: (still.content_type, still.width)),
-            key=lambda still: still.content_type,
-        )
-    }
+    base = delivery.base(tile.album_id, tile.id, tile.generation, marked=tile.marked)
+    by_type: dict[str, list[Picture]] = {}
+    for still in tile.stills:  # Narrowest first.
+        by_type.setdefault(still.content_type, []).append(still)
     jpegs = by_type.pop("image/jpeg", [])
     return Shown(
         tile=tile,
@@ -110,4 +119,4 @@ def show(tile: Tile) -> Shown:
 
 
 def _srcset(base: str, stills: list[Picture]) -> str:
-    return ", ".join(f"{base}{still.name} {still.width}w" for still in stills)
+    return ", ".join([f"{base}{still.name} {still.width}w" for still in stills])

@@ -15,6 +15,7 @@ from tenants.sharing import Action, may
 from webapp.limits import limiter
 from webapp.site import listing
 from webapp.site.blueprint import site
+from webapp.site.tiles import Tile
 
 RESULTS_A_PAGE = 100
 MAX_QUERY = 200
@@ -28,7 +29,7 @@ def find() -> ResponseReturnValue:
     first, last = _day("from"), _day("to")
     wrong = _("The first day is after the last.") if first and last and first > last else ""
     sought = search.wanted(text, first=_start(first), last=_end(last))
-    tiles: list[listing.Tile] = []
+    tiles: list[Tile] = []
     following = None
     if not sought.nothing and not wrong:
         ids, following = search.find(

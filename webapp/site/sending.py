@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from unicodedata import normalize
 from urllib.parse import quote
 
@@ -13,30 +13,47 @@ from werkzeug.http import dump_options_header, is_resource_modified, quote_etag
 from werkzeug.wsgi import wrap_file
 
 from infra.errors import BlobMissing, Problem
+from tenants.blanks import Blanks
 from tenants.scope import TenantBlobs
 
 
 def send_blob(
-    blobs: TenantBlobs, key: str, *, content_type: str, cache: str, download_as: str | None = None
+    blobs: TenantBlobs,
+    key: str,
+    *,
+    content_type: str,
+    cache: str,
+    download_as: str | None = None,
+    blanks: Blanks | None = None,
 ) -> Response:
     """As `send_stored`; raises `Problem("not-found")` where there is no such object."""
     try:
-        return send_stored(blobs, key, content_type=content_type, cache=cache, download_as=download_as)
+        return send_stored(blobs, key, content_type=content_type, cache=cache, download_as=download_as, blanks=blanks)
     except BlobMissing:
         raise Problem("not-found") from None
 
 
 def send_stored(
-    blobs: TenantBlobs, key: str, *, content_type: str, cache: str, download_as: str | None = None
+    blobs: TenantBlobs,
+    key: str,
+    *,
+    content_type: str,
+    cache: str,
+    download_as: str | None = None,
+    blanks: Blanks | None = None,
 ) -> Response:
-    """200, 206, 304 or 416, as the request's conditions and range ask. Raises `BlobMissing`."""
+    """200, 206, 304 or 416, as the request's conditions and range ask; with `blanks` laid over it. Raises
+    `BlobMissing`."""
     info = blobs.stat(key)
-    response, window = answer_for(Whole(info.size, info.etag, info.modified), content_type=content_type, cache=cache)
+    if blanks is not None and not blanks.patches:
+        blanks = None
+    etag = info.etag if blanks is None else f"{info.etag}-{blanks.crc32}"
+    response, window = answer_for(Whole(info.size, etag, info.modified), content_type=content_type, cache=cache)
     response.direct_passthrough = True
     if download_as is not None:
         response.headers["Content-Disposition"] = disposition(download_as)
     if window is not None:
-        response.response = _body(blobs, key, *window, info.size)
+        response.response = _body(blobs, key, *window, info.size, blanks)
     return response
 
 
@@ -98,8 +115,10 @@ def _still_the_same(whole: Whole) -> bool:
     return True
 
 
-def _body(blobs: TenantBlobs, key: str, start: int, length: int, size: int) -> Iterable[bytes]:
+def _body(blobs: TenantBlobs, key: str, start: int, length: int, size: int, blanks: Blanks | None) -> Iterable[bytes]:
     whole = length == size
     file: BinaryIO = blobs.open(key) if whole else blobs.open(key, start, length)
+    if blanks is not None:
+        return wrap_file(request.environ, cast(BinaryIO, blanks.file(file, start)), 256 * 1024)
     # With a real file the server sends it straight from the page cache (sendfile).
     return wrap_file(request.environ, file, 256 * 1024)

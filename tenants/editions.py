@@ -1,0 +1,71 @@
+"""Editions: one number for all that a tenant's public pages show.
+
+Triggers of the database change it in the transaction that changes anything of that (`infra/migrations/editions.py`), so
+a page that was made under a number is right for as long as the number stands. One statement, before a tenant is known,
+tells a host's tenant and its number: all that is asked of the database for a page that is kept.
+"""
+
+from contextlib import closing
+from dataclasses import dataclass
+
+import psycopg
+from sqlalchemy import BigInteger, Engine, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tenants.db import Base
+from tenants.domains import normalise
+from tenants.names import ID_LENGTH, is_slug
+from tenants.registry import TenantState
+
+
+class Edition(Base):
+    """Not tenant-owned: like a host, it is looked up before anybody is known. Nobody but the triggers writes it."""
+
+    __tablename__ = "editions"
+
+    tenant_id: Mapped[str] = mapped_column(
+        String(ID_LENGTH), ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(BigInteger)
+
+
+@dataclass(frozen=True)
+class Current:
+    tenant_id: str
+    number: int
+
+
+_SERVED = ", ".join(f"'{state.value}'" for state in (TenantState.ACTIVE, TenantState.READ_ONLY))
+_FROM = "SELECT e.tenant_id, e.number FROM editions e JOIN tenants t ON t.id = e.tenant_id"
+BY_SLUG = f"{_FROM} WHERE t.slug = {{0}} AND t.state IN ({_SERVED})"
+BY_DOMAIN = (
+    f"{_FROM} JOIN domains d ON d.tenant_id = t.id WHERE d.host = {{0}} AND d.verified_at IS NOT NULL"
+    f" AND t.state IN ({_SERVED})"
+)
+
+
+def current(engine: Engine, host_header: str, base_domain: str) -> Current | None:
+    """The edition of the tenant that a request's host names, as `domains.resolve` finds it; None if it finds none."""
+    host = normalise(host_header)
+    if host is None:
+        return None
+    label, dot, rest = host.partition(".")
+    by_slug = bool(dot) and rest == base_domain and is_slug(label)
+    statement, named = (BY_SLUG, label) if by_slug else (BY_DOMAIN, host)
+    try:
+        return _ask(engine, statement, named)
+    except psycopg.OperationalError as error:
+        if error.sqlstate and not error.sqlstate.startswith(("08", "57P")):
+            raise
+        engine.dispose()  # The server restarted: what the pool holds is gone with it.
+        return _ask(engine, statement, named)
+
+
+def _ask(engine: Engine, statement: str, named: str) -> Current | None:
+    """Past SQLAlchemy, which would cost more than the database does: this is all that a kept page needs."""
+    with closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(statement.format("?" if engine.dialect.paramstyle == "qmark" else "%s"), (named,))
+        row = cursor.fetchone()
+        cursor.close()
+    return Current(*row) if row is not None else None

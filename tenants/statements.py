@@ -1,0 +1,129 @@
+"""What pages tell of use and cost: a port that billing fills and the composition root wires.
+
+The web fleet imports no billing: it asks whatever stands behind `of_app()`, and has no such pages where nothing does.
+Amounts are minor units (cents) of `currency`, an ISO 4217 code; quantities are exact fractions of `unit`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Protocol
+
+from flask import current_app
+
+from infra.errors import N_
+from tenants.scope import Site
+
+# What people call the dimensions and units of bills.
+NAMES = {
+    "storage_gb_hours": N_("Storage of originals"),
+    "delivered_gb": N_("Delivery"),
+    "photos": N_("Photos processed"),
+    "video_minutes_in": N_("Video received"),
+    "video_minutes_out": N_("Video made"),
+    "uploads": N_("Uploads"),
+    "embed_views": N_("Views of embeddings"),
+}
+UNITS = {
+    "GB-hour": N_("GB hours"),
+    "GB": N_("GB"),
+    "photo": N_("photos"),
+    "minute": N_("min"),
+    "upload": N_("uploads"),
+    "view": N_("views"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """`code` is a dimension's, `plan` for the plan's own price, or `correction` for what came late for `plan`, which
+    is then an invoice's number."""
+
+    code: str
+    plan: str
+    start: datetime
+    end: datetime
+    unit: str
+    quantity: Fraction
+    included: Fraction
+    over: Fraction
+    amount: int
+
+
+@dataclass(frozen=True)
+class Issued:
+    number: str
+    start: datetime
+    end: datetime
+    currency: str
+    total: int
+    issued_at: datetime
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The month so far. `closed_until` is how far hours are counted; `waits_for` says why they are not further."""
+
+    plan: str
+    currency: str
+    start: datetime
+    end: datetime
+    closed_until: datetime
+    waits_for: str
+    lines: tuple[Line, ...]
+    total: int
+    forecast: int
+    budget: int | None
+    invoices: tuple[Issued, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of a line: what one asset, or none in particular, used in an hour; storage is told for the whole period."""
+
+    album_id: str | None
+    album: str
+    asset_id: str | None
+    asset: str
+    hour: datetime | None
+    quantity: Fraction
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One that can be had. `included` is by dimension, with its unit."""
+
+    code: str
+    name: str
+    price: int
+    currency: str
+    included: Sequence[tuple[str, int, str]]
+
+
+class Statements(Protocol):
+    def overview(self, site: Site) -> Overview: ...
+
+    def invoice(self, site: Site, number: str) -> Issued | None: ...
+
+    def parts(self, site: Site, code: str, start: datetime, end: datetime, most: int) -> tuple[list[Part], Fraction]:
+        """The `most` largest parts of a line, and what the others are together. Raises `Problem` for a line that has
+        none."""
+
+    def pdf(self, site: Site, number: str, locale: str) -> bytes | None:
+        """The invoice as a document; None for a number that is not the tenant's."""
+
+    def price_of(self, site: Site, files: int, size: int, seconds: int) -> tuple[int, str]:
+        """What so many photos, bytes kept for the rest of the month and seconds of video would add to it; with the
+        currency."""
+
+    def plans(self) -> list[Plan]: ...
+
+    def set_budget(self, site: Site, amount: int | None) -> None:
+        """A month's; None for none. Within the current transaction."""
+
+
+def of_app() -> Statements:
+    found: Statements = current_app.extensions["vitrine.statements"]
+    return found

@@ -1,0 +1,176 @@
+"""An album page of 200 photos beside the least that a page needs: `python -m tests.bench.page`.
+
+The peer is a bare Flask route with one primary-key query (`tests/bench/bare.py`). Both run under the same gunicorn
+with one worker process, on the same PostgreSQL, asked by wrk in turns. Compared are requests a second of the kept
+page and of its 304, the CPU of a page that is made anew (the server process's, a request), and the median time of
+either with 10 tenants and 1,000 assets, and with 10,000 tenants and 1,000,000.
+
+`VITRINE_BENCH_ROUNDS` (5), `VITRINE_BENCH_SECONDS` (3, of wrk), `VITRINE_BENCH_TENANTS` (10,000),
+`VITRINE_BENCH_SERVER` (gthread; also sync, gevent where it is installed).
+"""
+
+import http.client
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import psutil
+import psycopg
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from flask_migrate import upgrade  # noqa: E402
+from gallery import fill_rows, public_album  # noqa: E402
+from loopback import free_port, wait_for_port  # noqa: E402
+from postgres import Server, running  # noqa: E402
+
+import wsgi  # noqa: E402
+from infra.settings import load  # noqa: E402
+from tenants import registry  # noqa: E402
+from tenants.db import db  # noqa: E402
+from tenants.scope import enter, ports  # noqa: E402
+from tests.bench.many import multiply  # noqa: E402
+
+ROUNDS = int(os.environ.get("VITRINE_BENCH_ROUNDS", 5))
+SECONDS = int(os.environ.get("VITRINE_BENCH_SECONDS", 3))
+TENANTS = int(os.environ.get("VITRINE_BENCH_TENANTS", 10_000))
+WORKER = os.environ.get("VITRINE_BENCH_SERVER", "gthread")
+HOST = "bench-0.localhost"
+
+
+@dataclass
+class Site:
+    """A server with one worker process, and what to ask it."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    path: str
+    headers: dict[str, str]
+
+    def seconds(self) -> float:
+        """CPU that the worker has used."""
+        children = psutil.Process(self.process.pid).children()
+        return sum(sum(child.cpu_times()[:2]) for child in children)
+
+    def load(self, **more: str) -> tuple[float, float]:
+        """Requests a second, and CPU seconds a request."""
+        headers = [f"-H{name}: {value}" for name, value in {**self.headers, **more}.items()]
+        before = self.seconds()
+        run = ["wrk", "-t1", "-c8", f"-d{SECONDS}s", *headers, f"http://127.0.0.1:{self.port}{self.path}"]
+        said = subprocess.run(run, check=True, capture_output=True, text=True).stdout
+        found = re.search(r"(\d+) requests in", said)
+        assert found and "Non-2xx" not in said.replace("Non-2xx or 3xx responses: 0", ""), said
+        asked = int(found.group(1))
+        return asked / SECONDS, (self.seconds() - before) / asked
+
+    def get(self, **more: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", self.path, headers={**self.headers, **more})
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer
+
+    def milliseconds(self, times: int = 300) -> float:
+        """Median time of an answer, one after another over one connection."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        taken = []
+        for _ in range(times):
+            began = time.perf_counter()
+            connection.request("GET", self.path, headers=self.headers)
+            connection.getresponse().read()
+            taken.append(time.perf_counter() - began)
+        connection.close()
+        return median(taken) * 1000
+
+
+@contextmanager
+def served(app: str, path: str, environ: dict[str, str], headers: dict[str, str]) -> Iterator[Site]:
+    port = free_port()
+    run = [sys.executable, "-m", "gunicorn", "-c", "webapp/gunicorn_conf.py", "--bind", f"127.0.0.1:{port}"]
+    run += ["--workers", "1", "--worker-class", WORKER, "--max-requests", "0", app]
+    process = subprocess.Popen(run, cwd=ROOT, env={**os.environ, **environ}, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_port(port)
+        site = Site(process, port, path, headers)
+        for _ in range(50):
+            assert site.get().status == 200
+        yield site
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def furnish(server: Server, folder: Path) -> tuple[dict[str, str], str]:
+    """10 tenants with an album of 100 photos each, the first with 200 more; the environment, and the first's id."""
+    environ = {
+        "VITRINE_DATA_DIR": str(folder),
+        "VITRINE_DATABASE_URL": server.urls(server.copy("template1"))["database_url"],
+        "VITRINE_LOG_FORMAT": "json",
+    }
+    database = environ["VITRINE_DATABASE_URL"].rpartition("/")[2]
+    environ["VITRINE_DATABASE_OWNER_URL"] = server.urls(database)["database_owner_url"]
+    os.environ.update(environ)
+    app = wsgi.core(load())
+    first = ""
+    with app.app_context():
+        upgrade(directory=str(ROOT / "infra/migrations"))
+        for number in range(10):
+            tenant = registry.create(db.session(), f"bench-{number}", f"Bench {number}", now=ports().clock.now())
+            site = enter(tenant)
+            first = first or site.tenant_id
+            fill_rows(site, public_album(site, "Many"), 200 if number == 0 else 88)
+            site.session.commit()
+        db.session.remove()
+        db.engine.dispose()
+    return environ, first
+
+
+def compare(bare: Site, warm: Site, cold: Site) -> None:
+    etag = warm.get(**{"Accept-Encoding": "gzip"}).headers["ETag"]
+    assert warm.get(**{"If-None-Match": etag}).status == 304
+    rows = []
+    for _ in range(ROUNDS):
+        least, page = bare.load(), warm.load()
+        unchanged, made = warm.load(**{"If-None-Match": etag}), cold.load()
+        rows.append((page[0] / least[0], unchanged[0] / least[0], made[1] / least[1]))
+        print(
+            f"bare {least[0]:6.0f}/s {least[1] * 1e3:5.2f} ms CPU   kept {page[0]:6.0f}/s {page[1] * 1e3:5.2f} ms   "
+            f"304 {unchanged[0]:6.0f}/s {unchanged[1] * 1e3:5.2f} ms   made {made[0]:5.0f}/s {made[1] * 1e3:5.2f} ms"
+        )
+    kept, unchanged_, made_ = (median(column) for column in zip(*rows, strict=True))
+    print(f"kept page {kept:.2f}x the requests a second, 304 {unchanged_:.2f}x; a page made anew {made_:.2f}x the CPU")
+
+
+def main() -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(running())
+        environ, tenant = furnish(server, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        asks = {"Host": HOST, "Accept-Encoding": "gzip", "Accept-Language": "en-GB,en;q=0.9"}
+        bare = stack.enter_context(served("tests.bench.bare:app", f"/tenants/{tenant}", environ, {}))
+        warm = stack.enter_context(served("wsgi:web", "/a/many", environ, asks))
+        cold = stack.enter_context(served("wsgi:web", "/a/many", {**environ, "VITRINE_KEPT_PAGES_MB": "0"}, asks))
+        print(f"gunicorn {WORKER}, one worker, {os.cpu_count()} cores, {ROUNDS} rounds of {SECONDS} s")
+        compare(bare, warm, cold)
+        few = [(warm.milliseconds(), cold.milliseconds()) for _ in range(ROUNDS)]
+        database = environ["VITRINE_DATABASE_URL"].rpartition("/")[2]
+        with psycopg.connect(server.dsn("postgres", database), autocommit=True) as connection:
+            counted = multiply(connection, TENANTS)
+        many = [(warm.milliseconds(), cold.milliseconds()) for _ in range(ROUNDS)]
+        print(f"then with {counted[0]:,} tenants and {counted[1]:,} assets, median times:")
+        for name, column in (("kept", 0), ("made anew", 1)):
+            small, large = (median(row[column] for row in rows) for rows in (few, many))
+            print(f"{name:9} {small:5.2f} ms, then {large:5.2f} ms   {large / small:.2f}x")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Pages that are kept: what a visitor without a cookie sees of a site, made once and sent until something changes.
+
+A kept page costs one statement, which tells the host's tenant and its edition (`tenants/editions.py`); a page that was
+made under that edition is sent as it was. Only views that offer their page are kept, and of those only answers that set
+no cookie, to requests that brought none: whoever has a session gets a page of their own.
+
+Pages are kept compressed: a page of 200 photos is 15 kB then. Nothing in them is secret or a visitor's own, so that
+compression tells nobody anything (BREACH).
+"""
+
+import gzip
+import hashlib
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+import psycopg
+from cachetools import LRUCache
+from flask import Flask, request
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from structlog.contextvars import bind_contextvars
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header, parse_etags
+
+from infra import access_log, sql
+from infra.settings import Settings
+from tenants import editions
+from tenants.db import db
+from tenants.editions import Current
+
+SECONDS = 3600
+"""How long a page is sent at most. Addresses of pictures in it last for two days and more (`Site.media_until`)."""
+LONGEST_ADDRESS = 512
+"""Characters of path and query together; a longer one is nobody's link."""
+LONGEST_WISH = 128
+"""Characters of an Accept-Language that is kept by; browsers send shorter ones."""
+_PLACES = re.compile(r"(?:after|before)=[\w.~%-]+|part=tiles")
+"""Queries that lead to other pages. With any other a visitor could fill the memory with copies of one page."""
+_OFFERED = "vitrine.kept.offered"
+EDITION = "vitrine.edition"
+"""In the environment: the edition that the page is being made under; None where nothing is kept."""
+
+Environ = dict[str, Any]
+Headers = list[tuple[str, str]]
+Key = tuple[str, ...]
+Wsgi = Callable[[Environ, Any], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer with status 200. `body` is gzip (RFC 1952)."""
+
+    edition: Current
+    until: float
+    route: str
+    headers: Headers
+    etag: str
+    body: bytes
+
+
+def offer() -> None:
+    """Say of the answer that is being made: it is the same for every visitor without a cookie, until the tenant's
+    edition changes."""
+    request.environ[_OFFERED] = True
+
+
+def edition() -> int:
+    """The edition that this page is made under; 0 where none is asked for. What a process remembers for longer than a
+    request must go by it, or it would stand in a kept page for an hour."""
+    found: Current | None = request.environ.get(EDITION)
+    return found.number if found else 0
+
+
+def init_app(app: Flask) -> None:
+    """To be called before the access log, so that it tells of kept pages as well."""
+    settings: Settings = app.extensions["vitrine.settings"]
+    if settings.kept_pages_mb:
+        app.wsgi_app = KeptPages(app, app.wsgi_app, settings)  # type: ignore[method-assign]
+
+
+class KeptPages:
+    """WSGI middleware. Requests that no kept page can answer go on to the app untouched."""
+
+    def __init__(self, app: Flask, inner: Wsgi, settings: Settings) -> None:
+        self._inner = inner
+        self._base_domain = settings.base_domain
+        self._pages: LRUCache[Key, Kept] = LRUCache(settings.kept_pages_mb << 20, getsizeof=_size)
+        self._lock = Lock()
+        with app.app_context():
+            self._engine = app.extensions["vitrine.asking"] = _asking(db.engine)
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        key = _key(environ)
+        if key is None:
+            return self._inner(environ, start_response)
+        try:
+            current = editions.current(self._engine, environ.get("HTTP_HOST", ""), self._base_domain)
+        except (SQLAlchemyError, psycopg.Error, sqlite3.Error):
+            return self._inner(environ, start_response)  # It meets the same, and knows what to answer.
+        if current is None:
+            return self._inner(environ, start_response)
+        with self._lock:  # Even reading moves what is kept.
+            page = self._pages.get(key)
+        if page is not None and page.edition == current and time.monotonic() < page.until:
+            environ[access_log.ROUTE] = page.route
+            bind_contextvars(tenant=current.tenant_id)
+            return _send(page, environ, start_response)
+        environ[EDITION] = current  # Read before the page is made: what changes meanwhile makes it an old one.
+        return self._make(key, current, environ, start_response)
+
+    def _make(self, key: Key, current: Current, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        said: list[Any] = []
+        body = self._inner(environ, lambda *line: said.append(line))
+        status, headers, *_ = said[-1]
+        if not environ.get(_OFFERED) or status[:3] != "200" or any(name == "Set-Cookie" for name, _ in headers):
+            start_response(*said[-1])
+            return body
+        try:
+            text = b"".join(body)
+        finally:
+            close = getattr(body, "close", None)
+            if close:
+                close()
+        page = _kept(current, environ.get(access_log.ROUTE, ""), headers, text)
+        with self._lock:
+            if _size(page) < self._pages.maxsize:
+                self._pages[key] = page
+        return _send(page, environ, start_response)
+
+
+def _asking(engine: Engine) -> Engine:
+    """An engine for one statement at a time: without a transaction around it that two more messages would begin and
+    end, and without asking first whether the connection lives (`editions.current` asks again where it did not)."""
+    if engine.dialect.name != "postgresql":
+        return engine
+    url = engine.url.render_as_string(hide_password=False)
+    options = {**sql.engine_options(url, pool_size=8), "pool_pre_ping": False, "isolation_level": "AUTOCOMMIT"}
+    return sql.connect(url, **options)
+
+
+def _key(environ: Environ) -> Key | None:
+    """What a kept page depends on; None for a request that none answers."""
+    if environ["REQUEST_METHOD"] != "GET" or "HTTP_COOKIE" in environ or "HTTP_RANGE" in environ:
+        return None
+    path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
+    if path != "/" and not path.startswith("/a/"):
+        return None
+    wish = environ.get("HTTP_ACCEPT_LANGUAGE", "")
+    # A target with a host of its own is the app's to judge (`webapp/host.py`).
+    whole = str(environ.get("RAW_URI", "/"))
+    if query and not all(_PLACES.fullmatch(part) for part in query.split("&")):
+        return None
+    if len(path) + len(query) > LONGEST_ADDRESS or len(wish) > LONGEST_WISH or not whole.startswith("/"):
+        return None
+    return environ["wsgi.url_scheme"], environ.get("HTTP_HOST", ""), path, query, wish
+
+
+def _kept(current: Current, route: str, headers: Headers, text: bytes) -> Kept:
+    etag = f'W/"{hashlib.sha256(text).hexdigest()[:32]}"'
+    stays = [(name, value) for name, value in headers if name not in ("Content-Length", "ETag", "Vary")]
+    vary = ", ".join(value for name, value in headers if name == "Vary")
+    stays += [
+        ("ETag", etag),
+        ("Vary", f"{vary}, Cookie, Accept-Encoding" if "Cookie" not in vary else f"{vary}, Accept-Encoding"),
+    ]
+    return Kept(
+        edition=current,
+        until=time.monotonic() + SECONDS,
+        route=route,
+        headers=stays,
+        etag=etag,
+        body=gzip.compress(text, 1, mtime=0),
+    )
+
+
+def _send(page: Kept, environ: Environ, start_response: Any) -> Iterable[bytes]:
+    wanted = environ.get("HTTP_IF_NONE_MATCH")
+    if wanted is not None and parse_etags(wanted).contains_weak(page.etag[3:-1]):
+        start_response("304 NOT MODIFIED", [each for each in page.headers if not each[0].startswith("Content-Type")])
+        return [b""]
+    body, coded = page.body, _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    if not coded:
+        body = gzip.decompress(body)
+    coding = [("Content-Encoding", "gzip")] if coded else []
+    start_response("200 OK", [*page.headers, *coding, ("Content-Length", str(len(body)))])
+    return [body]
+
+
+@lru_cache(maxsize=256)
+def _takes_gzip(accept_encoding: str) -> bool:
+    return parse_accept_header(accept_encoding, Accept)["gzip"] > 0
+
+
+def _size(page: Kept) -> int:
+    return len(page.body) + 2048
