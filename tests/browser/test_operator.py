@@ -19,18 +19,19 @@ pytestmark = pytest.mark.browser
 
 NewPage = Callable[..., Page]
 START = datetime(2024, 3, 1, tzinfo=UTC)
+BORN = datetime(2024, 3, 31, 20, tzinfo=UTC)
 
 
 def furnish(web: Flask, world: World) -> str:
     """A tenant that pays and one that costs; returns a code."""
     with web.app_context():
-        born(START)
+        born(BORN)
         with open_site(world.alpha) as site:
             terms.assign(site, "studio", since=START)
             site.session.commit()
-        use(world.alpha, stored(START, 120 * GB), delivered(START, 40 * GB, "a"), photo(START))
-        use(world.beta, stored(START, 2 * GB), delivered(START, 300 * GB, "b"))
-        close(START + timedelta(days=40))
+        use(world.alpha, stored(BORN, 120 * GB), delivered(BORN, 40 * GB, "a"), photo(BORN))
+        use(world.beta, stored(BORN, 2 * GB), delivered(BORN, 300 * GB, "b"))
+        close(BORN + timedelta(hours=8))
         return operators.code(secret(), datetime.now(UTC))
 
 

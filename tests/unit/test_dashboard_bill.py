@@ -40,13 +40,14 @@ def used(web: Flask, world: World) -> str:
             site.session.commit()
         end = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         start, _ = bills.month(*((end - timedelta(days=1)).timetuple()[:2]))
-        born(start)
+        evening = end - timedelta(hours=3)  # A whole month of hours would take long to close.
+        born(evening)
         with open_site(world.alpha) as site:
             terms.assign(site, "studio", since=start)
-            site.use(f"video_in:{asset}", Meter.VIDEO_IN, 90.5, start, album_id=world.alpha_album, asset_id=asset)
+            site.use(f"video_in:{asset}", Meter.VIDEO_IN, 90.5, evening, album_id=world.alpha_album, asset_id=asset)
             site.session.commit()
-        use(world.alpha, delivered(start, 250 * GB), stored(start, 40 * GB), photo(start))
-        close(now)
+        use(world.alpha, delivered(evening, 250 * GB), stored(evening, 40 * GB), photo(evening))
+        close(end + timedelta(hours=2))
         with open_site(world.alpha) as site:
             number = invoices.issue(site, start, end).number
             site.session.commit()

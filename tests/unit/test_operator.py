@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from tenants.scope import open_site, secret
 OWN = "http://localhost"
 START = datetime(2024, 3, 1, tzinfo=UTC)
 END = datetime(2024, 4, 1, tzinfo=UTC)
+BORN = END - 4 * HOUR
+"""Late in the month: every hour since has to be closed."""
 
 
 def of_march(now: datetime = END) -> margins.Margins:
@@ -34,13 +36,13 @@ def of_march(now: datetime = END) -> margins.Margins:
 
 def furnish(world: World) -> None:
     """Alpha pays for Studio and is delivered little; beta is on Free and is delivered 1 TB."""
-    born(START)
+    born(BORN)
     with open_site(world.alpha) as site:
         terms.assign(site, "studio", since=START)
         site.session.commit()
-    use(world.alpha, delivered(START + HOUR, 10 * GB))
-    use(world.beta, delivered(START + HOUR, 1000 * GB, "b"))
-    close(END + timedelta(days=2))
+    use(world.alpha, delivered(BORN + HOUR, 10 * GB))
+    use(world.beta, delivered(BORN + HOUR, 1000 * GB, "b"))
+    close(END + 2 * HOUR)
 
 
 def test_each_cost_is_use_times_price() -> None:
