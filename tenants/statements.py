@@ -35,6 +35,17 @@ UNITS = {
 }
 
 
+UNIT_OF = {
+    "storage_gb_hours": "GB-hour",
+    "delivered_gb": "GB",
+    "photos": "photo",
+    "video_minutes_in": "minute",
+    "video_minutes_out": "minute",
+    "uploads": "upload",
+    "embed_views": "view",
+}
+
+
 @dataclass(frozen=True)
 class Line:
     """`code` is a dimension's, `plan` for the plan's own price, or `correction` for what came late for `plan`, which

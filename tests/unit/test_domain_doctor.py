@@ -166,7 +166,7 @@ def test_a_proxy_in_front_is_seen_through(names: NameServer, serve: Serve) -> No
         (APEX, ['0 iodef "mailto:a@example.com"'], "caa-permits"),
         (APEX, ['0 issuewild "ca.example"'], "caa-permits"),
         (APEX, ['0 issue "ca.example"'], "caa-forbids"),
-        ("com", ['0 issue ";"'], "caa-forbids"),
+        ("com", ['0 issue ";"'], "caa-forbids-all"),
         (APEX, ['128 tbs "x"', '0 issue "letsencrypt.org"'], "caa-critical"),
     ],
 )
