@@ -120,7 +120,7 @@ def new_page(
 
     def make(**options: Any) -> Page:
         context = chromium.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         context.route("**/*", _only_this_machine)
         contexts.append(context)
         page = context.new_page()

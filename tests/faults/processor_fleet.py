@@ -142,7 +142,7 @@ class Fleet:
 
     # -- looking --
 
-    def until(self, condition: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = 280) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             self.tend()
@@ -162,7 +162,7 @@ class Fleet:
         depth = ports().queue.depth()
         return ready and depth.waiting + depth.in_flight == 0
 
-    def until_settled(self, tenant: str, ids: list[str], seconds: float = 120) -> None:
+    def until_settled(self, tenant: str, ids: list[str], seconds: float = 280) -> None:
         """Every asset is READY and no message is left."""
         self.until(lambda: self.settled(tenant, ids), "all assets are ready and the queue is empty", seconds)
         assert ports().queue.dead() == []
