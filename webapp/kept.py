@@ -25,8 +25,8 @@ from flask import Flask, request
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
-from werkzeug.datastructures import Accept
-from werkzeug.http import parse_accept_header, parse_etags
+from werkzeug.datastructures import Accept, Headers, HeaderSet
+from werkzeug.http import parse_accept_header, parse_etags, parse_set_header
 
 from infra import access_log, sql
 from infra.settings import Settings
@@ -40,6 +40,8 @@ LONGEST_ADDRESS = 512
 """Characters of path and query together; a longer one is nobody's link."""
 LONGEST_WISH = 128
 """Characters of an Accept-Language that is kept by; browsers send shorter ones."""
+_PAGES = re.compile(r"/|/a/[^/]+")
+"""Paths whose views offer: for others the edition is not asked."""
 _PLACES = re.compile(r"(?:after|before)=[\w.~%-]+|part=tiles")
 """Queries that lead to other pages. With any other a visitor could fill the memory with copies of one page."""
 _OFFERED = "vitrine.kept.offered"
@@ -47,7 +49,7 @@ EDITION = "vitrine.edition"
 """In the environment: the edition that the page is being made under; None where nothing is kept."""
 
 Environ = dict[str, Any]
-Headers = list[tuple[str, str]]
+Lines = list[tuple[str, str]]
 Key = tuple[str, ...]
 Wsgi = Callable[[Environ, Any], Iterable[bytes]]
 
@@ -59,7 +61,7 @@ class Kept:
     edition: Current
     until: float
     route: str
-    headers: Headers
+    headers: Lines
     etag: str
     body: bytes
 
@@ -149,7 +151,7 @@ def _key(environ: Environ) -> Key | None:
     if environ["REQUEST_METHOD"] != "GET" or "HTTP_COOKIE" in environ or "HTTP_RANGE" in environ:
         return None
     path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-    if path != "/" and not path.startswith("/a/"):
+    if not _PAGES.fullmatch(path):
         return None
     wish = environ.get("HTTP_ACCEPT_LANGUAGE", "")
     # A target with a host of its own is the app's to judge (`webapp/host.py`).
@@ -161,14 +163,11 @@ def _key(environ: Environ) -> Key | None:
     return environ["wsgi.url_scheme"], environ.get("HTTP_HOST", ""), path, query, wish
 
 
-def _kept(current: Current, route: str, headers: Headers, text: bytes) -> Kept:
+def _kept(current: Current, route: str, headers: Lines, text: bytes) -> Kept:
     etag = f'W/"{hashlib.sha256(text).hexdigest()[:32]}"'
     stays = [(name, value) for name, value in headers if name not in ("Content-Length", "ETag", "Vary")]
-    vary = ", ".join(value for name, value in headers if name == "Vary")
-    stays += [
-        ("ETag", etag),
-        ("Vary", f"{vary}, Cookie, Accept-Encoding" if "Cookie" not in vary else f"{vary}, Accept-Encoding"),
-    ]
+    vary = HeaderSet([*parse_set_header(Headers(headers).get("Vary")), "Cookie", "Accept-Encoding"])
+    stays += [("ETag", etag), ("Vary", vary.to_header())]
     return Kept(
         edition=current,
         until=time.monotonic() + SECONDS,
