@@ -1,6 +1,7 @@
 """Host names to tenants."""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 
 import idna
@@ -43,21 +44,41 @@ def normalise(host_header: str) -> str | None:
     return name
 
 
-def resolve(session: Session, host_header: str, base_domain: str) -> Tenant | None:
-    """The tenant that a request's host names; None for an unknown, unverified or unserved one."""
+SERVED = (TenantState.ACTIVE, TenantState.READ_ONLY)
+"""Tenants in other states have no pages."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a Host header names: the slug of a sub-domain, or a domain of a tenant's own."""
+
+    name: str
+    is_slug: bool
+
+
+def named(host_header: str, base_domain: str) -> Named | None:
+    """None for a malformed header."""
     host = normalise(host_header)
     if host is None:
         return None
     label, dot, rest = host.partition(".")
-    if dot and rest == base_domain and is_slug(label):
-        found = select(Tenant).where(Tenant.slug == label)
+    return Named(label, True) if dot and rest == base_domain and is_slug(label) else Named(host, False)
+
+
+def resolve(session: Session, host_header: str, base_domain: str) -> Tenant | None:
+    """The tenant that a request's host names; None for an unknown, unverified or unserved one."""
+    asked = named(host_header, base_domain)
+    if asked is None:
+        return None
+    if asked.is_slug:
+        found = select(Tenant).where(Tenant.slug == asked.name)
     else:
         found = (
             select(Tenant)
             .join(Domain, Domain.tenant_id == Tenant.id)
-            .where(Domain.host == host, Domain.verified_at.is_not(None))
+            .where(Domain.host == asked.name, Domain.verified_at.is_not(None))
         )
-    return session.scalar(found.where(Tenant.state.in_([TenantState.ACTIVE, TenantState.READ_ONLY])))
+    return session.scalar(found.where(Tenant.state.in_(SERVED)))
 
 
 def canonical_host(session: Session, tenant: Tenant, base_domain: str) -> str:

@@ -13,9 +13,8 @@ from sqlalchemy import BigInteger, Engine, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.db import Base
-from tenants.domains import normalise
-from tenants.names import ID_LENGTH, is_slug
-from tenants.registry import TenantState
+from tenants.domains import SERVED, named
+from tenants.names import ID_LENGTH
 
 
 class Edition(Base):
@@ -35,7 +34,7 @@ class Current:
     number: int
 
 
-_SERVED = ", ".join(f"'{state.value}'" for state in (TenantState.ACTIVE, TenantState.READ_ONLY))
+_SERVED = ", ".join(f"'{state.value}'" for state in SERVED)
 _FROM = "SELECT e.tenant_id, e.number FROM editions e JOIN tenants t ON t.id = e.tenant_id"
 BY_SLUG = f"{_FROM} WHERE t.slug = {{0}} AND t.state IN ({_SERVED})"
 BY_DOMAIN = (
@@ -46,26 +45,24 @@ BY_DOMAIN = (
 
 def current(engine: Engine, host_header: str, base_domain: str) -> Current | None:
     """The edition of the tenant that a request's host names, as `domains.resolve` finds it; None if it finds none."""
-    host = normalise(host_header)
-    if host is None:
+    asked = named(host_header, base_domain)
+    if asked is None:
         return None
-    label, dot, rest = host.partition(".")
-    by_slug = bool(dot) and rest == base_domain and is_slug(label)
-    statement, named = (BY_SLUG, label) if by_slug else (BY_DOMAIN, host)
+    statement = BY_SLUG if asked.is_slug else BY_DOMAIN
     try:
-        return _ask(engine, statement, named)
+        return _ask(engine, statement, asked.name)
     except psycopg.OperationalError as error:
         if error.sqlstate and not error.sqlstate.startswith(("08", "57P")):
             raise
         engine.dispose()  # The server restarted: what the pool holds is gone with it.
-        return _ask(engine, statement, named)
+        return _ask(engine, statement, asked.name)
 
 
-def _ask(engine: Engine, statement: str, named: str) -> Current | None:
+def _ask(engine: Engine, statement: str, name: str) -> Current | None:
     """Past SQLAlchemy, which would cost more than the database does: this is all that a kept page needs."""
     with closing(engine.raw_connection()) as connection:
         cursor = connection.cursor()
-        cursor.execute(statement.format("?" if engine.dialect.paramstyle == "qmark" else "%s"), (named,))
+        cursor.execute(statement.format("?" if engine.dialect.paramstyle == "qmark" else "%s"), (name,))
         row = cursor.fetchone()
         cursor.close()
     return Current(*row) if row is not None else None
