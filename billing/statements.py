@@ -10,12 +10,11 @@ from sqlalchemy import select
 from billing import bills, budgets, explain, invoices, pdf
 from billing.ledger import CHAIN, LedgerHead, hour_of
 from billing.plans import PLANS, Dimension
-from billing.plans import Plan as Priced
 from billing.terms import plan_at
 from infra.errors import Problem
 from tenants.catalog import Album, Asset
 from tenants.scope import Site
-from tenants.statements import Issued, Line, Overview, Part, Plan
+from tenants.statements import Issued, Line, Overview, Part, Parts, Plan
 
 KNOWN = {dimension.value: dimension for dimension in Dimension}
 
@@ -49,13 +48,14 @@ class FromLedger:
         found = invoices.by_number(site.session, site.tenant_id, number)
         return None if found is None else _issued(found, lines=True)
 
-    def parts(self, site: Site, code: str, start: datetime, end: datetime, most: int) -> tuple[list[Part], Fraction]:
+    def parts(self, site: Site, code: str, start: datetime, end: datetime, most: int) -> Parts:
         dimension = KNOWN.get(code)
         if dimension is None:
             raise Problem("not-found")
         found = explain.shares(site.session, site.tenant_id, dimension, start, end, by_hour=True)
         scale = dimension.measure.scale
-        return _named(site, found[:most], scale), Fraction(sum(share.quantity for share in found[most:]), scale)
+        rest = Fraction(sum(share.quantity for share in found[most:]), scale)
+        return Parts(dimension.measure.unit, tuple(_named(site, found[:most], scale)), rest)
 
     def pdf(self, site: Site, number: str, locale: str) -> bytes | None:
         issued = self.invoice(site, number)
@@ -75,7 +75,7 @@ class FromLedger:
         return bills.price_of(plan, bills.quantities(site.session, site.tenant_id, start, end), more), plan.currency
 
     def plans(self) -> list[Plan]:
-        return [_offered(plan) for plan in PLANS.values()]
+        return [Plan(plan.name, plan.price, plan.currency) for plan in PLANS.values()]
 
     def set_budget(self, site: Site, amount: int | None) -> None:
         budgets.put(site, amount)
@@ -126,12 +126,3 @@ def _named(site: Site, shares: Iterable[explain.Share], scale: int) -> list[Part
         quantity = Fraction(share.quantity, scale)
         parts.append(Part(album_id if title else None, title, share.asset_id, filename, share.hour, quantity))
     return parts
-
-
-def _offered(plan: Priced) -> Plan:
-    included = [
-        (dimension.value, plan.allowance(dimension).included, dimension.measure.unit)
-        for dimension in Dimension
-        if plan.allowance(dimension).included
-    ]
-    return Plan(plan.code, plan.name, plan.price, plan.currency, included)

@@ -4,7 +4,6 @@ The web fleet imports no billing: it asks whatever stands behind `of_app()`, and
 Amounts are minor units (cents) of `currency`, an ISO 4217 code; quantities are exact fractions of `unit`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -32,17 +31,6 @@ UNITS = {
     "minute": N_("min"),
     "upload": N_("uploads"),
     "view": N_("views"),
-}
-
-
-UNIT_OF = {
-    "storage_gb_hours": "GB-hour",
-    "delivered_gb": "GB",
-    "photos": "photo",
-    "video_minutes_in": "minute",
-    "video_minutes_out": "minute",
-    "uploads": "upload",
-    "embed_views": "view",
 }
 
 
@@ -103,14 +91,21 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One that can be had. `included` is by dimension, with its unit."""
+class Parts:
+    """The largest parts of a line, and what the others are together, in `unit`."""
 
-    code: str
+    unit: str
+    largest: tuple[Part, ...]
+    rest: Fraction
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One that can be had."""
+
     name: str
     price: int
     currency: str
-    included: Sequence[tuple[str, int, str]]
 
 
 class Statements(Protocol):
@@ -118,9 +113,8 @@ class Statements(Protocol):
 
     def invoice(self, site: Site, number: str) -> Issued | None: ...
 
-    def parts(self, site: Site, code: str, start: datetime, end: datetime, most: int) -> tuple[list[Part], Fraction]:
-        """The `most` largest parts of a line, and what the others are together. Raises `Problem` for a line that has
-        none."""
+    def parts(self, site: Site, code: str, start: datetime, end: datetime, most: int) -> Parts:
+        """`most` of a line, the largest. Raises `Problem` for a line that has none."""
 
     def pdf(self, site: Site, number: str, locale: str) -> bytes | None:
         """The invoice as a document; None for a number that is not the tenant's."""

@@ -15,7 +15,7 @@ from wtforms.validators import NumberRange, Optional
 
 from infra.errors import Problem
 from tenants.people import Role
-from tenants.statements import NAMES, UNIT_OF, UNITS, Line, Overview, Part, of_app
+from tenants.statements import NAMES, UNITS, Line, Overview, Part, of_app
 from webapp.auth import require
 from webapp.dashboard.answers import done
 from webapp.dashboard.mount import bp
@@ -85,9 +85,8 @@ def bill_parts(code: str) -> ResponseReturnValue:
     start, end = _moment("start"), _moment("end")
     if code not in NAMES or not start < end <= start + timedelta(days=400):
         raise Problem("not-found")
-    parts, rest = of_app().parts(g.site, code, start, end, MOST_PARTS)
-    shown = {"parts": parts, "rest": rest, "start": start, "end": end, "unit": UNIT_OF[code]}
-    return render_template("dashboard/bill_parts.html", name=NAMES[code], **shown)
+    found = of_app().parts(g.site, code, start, end, MOST_PARTS)
+    return render_template("dashboard/bill_parts.html", name=NAMES[code], found=found, start=start, end=end)
 
 
 @bp.get("/usage/invoices/<number>")
