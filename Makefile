@@ -63,7 +63,7 @@ infra: .venv-infra/ready ## Synthesise the AWS stacks offline and check them: cf
 
 deploy-check: .venv-infra/ready ## Ask CloudFormation for change sets of VITRINE_DEPLOYMENT's stacks, and deploy nothing
 	$(INFRA) -m infra.stack.app var/stack
-	$(INFRA) -m infra.stack.deploy_check var/stack
+	$(INFRA) -m infra.aws.deploy_check var/stack
 
 bench: setup-test ## Compare with named peers side by side and print the ratios (some minutes)
 	@tests/bench/run.sh

@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from pydantic import ValidationError
 
+from infra.aws import deploy_check
 from infra.settings import Settings
-from infra.stack import deploy_check
 from infra.stack.deployment import EXAMPLE, read
 from infra.stack.environment import EDGE_OUTPUTS, FLEETS, OUTPUTS, environment, main, secrets_of
 
