@@ -97,7 +97,7 @@ class Observability(Stack):
         dead = self.data.dead_queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
         age = self.data.queue.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum")
         lost = self.data.lost_queue.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum")
-        self._alarm("DeadLetters", "Jobs failed for good: see Dead letters grow in docs/runbooks.md.", dead, 0, minutes=1)
+        self._alarm("DeadLetters", "Jobs failed for good: docs/runbooks.md says what to do.", dead, 0, minutes=1)
         self._alarm("QueueAge", "Photos wait for ten minutes: is there a processor?", age, 600, minutes=5)
         self._alarm("LostObjects", "Nobody reads S3's lost-object events: is the keeper there?", lost, 3600, minutes=5)
         for fleet in self.fleets:
