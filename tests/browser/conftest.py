@@ -19,6 +19,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 ROOT = Path(__file__).parents[2]
 expect.set_options(timeout=20_000)  # A loaded machine is slow, not wrong.
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
+CHROMIUM = Path(__file__).with_name("chromium.sh")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SETTLE = """document.getAnimations().forEach(each =>
     each.effect.getComputedTiming().endTime === Infinity ? each.cancel() : each.finish())"""
@@ -29,7 +30,7 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 
