@@ -27,6 +27,13 @@ def init_app(app: Flask) -> None:
 
 def origin() -> str:
     """Scheme, host and port of the tenant's canonical host."""
+    if "canonical_origin" not in g:
+        g.canonical_origin = settings().site_url(_host())
+    found: str = g.canonical_origin
+    return found
+
+
+def _host() -> str:
     cache: TTLCache[tuple[str, int], str] = current_app.extensions["vitrine.canonical"]
     known = g.site.tenant_id, kept.edition()
     host = cache.get(known)
@@ -34,7 +41,7 @@ def origin() -> str:
         host = domains.canonical_host(g.site.session, g.site.tenant, settings().base_domain)
         with _lock:
             cache[known] = host
-    return settings().site_url(host)
+    return host
 
 
 def url(path: str) -> str:

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 from flask import Blueprint, Flask, Response, current_app, g, request
 from structlog.contextvars import bind_contextvars
 
@@ -17,8 +17,10 @@ from infra.errors import Problem
 from infra.sql import reading
 from tenants import domains
 from tenants.db import db
+from tenants.editions import Current
 from tenants.registry import Tenant
 from tenants.scope import enter, settings
+from webapp import kept
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ANY_HOST = frozenset({"static", "host_probe", "certificate_ask"})
@@ -40,6 +42,7 @@ def init_app(app: Flask) -> None:
     app.before_request(_find_site)
     app.after_request(_vary_by_host)
     app.extensions["vitrine.hosts"] = TTLCache(maxsize=4096, ttl=REMEMBERED_SECONDS)
+    app.extensions["vitrine.tenants"] = LRUCache(maxsize=1024)
 
 
 class _ReadOnlyWhenSafe:
@@ -110,6 +113,24 @@ def origin() -> str:
 
 
 def _tenant() -> Tenant:
+    current = kept.current_edition()
+    return _of_edition(current) if current else _resolved()
+
+
+def _of_edition(current: Current) -> Tenant:
+    """The host's tenant as that edition shows it: whatever changes the row, or the host, begins another edition."""
+    cache: LRUCache[Current, Tenant] = current_app.extensions["vitrine.tenants"]
+    with _cache_lock:
+        found = cache.get(current)
+    if found is None:
+        found = _resolved()
+        db.session.expunge(found)  # It outlives the session; `enter` puts a copy into that of each request.
+        with _cache_lock:
+            cache[current] = found
+    return found
+
+
+def _resolved() -> Tenant:
     tenant = domains.resolve(db.session(), request.headers.get("Host", ""), settings().base_domain)
     if tenant is None:
         raise Problem("not-found")

@@ -75,8 +75,14 @@ def offer() -> None:
 def edition() -> int:
     """The edition that this page is made under; 0 where none is asked for. What a process remembers for longer than a
     request must go by it, or it would stand in a kept page for an hour."""
-    found: Current | None = request.environ.get(EDITION)
+    found = current_edition()
     return found.number if found else 0
+
+
+def current_edition() -> Current | None:
+    """The tenant and the edition of a request that may be answered for everybody; None for any other."""
+    found: Current | None = request.environ.get(EDITION)
+    return found
 
 
 def init_app(app: Flask) -> None:

@@ -4,7 +4,9 @@ A word with a plural is an object of CLDR plural categories, from which the scri
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
+from babel import Locale
 from flask import Flask
 from flask_babel import get_translations
 
@@ -113,6 +115,10 @@ def _translated(word: str | Counted) -> str | dict[str, str]:
     catalogue = get_translations()
     if isinstance(word, str):
         return str(catalogue.ugettext(word))
-    category = current().plural_form
-    samples = {category(number): number for number in reversed(PLURAL_SAMPLES)}
-    return {name: str(catalogue.ungettext(word.one, word.many, number)) for name, number in samples.items()}
+    return {name: str(catalogue.ungettext(word.one, word.many, number)) for name, number in _samples(current())}
+
+
+@lru_cache
+def _samples(locale: Locale) -> tuple[tuple[str, int], ...]:
+    """Each plural category of the language, and a number that is of it."""
+    return tuple({locale.plural_form(number): number for number in reversed(PLURAL_SAMPLES)}.items())

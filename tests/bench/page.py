@@ -2,8 +2,9 @@
 
 The peer is a bare Flask route with one primary-key query (`tests/bench/bare.py`). Both run under the same gunicorn
 with one worker process, on the same PostgreSQL, asked by wrk in turns. Compared are requests a second of the kept
-page and of its 304, the CPU of a page that is made anew (the server process's, a request), and the median time of
-either with 10 tenants and 1,000 assets, and with 10,000 tenants and 1,000,000.
+page and of its 304, the CPU (the server process's, a request) of a page that is made anew, as after a change, and of
+one that is drawn by a process that remembers none of its tiles (`tests/bench/anew.py`), and the median time of the
+first two with 10 tenants and 1,000 assets, and with 10,000 tenants and 1,000,000.
 
 `VITRINE_BENCH_ROUNDS` (5), `VITRINE_BENCH_SECONDS` (3, of wrk), `VITRINE_BENCH_TENANTS` (10,000),
 `VITRINE_BENCH_SERVER` (gthread; also sync, gevent where it is installed).
@@ -135,20 +136,25 @@ def furnish(server: Server, folder: Path) -> tuple[dict[str, str], str]:
     return environ, first
 
 
-def compare(bare: Site, warm: Site, cold: Site) -> None:
+def compare(bare: Site, warm: Site, cold: Site, first: Site) -> None:
     etag = warm.get(**{"Accept-Encoding": "gzip"}).headers["ETag"]
     assert warm.get(**{"If-None-Match": etag}).status == 304
     rows = []
     for _ in range(ROUNDS):
         least, page = bare.load(), warm.load()
         unchanged, made = warm.load(**{"If-None-Match": etag}), cold.load()
-        rows.append((page[0] / least[0], unchanged[0] / least[0], made[1] / least[1]))
+        drawn = first.load()
+        rows.append((page[0] / least[0], unchanged[0] / least[0], made[1] / least[1], drawn[1] / least[1]))
         print(
             f"bare {least[0]:6.0f}/s {least[1] * 1e3:5.2f} ms CPU   kept {page[0]:6.0f}/s {page[1] * 1e3:5.2f} ms   "
-            f"304 {unchanged[0]:6.0f}/s {unchanged[1] * 1e3:5.2f} ms   made {made[0]:5.0f}/s {made[1] * 1e3:5.2f} ms"
+            f"304 {unchanged[0]:6.0f}/s {unchanged[1] * 1e3:5.2f} ms   made {made[0]:5.0f}/s {made[1] * 1e3:5.2f} ms   "
+            f"drawn {drawn[0]:5.0f}/s {drawn[1] * 1e3:5.2f} ms"
         )
-    kept, unchanged_, made_ = (median(column) for column in zip(*rows, strict=True))
-    print(f"kept page {kept:.2f}x the requests a second, 304 {unchanged_:.2f}x; a page made anew {made_:.2f}x the CPU")
+    kept, unchanged_, made_, drawn_ = (median(column) for column in zip(*rows, strict=True))
+    print(
+        f"kept page {kept:.2f}x the requests a second, 304 {unchanged_:.2f}x; a page made anew {made_:.2f}x the CPU, "
+    )
+    print(f"a page made anew {made_:.2f}x the CPU, one with every tile drawn {drawn_:.2f}x")
 
 
 def main() -> None:
@@ -158,9 +164,10 @@ def main() -> None:
         asks = {"Host": HOST, "Accept-Encoding": "gzip", "Accept-Language": "en-GB,en;q=0.9"}
         bare = stack.enter_context(served("tests.bench.bare:app", f"/tenants/{tenant}", environ, {}))
         warm = stack.enter_context(served("wsgi:web", "/a/many", environ, asks))
-        cold = stack.enter_context(served("wsgi:web", "/a/many", {**environ, "VITRINE_KEPT_PAGES_MB": "0"}, asks))
+        cold = stack.enter_context(served("tests.bench.anew:after_a_change", "/a/many", environ, asks))
+        first = stack.enter_context(served("tests.bench.anew:after_a_start", "/a/many", environ, asks))
         print(f"gunicorn {WORKER}, one worker, {os.cpu_count()} cores, {ROUNDS} rounds of {SECONDS} s")
-        compare(bare, warm, cold)
+        compare(bare, warm, cold, first)
         few = [(warm.milliseconds(), cold.milliseconds()) for _ in range(ROUNDS)]
         database = environ["VITRINE_DATABASE_URL"].rpartition("/")[2]
         with psycopg.connect(server.dsn("postgres", database), autocommit=True) as connection:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from webapp.site import adding, albums, brand, guests, live, media, photo, picks, robots, search, shares
+from webapp.site import adding, albums, brand, grid, guests, live, media, photo, picks, robots, search, shares
 from webapp.site.blueprint import site
 
 VIEWS = (albums, photo, live, search, shares, guests, picks, adding, media, brand, robots)
@@ -12,3 +12,4 @@ VIEWS = (albums, photo, live, search, shares, guests, picks, adding, media, bran
 def init_app(app: Flask) -> None:
     """Attach the album site's routes."""
     app.register_blueprint(site)
+    grid.init_app(app)

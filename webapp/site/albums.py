@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from tenants import nesting, privacy
-from tenants.catalog import Album, Visibility
+from tenants.catalog import SHOWN, Album, Visibility
 from tenants.names import is_id
 from tenants.ordering import covers
 from tenants.scope import secret
@@ -16,7 +16,7 @@ from tenants.sharing import Action, may
 from webapp import kept
 from webapp.site import guests, listing, meta
 from webapp.site.blueprint import album_or_404, site
-from webapp.site.listing import Counts, Page
+from webapp.site.listing import Around, Counts, Page
 from webapp.site.tiles import Tile
 
 ALBUMS_A_PAGE = 48
@@ -116,8 +116,9 @@ def album(slug: str) -> ResponseReturnValue:
         kept.offer()
     if request.args.get("part") == "tiles":
         return render_template("site/tiles.html", hero=None, **shown)
-    inside = below([album]) if first_page else {}
-    card = cards([album], inside)[0] if first_page else None
+    around = listing.around(g.site.session, album) if first_page else None
+    inside = below([album]) if around and around.has_albums else {}
+    card = _card(album, page, around, inside) if around else None
     # A cover that someone chose opens the album; one that merely is its first photo follows right below anyway.
     chosen = card.cover if card and card.cover and card.cover.id == album.cover_id and card.cover.shown else None
     return render_template(
@@ -132,8 +133,17 @@ def album(slug: str) -> ResponseReturnValue:
         may_add=may(g.viewer, Action.UPLOAD, album),
         wants_pin=album.id in g.viewer.without_pin and not may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
         inside=cards(inside.get(album.id, [])),
-        trail=trail(album) if first_page else [],
+        trail=trail(album) if around and around.is_within else [],
     )
+
+
+def _card(album: Album, page: Page, around: Around, inside: dict[str, list[Album]]) -> Card:
+    """`cards`, for an album whose first page has been read: its cover is on it more often than not."""
+    on_page = (tile for tile in page.tiles if tile.state in SHOWN)
+    cover = next((tile for tile in on_page if album.cover_id in (None, tile.id)), None)
+    if cover is None and (album.cover_id or page.after or inside):
+        return cards([album], inside)[0]
+    return Card(album, cover, _told(album, around.counts), len(inside.get(album.id, [])))
 
 
 def trail(album: Album) -> list[Album]:

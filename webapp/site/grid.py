@@ -5,14 +5,19 @@ A list item has its shape before anything is loaded, so nothing moves.
 """
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
-from flask import g
+from flask import Flask, current_app, g
 from flask_babel import format_percent
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
 from tenants.catalog import Album
 from tenants.registry import Layout
+from webapp import delivery
+from webapp.language import current
 from webapp.site.pictures import Shown, names, show, sizes_in
 from webapp.site.tiles import Tile
 
@@ -58,33 +63,68 @@ def tile(
     return Markup(_Grid(album, hearts).item(one, eager, first))  # noqa: S704 (escaped in it)
 
 
+class _Look(NamedTuple):
+    """What the tiles of a page have in common. With the tile itself it is all that a drawn tile depends on."""
+
+    path: str
+    layout: Layout
+    language: str
+    with_hearts: bool
+    way: str
+    until: datetime
+    """The way that pictures' addresses go, and their end."""
+
+
 class _Grid:
-    """What the tiles of a page have in common, looked up once."""
+    """The tiles of one page. A tile that was drawn before, and looks the same, is not drawn again: after one photo of
+    200 has changed, a page is made of the 199 as they were."""
 
     def __init__(self, album: Album, hearts: Collection[str] | None) -> None:
-        self._path = f"/a/{escape(album.slug)}/"
-        self._layout = layout_of(album)
+        self._look = _Look(
+            path=f"/a/{escape(album.slug)}/",
+            layout=layout_of(album),
+            language=str(current()),
+            with_hearts=hearts is not None,
+            way=delivery.way_of(album.id),
+            until=g.site.media_until(),
+        )
         self._hearts = hearts
         self._names = names()
+        self._drawn = current_app.extensions["vitrine.drawn"]
 
     def item(self, one: Tile, eager: bool, first: bool) -> str:
-        shown = show(one)
-        large = shown.large
-        if not one.shown or large is None:
-            return _waiting(one, shown)
-        said = self._names(one)
-        anchor = f' id="t-{one.id}"' if self._hearts is not None else ""
-        colour = f";background-color:{one.dominant}" if one.dominant else ""
-        shape = shown.grid_aspect
-        sizes = ("" if eager else "auto, ") + sizes_in(self._layout, shape)
-        liked = "" if self._hearts is None else "\n" + _heart(self._path, one.id, said, one.id in self._hearts)
-        return (
-            f'<li class="tile" data-id="{one.id}"{anchor} style="--r:{shape}{colour}">\n'
-            f'<a href="{self._path}{one.id}" data-open data-large="{shown.base}{large.name}" '
-            f'data-width="{large.width}" data-height="{large.height}"{_data(one, shown)}>\n'
-            f"{_picture(shown, sizes, eager, first, said)}{_badge(one, shown)}</a>"
-            f"{liked}{_story(one, self._layout)}</li>"
-        )
+        if not one.shown:
+            return _waiting(one)
+        head, tail = self._drawn(self._look, one, eager, first)
+        if self._hearts is None:
+            return str(head + tail)
+        return f"{head}\n{_heart(self._look.path, one.id, self._names(one), one.id in self._hearts)}{tail}"
+
+
+MOST_DRAWN = 8192
+"""Tiles that a process remembers, some 1.6 kB each."""
+
+
+def init_app(app: Flask) -> None:
+    app.extensions["vitrine.drawn"] = lru_cache(maxsize=MOST_DRAWN)(_draw)
+
+
+def _draw(look: _Look, one: Tile, eager: bool, first: bool) -> tuple[str, str]:
+    """A list item, as what comes before its heart and what comes after."""
+    shown = show(one)
+    large = shown.large
+    assert large is not None  # It is shown, and of each width there is a JPEG.
+    anchor = f' id="t-{one.id}"' if look.with_hearts else ""
+    colour = f";background-color:{one.dominant}" if one.dominant else ""
+    shape = shown.grid_aspect
+    sizes = ("" if eager else "auto, ") + sizes_in(look.layout, shape)
+    head = (
+        f'<li class="tile" data-id="{one.id}"{anchor} style="--r:{shape}{colour}">\n'
+        f'<a href="{look.path}{one.id}" data-open data-large="{shown.base}{large.name}" '
+        f'data-width="{large.width}" data-height="{large.height}"{_data(one, shown)}>\n'
+        f"{_picture(shown, sizes, eager, first, names()(one))}{_badge(one, shown)}</a>"
+    )
+    return head, f"{_story(one, look.layout)}</li>"
 
 
 def _data(one: Tile, shown: Shown) -> str:
@@ -127,10 +167,10 @@ def _story(one: Tile, layout: Layout) -> str:
     return f'\n<p class="tile-caption">{escape(one.caption)}</p>'
 
 
-def _waiting(one: Tile, shown: Shown) -> str:
+def _waiting(one: Tile) -> str:
     far = f" {format_percent(one.progress / 100)}" if 0 < one.progress < 100 else ""
     return (
-        f'<li class="tile tile-waiting" data-id="{one.id}" data-waiting style="--r:{shown.grid_aspect}">\n'
+        f'<li class="tile tile-waiting" data-id="{one.id}" data-waiting style="--r:{show(one).grid_aspect}">\n'
         f'<p><span class="spinner" aria-hidden="true"></span>{escape(_("Processing"))}'
         f'<span class="percent">{far}</span></p>\n</li>'
     )

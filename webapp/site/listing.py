@@ -1,44 +1,33 @@
 """Pages of an album by keyset: each reads just its own rows of the ordering's index, however long the album is.
 
-A page is two statements whatever its size, one for tiles and one for their pictures, and selects columns: a tile is a
-value, not a row to be changed.
+A page is one statement whatever its size, and selects columns: a tile is a value, not a row to be changed.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from tenants.catalog import SHOWN, Album, Asset, AssetState, Kind, Ordering
+from tenants.nesting import AlbumParent
 from tenants.ordering import sort_key
+from tenants.prepared import TENANT, Prepared, moment
 from tenants.sharing import Viewer
-from webapp.site.tiles import Tile, with_pictures
+from webapp.site.tiles import RENDITIONS, Tile, as_seen, with_pictures
 
+Operand = ColumnElement[Any] | str
 PAGE_SIZE = 200
 WAITING = (AssetState.RECEIVED, AssetState.PROCESSING)
 
-_TILE = (
-    Asset.id,
-    Asset.album_id,
-    Asset.kind,
-    Asset.state,
-    Asset.filename,
-    Asset.caption,
-    Asset.width,
-    Asset.height,
-    Asset.duration,
-    Asset.taken_at,
-    Asset.taken_offset,
-    Asset.has_capture_time,
-    Asset.thumbhash,
-    Asset.dominant,
-    Asset.generation,
-    Asset.progress,
-)
+_FACTS = Tile._fields[: Tile._fields.index("renditions")]
+_TILE = (*(getattr(Asset, name) for name in _FACTS), RENDITIONS.label("renditions"))
+_KINDS: dict[Any, Kind] = {kind.value: kind for kind in Kind}
+_STATES: dict[Any, AssetState] = {state.value: state for state in AssetState}
 
 
 @dataclass(frozen=True)
@@ -74,7 +63,7 @@ class Cursors:
     def at(self, row: Any) -> str:
         key = {
             Ordering.MANUAL: row.position,
-            Ordering.CAPTURED: None if self._session else row.taken_at,
+            Ordering.CAPTURED: None if self._session else moment(row.taken_at),
             Ordering.NAME: row.sort_name,
         }[self._ordering]
         signed: str = self._signer.dumps([key.isoformat() if isinstance(key, datetime) else key, row.id])
@@ -114,23 +103,29 @@ def page(
 ) -> Page:
     """The page behind `after`, or the one that ends right before `before`, or the first."""
     backwards = before is not None
-    key = sort_key(album.ordering)
-    statement = _tiles(album).add_columns(Asset.position, Asset.sort_name)
     place = before if backwards else after
-    if place is not None:
-        statement = statement.where(_beyond(album.ordering, cursors.read(place), backwards=backwards))
-    order = (key.desc(), Asset.id.desc()) if backwards else (key, Asset.id)
-    rows = list(session.execute(statement.order_by(*order).limit(size + 1)))
+    key, last_id = cursors.read(place) if place is not None else ("", "")
+    statement = _page(album.ordering, backwards=backwards, placed=place is not None)
+    rows = statement.rows(session, album=album.id, key=key, last=last_id, most=size + 1)
     more = len(rows) > size
-    rows = rows[:size]
-    if backwards:
-        rows.reverse()
+    rows = rows[:size][::-1] if backwards else rows[:size]
     has_before, has_after = (more, True) if backwards else (place is not None, more)
     return Page(
-        tiles=with_pictures(session, [_tile(row) for row in rows]),
+        tiles=as_seen(session, [_tile(row) for row in rows]),
         before=cursors.at(rows[0]) if rows and has_before else None,
         after=cursors.at(rows[-1]) if rows and has_after else None,
     )
+
+
+@lru_cache
+def _page(ordering: Ordering, *, backwards: bool, placed: bool) -> Prepared:
+    """Tiles beyond the place (`key`, `last`), `most` at most."""
+    key = sort_key(ordering)
+    wanted = _tiles(TENANT, bindparam("album", "")).add_columns(Asset.position, Asset.sort_name)
+    if placed:
+        wanted = wanted.where(_beyond(ordering, bindparam("key", "", key.type), bindparam("last", ""), backwards))
+    order = (key.desc(), Asset.id.desc()) if backwards else (key, Asset.id)
+    return Prepared(wanted.order_by(*order).limit(bindparam("most", 1)))
 
 
 def neighbours(session: Session, album: Album, asset: Asset) -> tuple[str | None, str | None]:
@@ -148,7 +143,7 @@ def neighbours(session: Session, album: Album, asset: Asset) -> tuple[str | None
                     Asset.album_id == album.id,
                     Asset.generation > 0,
                     visible(),
-                    _beyond(album.ordering, here, backwards=backwards),
+                    _beyond(album.ordering, literal(here[0], key.type), literal(here[1]), backwards),
                 )
                 .order_by(*order)
                 .limit(1)
@@ -159,58 +154,109 @@ def neighbours(session: Session, album: Album, asset: Asset) -> tuple[str | None
 
 def some(session: Session, album: Album, ids: Sequence[str]) -> list[Tile]:
     """The visible ones of the album's assets with these ids, in no order."""
-    rows = session.execute(_tiles(album).where(Asset.id.in_(ids)))
-    return with_pictures(session, [_tile(row) for row in rows])
+    rows = session.execute(_tiles(album.tenant_id, album.id).where(Asset.id.in_(ids)))
+    return as_seen(session, [_tile(row) for row in rows])
 
 
 def in_order(session: Session, ids: Sequence[str]) -> list[Tile]:
     """Tiles of shown assets from whichever albums, in the order of their ids."""
     columns: Select[*tuple[Any, ...]] = select(*_TILE)
     rows = session.execute(columns.where(Asset.id.in_(ids), Asset.generation > 0, visible()))
-    tiles = {tile.id: tile for tile in with_pictures(session, [_tile(row) for row in rows])}
+    tiles = {tile.id: tile for tile in as_seen(session, [_tile(row) for row in rows])}
     return [tiles[asset_id] for asset_id in ids if asset_id in tiles]
 
 
 def tile_of(session: Session, asset: Asset, viewer: Viewer | None = None) -> Tile:
     """As `viewer` gets it, by default whoever asks."""
-    return with_pictures(session, [_tile(asset)], viewer)[0]
+    return with_pictures(session, [_tile_of(asset)], viewer)[0]
 
 
 def tiles_of(session: Session, assets: Iterable[Asset]) -> list[Tile]:
     """Tiles of loaded assets, their pictures in one statement."""
-    return with_pictures(session, [_tile(asset) for asset in assets])
+    return with_pictures(session, [_tile_of(asset) for asset in assets])
+
+
+_SHOWN = Asset.state.in_(SHOWN)
+_COUNTS = (
+    func.count().filter(_SHOWN, Asset.kind == Kind.PHOTO),
+    func.count().filter(_SHOWN, Asset.kind == Kind.VIDEO),
+    func.count().filter(~_SHOWN),
+    func.min(Asset.taken_at).filter(Asset.has_capture_time),
+    func.max(Asset.taken_at).filter(Asset.has_capture_time),
+)
+"""As `Counts` has them."""
 
 
 def counts(session: Session, album_ids: Sequence[str]) -> dict[str, Counts]:
     """How much there is to see in each album, in one statement."""
-    shown = Asset.state.in_(SHOWN)
-    rows = session.execute(
-        select(
-            Asset.album_id,
-            func.count().filter(shown, Asset.kind == Kind.PHOTO),
-            func.count().filter(shown, Asset.kind == Kind.VIDEO),
-            func.count().filter(~shown),
-            func.min(Asset.taken_at).filter(Asset.has_capture_time),
-            func.max(Asset.taken_at).filter(Asset.has_capture_time),
-        )
-        .where(Asset.album_id.in_(album_ids), visible())
-        .group_by(Asset.album_id)
-    )
-    return {row[0]: Counts(*row[1:]) for row in rows}
+    wanted = select(Asset.album_id, *_COUNTS).where(Asset.album_id.in_(album_ids), visible())
+    return {row[0]: Counts(*row[1:]) for row in session.execute(wanted.group_by(Asset.album_id))}
 
 
-def _tiles(album: Album) -> Select[*tuple[Any, ...]]:
+@dataclass(frozen=True)
+class Around:
+    """What an album's page tells beside its tiles."""
+
+    counts: Counts
+    is_within: bool
+    """In another album."""
+    has_albums: bool
+
+
+def around(session: Session, album: Album) -> Around:
+    """One statement."""
+    row = _AROUND.rows(session, album=album.id)[0]
+    photos, videos, waiting, first, last, is_within, has_albums = row
+    counted = Counts(photos, videos, waiting, first and moment(first), last and moment(last))
+    return Around(counted, is_within=bool(is_within), has_albums=bool(has_albums))
+
+
+_ALBUM: BindParameter[str] = bindparam("album", "")
+_nested = select(AlbumParent.album_id).where(AlbumParent.tenant_id == TENANT)
+_AROUND = Prepared(
+    select(
+        *_COUNTS,
+        _nested.where(AlbumParent.album_id == _ALBUM).exists(),
+        _nested.where(AlbumParent.parent_id == _ALBUM).exists(),
+    ).where(Asset.tenant_id == TENANT, Asset.album_id == _ALBUM, visible())
+)
+
+
+def _tiles(tenant_id: Operand, album_id: Operand) -> Select[*tuple[Any, ...]]:
     columns: Select[*tuple[Any, ...]] = select(*_TILE)
-    return columns.where(Asset.tenant_id == album.tenant_id, Asset.album_id == album.id, visible())
+    return columns.where(Asset.tenant_id == tenant_id, Asset.album_id == album_id, visible())
 
 
-def _tile(row: Row[Any] | Asset) -> Tile:
-    return Tile(**{column.key: getattr(row, column.key) for column in _TILE})
+def _tile(row: Sequence[Any]) -> Tile:
+    """Of a row that begins with `_TILE`, whether columns' types converted it or not."""
+    asset_id, album_id, kind, state, filename, caption, width, height, duration, taken_at, *more = row[: len(_TILE)]
+    taken_offset, has_capture_time, thumbhash, dominant, generation, progress, renditions = more
+    return Tile(
+        asset_id,
+        album_id,
+        _KINDS.get(kind, kind),
+        _STATES.get(state, state),
+        filename,
+        caption,
+        width,
+        height,
+        duration,
+        moment(taken_at),
+        taken_offset,
+        bool(has_capture_time),
+        thumbhash,
+        dominant,
+        generation,
+        progress,
+        renditions or "",
+    )
 
 
-def _beyond(ordering: Ordering, place: tuple[Any, str], *, backwards: bool) -> ColumnElement[bool]:
+def _tile_of(asset: Asset) -> Tile:
+    return Tile(**{name: getattr(asset, name) for name in _FACTS})
+
+
+def _beyond(ordering: Ordering, key: Operand, last_id: Operand, backwards: bool) -> ColumnElement[bool]:
     """Strictly past a place: a row-value comparison, which both databases answer from the ordering's index."""
-    key = sort_key(ordering)
-    here = tuple_(literal(place[0], key.type), literal(place[1]))
-    there = tuple_(key, Asset.id)
+    here, there = tuple_(key, last_id), tuple_(sort_key(ordering), Asset.id)
     return there < here if backwards else there > here

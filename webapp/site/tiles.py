@@ -1,13 +1,12 @@
 """What a page shows of an asset, with the pictures that its viewer may see: plain ones, or those with the watermark."""
 
-from collections import defaultdict
-from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
 from flask import g
-from sqlalchemy import and_, or_, select
+from sqlalchemy import String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, AssetState, Kind, Rendition
@@ -15,9 +14,42 @@ from tenants.names import MARKED, is_marked, marked_name
 from tenants.sharing import Viewer, sees_marked
 
 PLAYLISTS = tuple(f"{each}hls/{name}.m3u8" for each in ("", MARKED) for name in ("master", "first"))
+_FIELD, _END = ",", ";"
+"""Between the facts of a rendition and between renditions; no name or media type of one has them."""
 
 
 _by_width = attrgetter("width")
+
+_made = Rendition.__table__.c
+_of = Asset.__table__.c
+RENDITIONS = (
+    select(
+        func.aggregate_strings(
+            _made.name
+            + _FIELD
+            + _made.content_type
+            + _FIELD
+            + func.coalesce(cast(_made.width, String), "")
+            + _FIELD
+            + func.coalesce(cast(_made.height, String), ""),
+            _END,
+        )
+    )
+    .where(
+        _made.tenant_id == _of.tenant_id,
+        _made.asset_id == _of.id,
+        _made.generation == _of.generation,
+        # Segments of a video's rungs are many, and only its playlists name them.
+        or_(
+            and_(_made.name.not_like("hls/%"), _made.name.not_like(f"{MARKED}hls/%")),
+            _made.name.in_(PLAYLISTS),
+        ),
+    )
+    .correlate(Asset.__table__)
+    .scalar_subquery()
+)
+"""What there is of an asset's published generation, for `Tile.renditions`: one string, where a page of 200 photos would
+have 1,400 rows."""
 
 
 class Picture(NamedTuple):
@@ -48,11 +80,20 @@ class Tile(NamedTuple):
     dominant: str | None
     generation: int
     progress: int
+    renditions: str = ""
+    """As `RENDITIONS` reads them: the plain ones and those with the watermark, whoever looks."""
     marked: bool = False
     """Whether the viewer gets those with the watermark: then `stills` and `extras` are what there is with it."""
-    stills: tuple[Picture, ...] = ()
-    extras: frozenset[str] = frozenset()
-    """Names of other renditions that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
+
+    @property
+    def stills(self) -> tuple[Picture, ...]:
+        """Narrowest first."""
+        return _parsed(self.renditions, self.marked)[0]
+
+    @property
+    def extras(self) -> frozenset[str]:
+        """Names of other renditions that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
+        return _parsed(self.renditions, self.marked)[1]
 
     def stored_name(self, name: str) -> str:
         """What one of `stills` or `extras` is called in its generation."""
@@ -72,57 +113,41 @@ class Tile(NamedTuple):
         return self.width / self.height if self.width and self.height else 1.5
 
 
-def with_pictures(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -> list[Tile]:
-    """The tiles with the renditions of their published generations: of those with the watermark and those without only
-    the ones that the viewer may see, even where there are none yet."""
-    ids = [tile.id for tile in tiles if tile.generation > 0]
-    if not ids:
-        return tiles
-    rows = session.execute(
-        select(Rendition.asset_id, Rendition.name, Rendition.content_type, Rendition.width, Rendition.height)
-        .join(
-            Asset,
-            and_(
-                Asset.tenant_id == Rendition.tenant_id,
-                Asset.id == Rendition.asset_id,
-                Asset.generation == Rendition.generation,
-            ),
-        )
-        .where(
-            Asset.id.in_(ids),
-            # Segments of a video's rungs are many, and only its playlists name them.
-            or_(
-                and_(Rendition.name.not_like("hls/%"), Rendition.name.not_like(f"{MARKED}hls/%")),
-                Rendition.name.in_(PLAYLISTS),
-            ),
-        )
-    )
-    stills: dict[str, list[Picture]] = defaultdict(list)
-    extras: dict[str, set[str]] = defaultdict(set)
-    marked = _marked(session, tiles, viewer or g.viewer)
-    for asset_id, stored, content_type, width, height in rows:
-        if is_marked(stored) is not (asset_id in marked):
+@lru_cache(maxsize=4096)
+def _parsed(renditions: str, marked: bool) -> tuple[tuple[Picture, ...], frozenset[str]]:
+    """Stills and extras, of those with the watermark or those without only the ones that the viewer may see, even where
+    there are none yet."""
+    stills, extras = [], set()
+    for rendition in renditions.split(_END) if renditions else ():
+        stored, content_type, width, height = rendition.split(_FIELD)
+        if is_marked(stored) is not marked:
             continue
         name = stored.removeprefix(MARKED)
         if name.startswith("w") and width and height:
-            stills[asset_id].append(Picture(name, content_type, width, height))
+            stills.append(Picture(name, content_type, int(width), int(height)))
         else:
-            extras[asset_id].add(name)
-    return [
-        tile._replace(
-            marked=tile.id in marked,
-            stills=tuple(sorted(stills.get(tile.id, ()), key=_by_width)),
-            extras=frozenset(extras.get(tile.id, ())),
-        )
-        for tile in tiles
-    ]
+            extras.add(name)
+    return tuple(sorted(stills, key=_by_width)), frozenset(extras)
 
 
-def _marked(session: Session, tiles: Iterable[Tile], viewer: Viewer) -> frozenset[str]:
-    """Ids of those that the viewer sees with the watermark. Their albums are loaded: whoever shows tiles has them."""
+def with_pictures(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -> list[Tile]:
+    """The tiles with the renditions of their published generations."""
+    ids = [tile.id for tile in tiles if tile.generation > 0]
+    if not ids:
+        return tiles
+    found = {row[0]: row[1] for row in session.execute(select(Asset.id, RENDITIONS).where(Asset.id.in_(ids)))}
+    return as_seen(session, [tile._replace(renditions=found.get(tile.id) or "") for tile in tiles], viewer)
+
+
+def as_seen(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -> list[Tile]:
+    """The tiles as `viewer` gets them, by default whoever asks: with the watermark or without. Their albums are loaded:
+    whoever shows tiles has them."""
+    viewer = viewer or g.viewer
     found: dict[str, bool] = {}
     for tile in tiles:
         if tile.album_id not in found:
             album = session.get_one(Album, (viewer.tenant_id, tile.album_id))
             found[tile.album_id] = sees_marked(viewer, album)
-    return frozenset(tile.id for tile in tiles if found[tile.album_id])
+    if not any(found.values()):
+        return tiles
+    return [tile._replace(marked=found[tile.album_id]) for tile in tiles]
