@@ -10,7 +10,7 @@ window waits and an alarm is raised: half of it may still be on its way. When it
 metrics are merely short, it is closed with what the events say, and the disagreement is an alarm of its own.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,8 @@ from sqlalchemy.orm import Session
 from billing.appending import Batch, Entry, Head, lock
 from billing.corrections import corrections, late
 from billing.ledger import CHAIN, GENESIS, WINDOW, LedgerHead, hour_of
-from billing.quantities import Use, Window, window_of
+from billing.lookups import events_of, first_events
+from billing.quantities import Window, window_of
 from billing.witness import Verdict, Witness, judge
 from infra import faults
 from infra.settings import Settings
@@ -30,7 +31,6 @@ from infra.sql import UtcDateTime, reading
 from tenants.db import across_tenants, db
 from tenants.registry import Tenant
 from tenants.scope import ports
-from tenants.usage import UsageEvent, amount_of
 
 log = structlog.get_logger(__name__)
 
@@ -118,8 +118,10 @@ def _correct(session: Session, now: datetime, limits: Rules) -> int:
     appended = 0
     for some in _chunks(sorted(found)):
         batch = Batch(now)
-        for head in lock(session, some, wait=True):
-            batch.add(head, corrections(session, head, found[head.tenant_id]))
+        heads = lock(session, some, wait=True)
+        fresh = corrections(session, heads, found)
+        for head in heads:
+            batch.add(head, fresh.get(head.tenant_id, ()))
         batch.write(session)
         faults.point("correct")
         session.commit()
@@ -151,8 +153,10 @@ def _close(session: Session, now: datetime, limits: Rules) -> Counter[str]:
     last = hour_of(now - limits.lateness) - WINDOW
     window = _next(session, datetime(1970, 1, 1, tzinfo=UTC), last)
     while window is not None:
-        for chunk in _chunks(_due(session, window)):
-            done += _close_chunk(session, window, chunk, now, limits)
+        due = _due(session, window)
+        witness = Witness(ports().metrics, window, due)
+        for chunk in _chunks(due):
+            done += _close_chunk(session, witness, last, chunk, now, limits)
         window = _next(session, window + WINDOW, last)
     for alarm in ("waiting", "disagreement"):
         if done[alarm]:
@@ -177,17 +181,23 @@ def _due(session: Session, window: datetime) -> list[str]:
 
 
 def _close_chunk(
-    session: Session, window: datetime, tenant_ids: Sequence[str], now: datetime, limits: Rules
+    session: Session, witness: Witness, last: datetime, tenant_ids: Sequence[str], now: datetime, limits: Rules
 ) -> Counter[str]:
-    """One window of some tenants, in one transaction."""
+    """The witness's window of some tenants, in one transaction; of those that used nothing, all until they did."""
     done: Counter[str] = Counter()
-    witness = Witness(ports().metrics, window, tenant_ids)
+    window = witness.window
     impatient = now - (window + WINDOW) > limits.patience
     batch = Batch(now)
     heads = lock(session, tenant_ids, LedgerHead.closed_until == window)
-    events = _events(session, window, [head.tenant_id for head in heads])
+    events = events_of(session, [head.tenant_id for head in heads], window, window + WINDOW)
+    idle = _idle(session, window, last, [head for head in heads if not (head.level or events.get(head.tenant_id))])
     faults.point("close-read")
     for head in heads:
+        if head.tenant_id in idle:
+            head.closed_until, head.waits_for = idle[head.tenant_id], ""
+            batch.add(head, ())
+            done["closed"] += (head.closed_until - window) // WINDOW
+            continue
         used = window_of(window, head.level, events.get(head.tenant_id, ()))
         done[_settle(batch, head, used, judge(witness.of(head.tenant_id), used.sums), impatient)] += 1
     batch.write(session)
@@ -196,6 +206,26 @@ def _close_chunk(
     faults.point("closed")
     done["rows"] += len(batch.rows)
     return done
+
+
+def _idle(session: Session, window: datetime, last: datetime, heads: Sequence[Head]) -> dict[str, datetime]:
+    """Until when tenants that have nothing stored used nothing, where that is more than this window.
+
+    Only as far as the metrics know of nothing either. Metrics are read once for those that used nothing at all, and
+    once for the others, until the first of them did.
+    """
+    if window >= last or not heads:
+        return {}
+    after = last + WINDOW
+    first = first_events(session, [head.tenant_id for head in heads], window)
+    never = [head.tenant_id for head in heads if first.get(head.tenant_id, after) >= after]
+    later = {tenant_id: hour_of(at) for tenant_id, at in first.items() if tenant_id not in set(never)}
+    found: dict[str, datetime] = {}
+    for some, until in ((never, after), (list(later), min(later.values(), default=window))):
+        if some and until > window + WINDOW:
+            witness = Witness(ports().metrics, window, some, until)
+            found |= {tenant_id: until for tenant_id in some if witness.of(tenant_id) == {}}
+    return found
 
 
 def _settle(batch: Batch, head: Head, used: Window, verdict: Verdict, impatient: bool) -> str:
@@ -213,16 +243,6 @@ def _settle(batch: Batch, head: Head, used: Window, verdict: Verdict, impatient:
         log.error("metrics and events disagree", tenant=head.tenant_id, window=window.isoformat(), why=verdict.why)
         return "disagreement"
     return "closed"
-
-
-def _events(session: Session, window: datetime, tenant_ids: Sequence[str]) -> dict[str, list[Use]]:
-    statement = select(
-        UsageEvent.tenant_id, UsageEvent.meter, UsageEvent.at, UsageEvent.amount, UsageEvent.quantity
-    ).where(UsageEvent.at >= window, UsageEvent.at < window + WINDOW, UsageEvent.tenant_id.in_(tenant_ids))
-    found: dict[str, list[Use]] = defaultdict(list)
-    for tenant_id, meter, at, amount, quantity in session.execute(statement):
-        found[tenant_id].append(Use(meter, at, amount_of(meter, amount, quantity)))
-    return found
 
 
 def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:

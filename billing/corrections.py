@@ -1,22 +1,24 @@
 """What comes late: which closed windows it lies in, and what these windows would be now."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.appending import Entry, Head
-from billing.ledger import CHAIN, WINDOW, LedgerHead, LedgerRow, hour_of
+from billing.ledger import CHAIN, WINDOW, LedgerHead, hour_of
+from billing.lookups import Newest, events_of, newest, sums_before
 from billing.plans import Dimension, Reading
-from billing.quantities import BY_METER, Use, series, window_of
-from tenants.usage import Meter, UsageEvent, amount_of
+from billing.quantities import BY_METER, series, window_of
+from tenants.usage import Meter, UsageEvent
 
 Touched = dict[Meter, set[datetime]]
 """Windows, by the meter of the events in them."""
 
-_EVENT = (UsageEvent.meter, UsageEvent.at, UsageEvent.amount, UsageEvent.quantity)
+MOST_WINDOWS = 50_000
+"""Windows of storage that are held in memory at once."""
 
 
 def late(session: Session) -> dict[str, Touched]:
@@ -42,82 +44,60 @@ def late(session: Session) -> dict[str, Touched]:
     return found
 
 
-def everything(session: Session, head: Head, since: datetime) -> Touched:
-    """All windows from `since` on that have events: for a look at what `late` cannot have missed."""
-    statement = select(UsageEvent.meter, UsageEvent.at).where(
-        UsageEvent.tenant_id == head.tenant_id, UsageEvent.at >= since, UsageEvent.at < head.closed_until
-    )
-    found: Touched = defaultdict(set)
-    for meter, at in session.execute(statement):
-        found[meter].add(hour_of(at))
-    return found
+def corrections(session: Session, heads: Sequence[Head], found: Mapping[str, Touched]) -> Mapping[str, Sequence[Entry]]:
+    """New revisions of the windows by tenant, for `Batch.add` to leave out those that are as they were.
 
-
-def corrections(session: Session, head: Head, touched: Touched) -> Iterator[Entry]:
-    """New revisions of the windows, for `Batch.add` to leave out those that are as they were.
-
-    A change of storage reaches every later window, and the head's level.
+    A change of storage reaches every later window, and the head's level. Statements are as many as there are windows
+    with something late, whatever the number of tenants.
     """
-    for meter, windows in touched.items():
-        if Meter.STORED is meter:
-            yield from _level(session, head, min(windows))
-        else:
-            yield from _sums(session, head, meter, windows)
+    entries: dict[str, list[Entry]] = defaultdict(list)
+    by_window: dict[datetime, dict[str, set[Meter]]] = defaultdict(lambda: defaultdict(set))
+    by_first: dict[datetime, list[Head]] = defaultdict(list)
+    for head in heads:
+        for meter, windows in found[head.tenant_id].items():
+            if meter is Meter.STORED:
+                by_first[min(windows)].append(head)
+                continue
+            for window in windows:
+                by_window[window][head.tenant_id].add(meter)
+    for window, tenants in sorted(by_window.items()):
+        _sums(session, window, tenants, entries)
+    for first, some in sorted(by_first.items()):
+        hours = max(head.closed_until for head in some) - first
+        at_once = max(MOST_WINDOWS // max(hours // WINDOW, 1), 1)
+        for start in range(0, len(some), at_once):
+            _levels(session, first, some[start : start + at_once], entries)
+    return entries
 
 
-def _sums(session: Session, head: Head, meter: Meter, windows: Iterable[datetime]) -> Iterator[Entry]:
-    for window in sorted(windows):
-        counted = window_of(window, 0, _events(session, head, meter, window, window + WINDOW)).quantities
-        before = _newest(session, head, meter, window, window + WINDOW)
-        for dimension in BY_METER[meter]:
-            yield _entry(window, dimension, counted.get(dimension, 0), before)
+def _sums(
+    session: Session, window: datetime, tenants: Mapping[str, set[Meter]], entries: dict[str, list[Entry]]
+) -> None:
+    events = events_of(session, list(tenants), window, window + WINDOW)
+    before = newest(session, list(tenants), window, window + WINDOW, list(Dimension))
+    for tenant_id, meters in tenants.items():
+        counted = window_of(window, 0, events.get(tenant_id, ())).quantities
+        for meter in sorted(meters, key=lambda each: each.value):
+            for dimension in BY_METER[meter]:
+                entries[tenant_id].append(_entry(tenant_id, window, dimension, counted.get(dimension, 0), before))
 
 
-def _level(session: Session, head: Head, first: datetime) -> Iterator[Entry]:
-    events = _events(session, head, Meter.STORED, first, head.closed_until)
-    level = _sum_before(session, head, Meter.STORED, first)
-    before = _newest(session, head, Meter.STORED, first, head.closed_until)
-    found = series(first, head.closed_until, level, events)
-    head.level = level + sum(event.amount for event in events)
-    for window, counted in found.items():
-        for dimension in BY_METER[Meter.STORED]:
-            if dimension.measure.reading is Reading.LEVEL:
-                yield _entry(window, dimension, counted.quantities.get(dimension, 0), before)
+def _levels(session: Session, first: datetime, heads: Sequence[Head], entries: dict[str, list[Entry]]) -> None:
+    ids, end = [head.tenant_id for head in heads], max(head.closed_until for head in heads)
+    dimensions = [each for each in BY_METER[Meter.STORED] if each.measure.reading is Reading.LEVEL]
+    levels = sums_before(session, ids, Meter.STORED, first)
+    events = events_of(session, ids, first, end, Meter.STORED)
+    before = newest(session, ids, first, end, dimensions)
+    for head in heads:
+        own = [event for event in events.get(head.tenant_id, ()) if event.at < head.closed_until]
+        level = levels.get(head.tenant_id, 0)
+        head.level = level + sum(event.amount for event in own)
+        for window, counted in series(first, head.closed_until, level, own).items():
+            for dimension in dimensions:
+                quantity = counted.quantities.get(dimension, 0)
+                entries[head.tenant_id].append(_entry(head.tenant_id, window, dimension, quantity, before))
 
 
-Newest = dict[tuple[datetime, str], tuple[int, int]]
-
-
-def _entry(window: datetime, dimension: Dimension, quantity: int, before: Newest) -> Entry:
-    return Entry(window, dimension.value, quantity, *before.get((window, dimension.value), (0, 0)))
-
-
-def _newest(session: Session, head: Head, meter: Meter, start: datetime, end: datetime) -> Newest:
-    """Revision and quantity of the newest row of each window and dimension."""
-    statement = (
-        select(LedgerRow.window, LedgerRow.meter, LedgerRow.revision, LedgerRow.quantity)
-        .where(
-            LedgerRow.tenant_id == head.tenant_id,
-            LedgerRow.meter.in_([dimension.value for dimension in BY_METER[meter]]),
-            LedgerRow.window >= start,
-            LedgerRow.window < end,
-        )
-        .order_by(LedgerRow.revision)
-    )
-    return {(window, name): (revision, quantity) for window, name, revision, quantity in session.execute(statement)}
-
-
-def _events(session: Session, head: Head, meter: Meter, start: datetime, end: datetime) -> list[Use]:
-    statement = select(*_EVENT).where(
-        UsageEvent.tenant_id == head.tenant_id, UsageEvent.meter == meter, UsageEvent.at >= start, UsageEvent.at < end
-    )
-    return [
-        Use(meter, at, amount_of(meter, amount, quantity)) for meter, at, amount, quantity in session.execute(statement)
-    ]
-
-
-def _sum_before(session: Session, head: Head, meter: Meter, end: datetime) -> int:
-    wanted = (UsageEvent.tenant_id == head.tenant_id, UsageEvent.meter == meter, UsageEvent.at < end)
-    exact = session.scalar(select(func.sum(UsageEvent.amount)).where(*wanted)) or 0
-    older = session.scalars(select(UsageEvent.quantity).where(*wanted, UsageEvent.amount.is_(None)))
-    return int(exact) + sum(amount_of(meter, None, quantity) for quantity in older)
+def _entry(tenant_id: str, window: datetime, dimension: Dimension, quantity: int, before: Newest) -> Entry:
+    known = before.get((tenant_id, window, dimension.value), (0, 0))
+    return Entry(window, dimension.value, quantity, *known)

@@ -43,7 +43,7 @@ def _known(site: Site) -> str:
     return who
 
 
-def begin(site: Site, code: str, *, email: str, return_url: str) -> str:
+def begin(site: Site, code: str, *, email: str, return_url: str, cancel_url: str) -> str:
     """The address of a Checkout page for a first payment, or the first after a cancellation.
 
     Promotion codes, tax and tax ids are Stripe's to ask for. Raises `Problem` if a subscription runs already.
@@ -63,7 +63,7 @@ def begin(site: Site, code: str, *, email: str, return_url: str) -> str:
         "client_reference_id": site.tenant_id,
         "line_items": _lines(prices(gateway, plan)),
         "success_url": return_url,
-        "cancel_url": return_url,
+        "cancel_url": cancel_url,
         "subscription_data": about,
         "automatic_tax": {"enabled": True},
         "tax_id_collection": {"enabled": True},

@@ -8,61 +8,52 @@ They are the owner's, need a form token like every form, and work while the site
 way out of that.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 
 from flask import Blueprint, g, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from billing import backend, customers
+from billing.accounts import account
 from billing.terms import plan_at
 from infra.errors import Problem
-from tenants import registry
 from tenants.people import Role
 from tenants.scope import Site
+from tenants.statements import Paying
 
 desk = Blueprint("billing", __name__, url_prefix="/dashboard/billing")
 
-BACK = "/dashboard/"
+BACK = "/dashboard/usage/plan"
 """Where Stripe sends people back to, on the site they came from."""
 
 
-@dataclass(frozen=True)
-class Standing:
-    """What a page tells about paying. `status` is Stripe's word, empty for a tenant that never subscribed."""
-
-    standing: registry.Standing
-    plan: str
-    status: str
-    trial_end: datetime | None
-    period_end: datetime | None
-    ends_with_period: bool
-    can_subscribe: bool
-    """No subscription runs, so Checkout is the way; else the plan is changed and the portal is there."""
-
-
-def standing(site: Site) -> Standing:
+def standing(site: Site) -> Paying:
     """As last read from Stripe; asks nobody."""
     found = customers.current(site)
     plan = plan_at(site.session, site.tenant_id, site.now()).code
-    if found is None:
-        return Standing(site.entitlements.standing, plan, "", None, None, False, backend.uses_stripe())
-    runs = found.status in customers.RUNNING
-    return Standing(
+    about = Paying(
         standing=site.entitlements.standing,
         plan=plan,
+        can_subscribe=backend.uses_stripe(),
+        has_portal=account(site.session) is not None,
+        sold_here=backend.uses_stripe(),
+    )
+    if found is None:
+        return about
+    return replace(
+        about,
         status=found.status,
         trial_end=found.trial_end,
         period_end=found.period_end,
         ends_with_period=found.ends_with_period,
-        can_subscribe=backend.uses_stripe() and not runs,
+        can_subscribe=about.can_subscribe and found.status not in customers.RUNNING,
     )
 
 
-def start_checkout(site: Site, plan: str, *, email: str, return_url: str) -> str:
+def start_checkout(site: Site, plan: str, *, email: str, return_url: str, cancel_url: str) -> str:
     """The address of Stripe's page for a first payment. Raises `Problem`, `Unavailable`."""
-    return customers.begin(site, plan, email=email, return_url=return_url)
+    return customers.begin(site, plan, email=email, return_url=return_url, cancel_url=cancel_url)
 
 
 def portal(site: Site, *, return_url: str) -> str:
@@ -81,7 +72,8 @@ def _owners_only() -> None:
 @desk.post("/checkout")
 def to_checkout() -> ResponseReturnValue:
     email = current_user.email
-    return redirect(start_checkout(g.site, request.form.get("plan", ""), email=email, return_url=_back()), 303)
+    plan = request.form.get("plan", "")
+    return redirect(start_checkout(g.site, plan, email=email, return_url=_back(paid=True), cancel_url=_back()), 303)
 
 
 @desk.post("/plan")
@@ -95,5 +87,5 @@ def to_portal() -> ResponseReturnValue:
     return redirect(portal(g.site, return_url=_back()), 303)
 
 
-def _back() -> str:
-    return request.host_url.rstrip("/") + BACK
+def _back(*, paid: bool = False) -> str:
+    return request.host_url.rstrip("/") + BACK + ("?paid=1" if paid else "")

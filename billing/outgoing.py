@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from billing.ledger import MeterEvent, MeterRow, MeterSink, Refused
@@ -73,7 +73,7 @@ def _claim(session: Session) -> list[MeterEvent]:
     if found:
         _set(
             session,
-            _among(found),
+            found,
             state="again" if left else "claimed",
             claimed_at=func.coalesce(MeterRow.claimed_at, ports().clock.now()),
         )
@@ -85,7 +85,7 @@ def _claim(session: Session) -> list[MeterEvent]:
 def _release(session: Session, unsent: Sequence[MeterEvent]) -> None:
     """Claims of this process whose events it did not send. Not those that another process took over meanwhile."""
     if unsent:
-        _set(session, _among(unsent) & (MeterRow.state == "claimed"), state="waiting", claimed_at=None)
+        _set(session, unsent, MeterRow.state == "claimed", state="waiting", claimed_at=None)
     faults.point("release")
     session.commit()
 
@@ -127,22 +127,22 @@ def _mark(session: Session, outcome: Outcome) -> None:
     now = ports().clock.now()
     sent = [event for event, state, _ in outcome if state == "sent"]
     if sent:
-        _set(session, _among(sent), state="sent", sent_at=now)
+        _set(session, sent, state="sent", sent_at=now)
     for event, state, why in outcome:
         if state != "sent":
-            _set(session, _among([event]), state=state, why=why)
+            _set(session, [event], state=state, why=why)
     faults.point("mark")
     session.commit()
 
 
-def _set(session: Session, wanted: ColumnElement[bool], **values: Any) -> None:
-    session.execute(update(MeterRow).where(wanted).values(**values).execution_options(synchronize_session=False))
-
-
-def _among(events: Sequence[MeterEvent]) -> ColumnElement[bool]:
-    """An identifier begins with its tenant's id, so both columns of the key are named: the index has them in order."""
-    return MeterRow.tenant_id.in_({event.tenant_id for event in events}) & MeterRow.identifier.in_(
-        [event.identifier for event in events]
+def _set(session: Session, events: Sequence[MeterEvent], *wanted: ColumnElement[bool], **values: Any) -> None:
+    """By their whole key, one after another in one call: a list of keys in one statement is looked up as each tenant
+    of it with each identifier of it."""
+    each = update(MeterRow.__table__).where(  # type: ignore[arg-type]  # a Table, not a FromClause
+        MeterRow.tenant_id == bindparam("of_tenant"), MeterRow.identifier == bindparam("named"), *wanted
+    )
+    session.connection().execute(
+        each.values(**values), [{"of_tenant": event.tenant_id, "named": event.identifier} for event in events]
     )
 
 

@@ -34,6 +34,8 @@ class Dimension(enum.Enum):
     UPLOADS = "uploads"
     EMBED_VIEWS = "embed_views"
 
+    __hash__ = object.__hash__  # As of `tenants.usage.Meter`.
+
     @property
     def measure(self) -> "Measure":
         return MEASURES[self]

@@ -42,8 +42,8 @@ def window_of(start: datetime, level: int, events: Iterable[Use]) -> Window:
     quantities[Dimension.STORAGE] = level * SECONDS
     for event in events:
         sums[event.meter] += event.amount
-        for dimension in BY_METER.get(event.meter, ()):
-            quantities[dimension] += _part(dimension.measure.reading, event, start)
+        for dimension, reading in _READINGS[event.meter]:
+            quantities[dimension] += _part(reading, event, start)
     return Window(dict(quantities), dict(sums), level + sums[Meter.STORED])
 
 
@@ -72,3 +72,4 @@ def series(start: datetime, end: datetime, level: int, events: Iterable[Use]) ->
 BY_METER: dict[Meter, list[Dimension]] = {
     meter: [dimension for dimension in Dimension if dimension.measure.meter is meter] for meter in Meter
 }
+_READINGS = {meter: [(each, each.measure.reading) for each in dimensions] for meter, dimensions in BY_METER.items()}

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from billing import bills, budgets, explain, invoices, pdf
-from billing.ledger import CHAIN, LedgerHead, hour_of
+from billing import backend, bills, budgets, estimates, explain, invoices, pdf, plans
+from billing.ledger import CHAIN, LedgerHead
 from billing.plans import PLANS, Dimension
 from billing.terms import plan_at
 from infra.errors import Problem
 from tenants.catalog import Album, Asset
 from tenants.scope import Site
-from tenants.statements import Issued, Line, Overview, Part, Parts, Plan
+from tenants.statements import Allowance, Issued, Line, Overview, Part, Parts, Paying, Plan, Visits
 
 KNOWN = {dimension.value: dimension for dimension in Dimension}
 
@@ -61,24 +61,44 @@ class FromLedger:
         issued = self.invoice(site, number)
         return None if issued is None else pdf.document(issued, site.tenant.name, locale)
 
-    def price_of(self, site: Site, files: int, size: int, seconds: int) -> tuple[int, str]:
-        now = site.now()
-        start, end = bills.month(now.year, now.month)
-        plan = plan_at(site.session, site.tenant_id, now)
-        left = int((end - hour_of(now)).total_seconds())
-        more = {
-            Dimension.PHOTOS: files,
-            Dimension.UPLOADS: files,
-            Dimension.STORAGE: size * left,
-            Dimension.VIDEO_IN: seconds * 1000,
-        }
-        return bills.price_of(plan, bills.quantities(site.session, site.tenant_id, start, end), more), plan.currency
+    def price_of(self, site: Site, photos: int, size: int, seconds: int) -> tuple[int, str]:
+        found = estimates.of_upload(site, photos, size, seconds)
+        return found.amount, found.currency
+
+    def visits(self, site: Site, album_id: str, number: int) -> Visits:
+        size = number * estimates.visit_bytes(site, album_id)
+        found = estimates.of_delivery(site, size)
+        return Visits(number, size, found.amount, found.currency)
 
     def plans(self) -> list[Plan]:
-        return [Plan(plan.name, plan.price, plan.currency) for plan in PLANS.values()]
+        return [_offered(plan) for plan in PLANS.values()]
+
+    def paying(self, site: Site) -> Paying:
+        if not backend.uses_stripe():
+            return Paying(site.entitlements.standing, plan_at(site.session, site.tenant_id, site.now()).code)
+        from billing import desk  # Stripe's library is loaded where it is used alone.
+
+        return desk.standing(site)
 
     def set_budget(self, site: Site, amount: int | None) -> None:
         budgets.put(site, amount)
+
+
+def _offered(plan: plans.Plan) -> Plan:
+    allowances = []
+    for dimension in Dimension:
+        found = plan.allowance(dimension)
+        beyond = found.tiers[0].price if found.tiers else None
+        if found.included or beyond is not None:
+            unit = dimension.measure.unit
+            allowances.append(Allowance(dimension.value, unit, Fraction(found.included), beyond))
+    limits = {
+        "storage": plan.max_storage_bytes,
+        "upload": plan.max_upload_bytes,
+        "photos": plan.max_photos_month,
+    }
+    held = {name: most for name, most in limits.items() if most is not None}
+    return Plan(plan.code, plan.name, plan.price, plan.currency, tuple(allowances), held)
 
 
 def _line(kept: dict[str, Any]) -> Line:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from billing.ledger import WINDOW
 from infra.errors import Unavailable
 from infra.ports import Metrics
-from tenants.usage import Meter
+from tenants.usage import PER_UNIT, Meter
 
 log = structlog.get_logger(__name__)
 
@@ -21,14 +21,18 @@ Told = Mapping[Meter, float]
 
 
 class Witness:
-    """The metrics `usage.<meter>` of one window, read for many tenants at once."""
+    """The metrics `usage.<meter>` of one window, or of all until `end`, read for many tenants at once."""
 
-    def __init__(self, metrics: Metrics, window: datetime, tenant_ids: Sequence[str]) -> None:
+    def __init__(
+        self, metrics: Metrics, window: datetime, tenant_ids: Sequence[str], end: datetime | None = None
+    ) -> None:
+        end = end or window + WINDOW
+        self.window = window
         self._told: dict[Meter, dict[str, float]] | None = {}
         try:
             for meter in Meter:
                 name = f"usage.{meter.value}"
-                self._told[meter] = metrics.totals(name, window, window + WINDOW, "tenant", tenant_ids)
+                self._told[meter] = metrics.totals(name, window, end, "tenant", tenant_ids)
         except (Unavailable, SQLAlchemyError, OSError) as error:
             log.error("metrics cannot be read", window=window.isoformat(), error=str(error))
             self._told = None
@@ -57,11 +61,12 @@ def judge(told: Told | None, sums: Mapping[Meter, int]) -> Verdict:
     if told is None:
         return Verdict(wait=True, why="metrics cannot be read")
     wait, reasons = False, []
-    for meter in Meter:
-        exact, seen = sums.get(meter, 0) / meter.per_unit, told.get(meter, 0.0)
-        if abs(seen - exact) <= max(_CLOSE * max(abs(exact), abs(seen)), 0.5 / meter.per_unit):
+    for meter in {*told, *sums}:
+        per_unit = PER_UNIT[meter]
+        exact, seen = sums.get(meter, 0) / per_unit, told.get(meter, 0.0)
+        if abs(seen - exact) <= max(_CLOSE * max(abs(exact), abs(seen)), 0.5 / per_unit):
             continue
         short = meter in told and abs(seen) < abs(exact)
         wait = wait or not short
         reasons.append(f"{meter.value}: metrics say {seen:.15g}, events {exact:.15g}")
-    return Verdict(wait, "; ".join(reasons))
+    return Verdict(wait, "; ".join(sorted(reasons)))

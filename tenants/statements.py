@@ -4,14 +4,17 @@ The web fleet imports no billing: it asks whatever stands behind `of_app()`, and
 Amounts are minor units (cents) of `currency`, an ISO 4217 code; quantities are exact fractions of `unit`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
 from flask import current_app
 
 from infra.errors import N_
+from tenants.registry import Standing
 from tenants.scope import Site
 
 # What people call the dimensions and units of bills.
@@ -100,11 +103,56 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One that can be had."""
+class Allowance:
+    """What a plan has of one dimension (`code`, as in `NAMES`) a month.
 
+    `beyond` is minor units for one `unit` more, in the first tier; None where more costs nothing extra.
+    """
+
+    code: str
+    unit: str
+    included: Fraction
+    beyond: Decimal | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One that can be had. `limits` are bytes or photos that cannot be passed, by `storage`, `upload` and `photos`."""
+
+    code: str
     name: str
     price: int
+    currency: str
+    allowances: tuple[Allowance, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Paying:
+    """How a tenant pays. `status` is Stripe's word, empty for one that never subscribed."""
+
+    standing: Standing
+    plan: str
+    """The plan's code."""
+    status: str = ""
+    trial_end: datetime | None = None
+    period_end: datetime | None = None
+    ends_with_period: bool = False
+    can_subscribe: bool = False
+    """No subscription runs, so a first payment is the way; else the plan is changed."""
+    has_portal: bool = False
+    """Whether there is a page for cards, invoices and cancelling."""
+    sold_here: bool = False
+    """Whether members pay through these pages. Else the operator puts tenants on plans."""
+
+
+@dataclass(frozen=True)
+class Visits:
+    """`size` is bytes of all `number` visits, an estimate; `amount` what they would add to the month."""
+
+    number: int
+    size: int
+    amount: int
     currency: str
 
 
@@ -119,11 +167,17 @@ class Statements(Protocol):
     def pdf(self, site: Site, number: str, locale: str) -> bytes | None:
         """The invoice as a document; None for a number that is not the tenant's."""
 
-    def price_of(self, site: Site, files: int, size: int, seconds: int) -> tuple[int, str]:
+    def price_of(self, site: Site, photos: int, size: int, seconds: int) -> tuple[int, str]:
         """What so many photos, bytes kept for the rest of the month and seconds of video would add to it; with the
         currency."""
 
+    def visits(self, site: Site, album_id: str, number: int) -> Visits:
+        """What so many visits to the album would deliver and add to the month."""
+
     def plans(self) -> list[Plan]: ...
+
+    def paying(self, site: Site) -> Paying:
+        """As last known; asks nobody outside."""
 
     def set_budget(self, site: Site, amount: int | None) -> None:
         """A month's; None for none. Within the current transaction."""

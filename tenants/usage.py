@@ -33,10 +33,15 @@ class Meter(enum.Enum):
     EMBED_VIEWS = "embed.views"
     """Times that a frame of an embedding was opened on another site."""
 
+    __hash__ = object.__hash__  # Members are singletons; Enum's own hash is Python code, and millions are asked for.
+
     @property
     def per_unit(self) -> int:
         """How many of the smallest unit make one of the meter's: a second is 1,000 milliseconds."""
-        return 1000 if self.value.endswith(".seconds") else 1
+        return PER_UNIT[self]
+
+
+PER_UNIT = {meter: 1000 if meter.value.endswith(".seconds") else 1 for meter in Meter}
 
 
 class UsageEvent(TenantOwned, Base):

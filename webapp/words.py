@@ -77,6 +77,13 @@ DASHBOARD: dict[str, str | Counted] = {
     "in-this-album": N_("%(name)s: in this album"),
     "in-another-album": N_("%(name)s: in another album"),
     "and-more": NN_("and %(count)s more", "and %(count)s more"),
+    "is-included": N_("The plan includes it: nothing is added to this month's bill."),
+    "costs-more": N_("Adds about %(amount)s to this month's bill."),
+    "ask-price": NN_(
+        "This file is beyond what the plan includes. It adds about %(amount)s to this month's bill.",
+        "These %(count)s files are beyond what the plan includes. They add about %(amount)s to this month's bill.",
+    ),
+    "upload": N_("Upload"),
     "skip": N_("Skip"),
     "reuse": NN_("Add without uploading", "Add all without uploading"),
     "upload-anyway": N_("Upload anyway"),

@@ -11,11 +11,12 @@ from dashboard_client import Browser
 from flask import Flask
 from metered import born, close, delivered, photo, stored, use
 from pypdf import PdfReader
+from sqlalchemy import delete, select
 
 from billing import bills, invoices, terms
 from billing.plans import GB
-from tenants.catalog import album_by_id
-from tenants.scope import open_site
+from tenants.catalog import Asset, Rendition, album_by_id
+from tenants.scope import open_site, ports
 from tenants.usage import Meter
 
 PAGE = "/dashboard/usage"
@@ -110,9 +111,9 @@ def test_another_tenants_invoice_is_not_found(web: Flask, used: str) -> None:
 def test_the_price_before_one_acts(alice: Browser, used: str) -> None:
     page = alice.get(f"{PAGE}?photos=20000&gigabytes=0&minutes=0").text
     assert "About US$10.00 more this month." in page  # 10,000 beyond what is included, at a tenth of a cent.
-    asked = alice.get(f"{PAGE}/price?files=20000&bytes=0&seconds=0", accept="application/json").json
+    asked = alice.get(f"{PAGE}/price?photos=20000&bytes=0&seconds=0", accept="application/json").json
     assert asked == {"amount": 1000, "currency": "usd", "text": "US$10.00"}
-    assert alice.get(f"{PAGE}/price?files=-1", accept="application/json").status_code == 422
+    assert alice.get(f"{PAGE}/price?photos=-1", accept="application/json").status_code == 422
     assert alice.get(f"{PAGE}?photos=-1").status_code == 422
 
 
@@ -124,3 +125,24 @@ def test_a_budget_warns_once_it_is_half_used(alice: Browser, used: str) -> None:
     assert alice.submit(PAGE, {"budget": "-1"}).status_code == 422
     assert alice.submit(PAGE, {"budget": ""}).status_code == 303
     assert "of this month&#39;s budget" not in alice.get(PAGE).text
+
+
+def test_publishing_tells_what_visits_deliver(alice: Browser, web: Flask, world: World, used: str) -> None:
+    """One photo: 200 kB in the grid and one time in ten 1 MB in full are 300 MB in a thousand visits."""
+    settings, share = (f"/dashboard/albums/{world.alpha_album}/{page}" for page in ("settings", "share"))
+    sizes = {"w320.jpg": 50_000, "w640.jpg": 200_000, "w640.webp": 250_000, "w2048.jpg": 1_000_000}
+    with web.app_context(), open_site(world.alpha) as site:
+        site.session.execute(delete(Rendition))
+        asset = site.session.scalars(select(Asset).where(Asset.album_id == world.alpha_album)).one()
+        for name, size in sizes.items():
+            width, kind = int(name[1:].partition(".")[0]), "image/" + name.rpartition(".")[2].replace("jpg", "jpeg")
+            row = Rendition(tenant_id=world.alpha, asset_id=asset.id, generation=asset.generation, name=name)
+            row.content_type, row.width, row.height, row.size = kind, width, width, size
+            site.session.add(row)
+        site.session.commit()
+    for page in (settings, share):
+        assert "1,000 visits deliver about 0.3 GB. The plan includes that." in alice.get(page).text
+    with web.app_context():
+        use(world.alpha, delivered(ports().clock.now() - timedelta(seconds=1), 300 * GB, "this month"))
+        close(ports().clock.now() + timedelta(hours=2))
+    assert "which adds about US$0.04 to this month" in alice.get(settings).text

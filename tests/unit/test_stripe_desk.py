@@ -13,6 +13,7 @@ from billing import customers, desk
 from infra.settings import Settings
 from tenants.catalog import album_by_id
 from tenants.scope import open_site
+from tenants.statements import Paying
 
 DAY = 24 * 3600
 CHECKOUT, PLAN, PORTAL = (f"/dashboard/billing/{name}" for name in ("checkout", "plan", "portal"))
@@ -50,7 +51,7 @@ def become_told(stage: Stage, name: str, status: str) -> None:
     assert stage.tell(stage.fake.events[-1]).json == {"outcome": "done"}
 
 
-def shown(stage: Stage, tenant_id: str) -> desk.Standing:
+def shown(stage: Stage, tenant_id: str) -> Paying:
     with stage.app.app_context(), open_site(tenant_id) as site:
         return desk.standing(site)
 
@@ -65,7 +66,8 @@ def test_a_first_payment(stage: Stage, world: World, alice: Browser, clock: Manu
     (customer,) = stage.fake.all("customer")
     assert (customer["email"], customer["metadata"]) == ("alice@example.com", {"tenant": world.alpha})
     (session,) = stage.fake.all("checkout.session")
-    assert session["success_url"] == "http://alpha.localhost/dashboard/"
+    assert session["success_url"] == "http://alpha.localhost/dashboard/usage/plan?paid=1"
+    assert session["cancel_url"] == "http://alpha.localhost/dashboard/usage/plan"
     subscription = stage.fake.get("subscription", name)
     assert subscription["automatic_tax"]["enabled"] and len(subscription["discounts"]) == 1
     assert stage.state(world.alpha) == ("good", "studio", [("studio", "trialing", False)])
@@ -103,7 +105,7 @@ def test_another_plan_is_in_force_at_once(stage: Stage, world: World, alice: Bro
     with stage.app.app_context(), open_site(world.alpha) as site:
         assert customers.preview(site, "business")["subtotal"] > 9900
     answer = alice.post(PLAN, data={"plan": "business"})
-    assert (answer.status_code, answer.location) == (303, "http://alpha.localhost/dashboard/")
+    assert (answer.status_code, answer.location) == (303, "http://alpha.localhost/dashboard/usage/plan")
     assert stage.state(world.alpha) == ("good", "business", [("business", "active", False)])
     latest = stage.fake.get("invoice", stage.fake.get("subscription", name)["latest_invoice"])
     assert [line["amount"] for line in latest["lines"]["data"]] == [-950, 4950]

@@ -5,6 +5,7 @@ from flask import Flask
 from webapp.dashboard import (
     account,
     albums,
+    amounts,
     assets,
     bill,
     brand,
@@ -16,6 +17,7 @@ from webapp.dashboard import (
     newsroom,
     order,
     pictures,
+    plan,
     privacy,
     progress,
     shares,
@@ -28,7 +30,7 @@ from webapp.dashboard.mount import bp
 
 VIEWS = (
     *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, watermark, domains, privacy, members, bill, pictures),
+    *(trash, brand, watermark, domains, privacy, members, bill, plan, amounts, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

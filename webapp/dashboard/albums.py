@@ -10,9 +10,11 @@ from tenants.catalog import Album, Ordering, Visibility
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import settings
+from tenants.statements import of_app
 from webapp import headers
 from webapp.auth import require
 from webapp.dashboard import lookup, places, queries
+from webapp.dashboard.amounts import VISITS
 from webapp.dashboard.answers import album_url, done
 from webapp.dashboard.forms import AlbumForm, yes_no
 from webapp.dashboard.mount import bp
@@ -75,7 +77,9 @@ def album_settings(album_id: str) -> ResponseReturnValue:
         _change(found, form)
         return done(_("The album is saved."), back=url_for("dashboard.album_settings", album_id=found.id))
     places.offer(form, found)
-    return render_template("dashboard/album_settings.html", album=found, form=form), 422 if form.errors else 200
+    visits = of_app().visits(g.site, found.id, VISITS)
+    page = render_template("dashboard/album_settings.html", album=found, form=form, visits=visits)
+    return page, 422 if form.errors else 200
 
 
 def _shown(album: Album) -> dict[str, object]:

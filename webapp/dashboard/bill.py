@@ -2,11 +2,10 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 
 from flask import Response, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import format_currency, format_decimal, get_locale
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from flask_wtf import FlaskForm
@@ -15,8 +14,9 @@ from wtforms.validators import NumberRange, Optional
 
 from infra.errors import Problem
 from tenants.people import Role
-from tenants.statements import NAMES, UNITS, Line, Overview, Part, of_app
+from tenants.statements import NAMES, Line, Overview, Part, of_app
 from webapp.auth import require
+from webapp.dashboard.amounts import money
 from webapp.dashboard.answers import done
 from webapp.dashboard.mount import bp
 
@@ -60,7 +60,6 @@ def bill() -> ResponseReturnValue:
         form=form,
         asked=asked,
         price=_asked_price(asked) if wanted else None,
-        plans=of_app().plans(),
         warning=_warning(found),
         shown=_shown(found),
     )
@@ -70,11 +69,12 @@ def bill() -> ResponseReturnValue:
 @bp.get("/usage/price")
 @require(Role.EDITOR)
 def price() -> ResponseReturnValue:
-    """What files that are about to be uploaded would add to the month: `files`, `bytes`, `seconds` of video. JSON."""
-    asked = {name: request.args.get(name, 0, type=int) for name in ("files", "bytes", "seconds")}
+    """What files that are about to be uploaded would add to the month: `photos`, `bytes` of all files, `seconds` of
+    video. JSON; `amount` is minor units, `text` what people read."""
+    asked = {name: request.args.get(name, 0, type=int) for name in ("photos", "bytes", "seconds")}
     if min(asked.values()) < 0 or max(asked.values()) > MOST * GB:
-        raise Problem("invalid", "files, bytes and seconds are whole numbers from 0.")
-    amount, currency = of_app().price_of(g.site, asked["files"], asked["bytes"], asked["seconds"])
+        raise Problem("invalid", "photos, bytes and seconds are whole numbers from 0.")
+    amount, currency = of_app().price_of(g.site, asked["photos"], asked["bytes"], asked["seconds"])
     return {"amount": amount, "currency": currency, "text": money(amount, currency)}
 
 
@@ -115,33 +115,19 @@ def line_name(line: Line) -> str:
         return str(_("Plan %(name)s", name=line.plan.title()))
     if line.code == "correction":
         return str(_("Came late for %(invoice)s", invoice=line.plan))
-    return str(_(NAMES.get(line.code, line.code)))
-
-
-@bp.app_template_filter("quantity")
-def quantity(value: Fraction, unit: str = "") -> str:
-    """As people read it: two decimals at most, with what it is counted in."""
-    exact = float(value)
-    text = format_decimal(round(exact, 2 if exact < 100 else 0))
-    return f"{text} {_(UNITS.get(unit, unit))}" if unit else text
-
-
-@bp.app_template_filter("money")
-def money(amount: int, currency: str) -> str:
-    return str(format_currency(Decimal(amount) / 100, currency.upper()))
-
-
-@bp.app_template_filter("of_whole")
-def of_whole(part: Fraction, whole: Fraction) -> int:
-    """Per cent, at most 100; 0 of nothing."""
-    return min(int(100 * part / whole), 100) if whole else 0
+    return dimension_name(line.code)
 
 
 def part_name(part: Part) -> str:
     return part.asset or part.album or str(_("What is gone by now, or of the whole site"))
 
 
+def dimension_name(code: str) -> str:
+    return str(_(NAMES.get(code, code)))
+
+
 bp.add_app_template_global(part_name)
+bp.add_app_template_global(dimension_name)
 
 
 def _shown(found: Overview) -> list[Line]:

@@ -16,8 +16,10 @@ from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import secret
 from tenants.sharing import Rights, ShareLink
+from tenants.statements import of_app
 from webapp.auth import require
 from webapp.dashboard import lookup
+from webapp.dashboard.amounts import VISITS
 from webapp.dashboard.answers import done, say
 from webapp.dashboard.mount import bp
 from webapp.dashboard.share_form import ShareForm, shown
@@ -41,6 +43,7 @@ def shares(album_id: str) -> ResponseReturnValue:
             address=_address,
             now=g.site.now(),
             Rights=Rights,
+            visits=of_app().visits(g.site, album.id, VISITS),
         )
     return page, 422 if form.errors else 200
 

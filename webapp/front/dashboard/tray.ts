@@ -59,12 +59,23 @@ export class Tray {
     this.box.hidden = rows.length === 0 && !note && part("tray-ask").childElementCount === 0;
   }
 
+  /** What the uploads cost, for as long as the list is there. */
+  tell(text: string): void {
+    part("tray-price").textContent = text;
+    part("tray-price").hidden = !text;
+  }
+
+  /** Ask whether to go on with what costs more than the plan includes. */
+  agree(question: string): Promise<boolean> {
+    const answers = [
+      [true, say("upload"), "button"],
+      [false, say("cancel"), "button button-quiet"],
+    ] as const;
+    return this.question([paragraph(question)], answers);
+  }
+
   /** Ask what to do with files that are stored already; resolves to the answer. */
   ask(picked: Picked[], album: string): Promise<"skip" | "reuse" | "upload"> {
-    const box = document.createElement("div");
-    box.className = "ask";
-    const head = document.createElement("p");
-    head.textContent = say("have-already", { count: picked.length });
     const list = document.createElement("ul");
     list.className = "ask-list";
     for (const { file, twin } of picked.slice(0, 5)) {
@@ -73,18 +84,25 @@ export class Tray {
       list.append(line);
     }
     if (picked.length > 5) list.append(Object.assign(document.createElement("li"), { textContent: say("and-more", { count: picked.length - 5 }) }));
+    const answers = [
+      ["skip", say("skip"), "button"],
+      ["reuse", say("reuse", { count: picked.length }), "button button-quiet"],
+      ["upload", say("upload-anyway"), "button button-quiet"],
+    ] as const;
+    return this.question([paragraph(say("have-already", { count: picked.length })), list], answers);
+  }
+
+  /** Show it and resolve to the answer, each with its label and class. */
+  private question<T>(content: HTMLElement[], answers: readonly (readonly [T, string, string])[]): Promise<T> {
+    const box = document.createElement("div");
+    box.className = "ask";
     const buttons = document.createElement("div");
     buttons.className = "ask-buttons";
-    box.append(head, list, buttons);
+    box.append(...content, buttons);
     part("tray-ask").append(box);
     this.box.hidden = false;
     this.fold(false);
     return new Promise((resolve) => {
-      const answers = [
-        ["skip", say("skip"), "button"],
-        ["reuse", say("reuse", { count: picked.length }), "button button-quiet"],
-        ["upload", say("upload-anyway"), "button button-quiet"],
-      ] as const;
       for (const [answer, label, css] of answers) {
         const button = Object.assign(document.createElement("button"), { type: "button", className: css, textContent: label });
         button.addEventListener("click", () => {
@@ -134,6 +152,10 @@ export class Tray {
     part("tray-files").append(element);
     return element;
   }
+}
+
+function paragraph(text: string): HTMLParagraphElement {
+  return Object.assign(document.createElement("p"), { textContent: text });
 }
 
 function title(all: number, done: number, failed: number, note: string): string {

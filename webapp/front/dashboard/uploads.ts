@@ -5,6 +5,7 @@ import Tus from "@uppy/tus";
 import { type Picked, reuse, withTwins } from "./known";
 import { type Live } from "./live";
 import { onFiles } from "./pick";
+import { type Asked, Prices } from "./price";
 import { Tickets } from "./ticket";
 import { attempt, toast } from "./toast";
 import { type Row, Tray } from "./tray";
@@ -28,7 +29,9 @@ export function startUploads(root: HTMLElement, live: Pick<Live, "expecting" | "
   const tickets = new Tickets(root.dataset["base"]!);
   // The album in the id keeps an interrupted upload of the same file into another album apart: file ids begin with it.
   const uppy = new Uppy<Meta, Body>({ id: `${live ? "album" : "guest"}-${album}`, autoProceed: true });
+  const prices = root.dataset["price"] ? new Prices(root.dataset["price"]) : null;
   let checking = 0;
+  let agreed = false;
 
   const tray = new Tray({
     cancel: (id) => uppy.removeFile(id),
@@ -92,8 +95,25 @@ export function startUploads(root: HTMLElement, live: Pick<Live, "expecting" | "
     draw();
   };
 
+  /** Tell what it costs; ask once a page, and only for what the plan does not include. */
+  const agrees = async (files: File[]): Promise<boolean> => {
+    const price: Asked | null = prices && (await prices.with(files));
+    if (!price) return true;
+    tray.tell(price.amount ? say("costs-more", { amount: price.text }) : say("is-included"));
+    if (price.amount && !agreed) {
+      agreed = await tray.agree(say("ask-price", { count: files.length, amount: price.text }));
+      if (!agreed) {
+        price.drop();
+        tray.tell("");
+        return false;
+      }
+    }
+    return true;
+  };
+
   const take = async (files: File[], leftOut: number): Promise<void> => {
     if (leftOut) toast(say("left-out", { count: leftOut }));
+    if (!(await agrees(files))) return draw();
     checking += files.length;
     draw();
     const asked: Picked[] = [];
