@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, Visibility
 from tenants.embeds import EmbedGrant
+from tenants.moves import AssetMove
 from tenants.names import is_id
 from tenants.people import Member
 from tenants.registry import Tenant
@@ -92,9 +93,15 @@ MARKS = func.coalesce(Album.marks, Tenant.marks)
 def _with_gone(tenant_id: str, now: datetime, marked: ColumnElement[Any]) -> Select[Any, Any]:
     """A row for each asset that an album lost lately, or one with NULL; none at all without the album. And whether the
     way shows marked pictures."""
-    lost = and_(Asset.tenant_id == Album.tenant_id, Asset.album_id == Album.id, Asset.deleted_at > now - LONGEST_TOKEN)
-    rows: Select[Any, Any] = select(Asset.id, marked).select_from(Album)
-    rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(Asset, lost)
+    since = now - LONGEST_TOKEN
+    deleted = select(Asset.tenant_id, Asset.album_id, Asset.id).where(Asset.deleted_at > since)
+    moved = select(AssetMove.tenant_id, AssetMove.album_id, AssetMove.asset_id).where(AssetMove.moved_at > since)
+    lost = (
+        deleted.where(Asset.tenant_id == tenant_id).union_all(moved.where(AssetMove.tenant_id == tenant_id)).subquery()
+    )
+    here = and_(lost.c.tenant_id == Album.tenant_id, lost.c.album_id == Album.id)
+    rows: Select[Any, Any] = select(lost.c.id, marked).select_from(Album)
+    rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(lost, here)
     return rows.where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None))
 
 
@@ -127,7 +134,10 @@ def ends(session: Session, tenant_id: str, way: str) -> datetime | None:
     return session.scalar(link)
 
 
-def is_gone(session: Session, tenant_id: str, asset_id: str) -> bool:
-    """Whether one asset is deleted, or never was."""
+def is_gone(session: Session, tenant_id: str, asset_id: str, way: str, now: datetime) -> bool:
+    """Whether one asset is deleted, is no longer in the album of that way, or never was."""
     live = select(Asset.id).where(Asset.tenant_id == tenant_id, Asset.id == asset_id, Asset.deleted_at.is_(None))
+    if way[:1] != "t":
+        album = WAYS[way[:1]](tenant_id, way[1:], now).with_only_columns(Album.id).limit(1)
+        live = live.where(Asset.album_id.in_(album))
     return session.scalar(live) is None

@@ -49,7 +49,7 @@ pytestmark = pytest.mark.postgres
 
 INSUFFICIENT_PRIVILEGE = "42501"
 LEDGER = "usage_events"
-APPEND_ONLY = (LEDGER, "ledger", "plan_terms", "invoices")
+APPEND_ONLY = (LEDGER, "ledger", "plan_terms", "invoices", "audit_events")
 OWNED: list[Table] = sorted(
     (mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned)),  # type: ignore[misc]
     key=lambda table: table.name,

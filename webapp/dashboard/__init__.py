@@ -8,10 +8,12 @@ from webapp.dashboard import (
     assets,
     bill,
     brand,
+    bulk,
     domains,
     embeds,
     exports,
     guests,
+    logbook,
     members,
     newsroom,
     order,
@@ -27,8 +29,8 @@ from webapp.dashboard import (
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, watermark, domains, privacy, members, bill, pictures),
+    *(sign_in, account, albums, assets, bulk, order, uploads, progress, shares, embeds, guests, exports, newsroom),
+    *(trash, brand, watermark, domains, privacy, members, bill, logbook, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

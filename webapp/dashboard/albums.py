@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import Problem
-from tenants import catalog, delivery, nesting, ordering, purges, watermarks
+from tenants import audit, catalog, delivery, nesting, ordering, purges, watermarks
 from tenants.catalog import Album, Ordering, Visibility
 from tenants.names import is_id
 from tenants.people import Role
@@ -16,6 +16,7 @@ from webapp.dashboard import lookup, places, queries
 from webapp.dashboard.answers import album_url, done
 from webapp.dashboard.forms import AlbumForm, yes_no
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 
 
 @bp.get("/")
@@ -41,6 +42,7 @@ def new_album() -> ResponseReturnValue:
             **form.fields(),
         )
         if places.moved(album, form):
+            note("album.made", album=album)
             g.site.session.commit()
             return redirect(album_url(album.id), 303)
         g.site.session.rollback()
@@ -52,17 +54,16 @@ def new_album() -> ResponseReturnValue:
 @require(Role.VIEWER)
 def album(album_id: str) -> ResponseReturnValue:
     found = lookup.album_of(album_id)
-    after = request.args.get("after", "")
-    assets, following = queries.assets_page(g.site.session, found, after=after if is_id(after) else "")
+    after, before = (name if is_id(name := request.args.get(each, "")) else "" for each in ("after", "before"))
+    page = queries.assets_page(g.site.session, found, after=after, before=before)
     headers.allow("connect-src", settings().upload_url)
     return render_template(
         "dashboard/album.html",
         album=found,
-        assets=assets,
-        following=following,
-        after=after,
+        page=page,
         counts=queries.counts(g.site.session, [found.id]).get(found.id, queries.Counts()),
-        twins=queries.twins(g.site.session, assets),
+        twins=queries.twins(g.site.session, page.assets),
+        targets=places.others(found),
     )
 
 
@@ -70,9 +71,10 @@ def album(album_id: str) -> ResponseReturnValue:
 @require(Role.EDITOR)
 def album_settings(album_id: str) -> ResponseReturnValue:
     found = lookup.album_of(album_id)
-    form = AlbumForm(data=_shown(found))
+    form, was = AlbumForm(data=_shown(found)), audit.snapshot(found)
     if form.validate_on_submit() and places.moved(found, form):
         _change(found, form)
+        note("album.changed", album=found, was=was, row=found)
         return done(_("The album is saved."), back=url_for("dashboard.album_settings", album_id=found.id))
     places.offer(form, found)
     return render_template("dashboard/album_settings.html", album=found, form=form), 422 if form.errors else 200
@@ -116,6 +118,7 @@ def delete_album(album_id: str) -> ResponseReturnValue:
     found = lookup.album_of(album_id)
     found.deleted_at = g.site.now()
     purges.close_album(g.site, album_id)
+    note("album.deleted", album=found)
     undo = url_for("dashboard.restore_album", album_id=found.id)
     return done(_("“%(album)s” is in the trash.", album=found.title), back=url_for("dashboard.albums"), undo=undo)
 
@@ -124,7 +127,8 @@ def delete_album(album_id: str) -> ResponseReturnValue:
 @require(Role.EDITOR)
 def restore_album(album_id: str) -> ResponseReturnValue:
     found = g.site.session.get(Album, (g.site.tenant_id, album_id)) if is_id(album_id) else None
-    if found is None:
+    if found is None or found.emptied_at is not None:
         raise Problem("not-found")
     found.deleted_at = None
+    note("album.restored", album=found)
     return done(_("“%(album)s” is back.", album=found.title), back=album_url(found.id))

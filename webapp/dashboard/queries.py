@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_
 from sqlalchemy.orm import Session, selectinload
 
 from tenants import ordering
@@ -74,20 +74,37 @@ def counts(session: Session, album_ids: list[str]) -> dict[str, Counts]:
     return {row[0]: Counts(*(int(value) for value in row[1:])) for row in session.execute(statement)}
 
 
-def assets_page(session: Session, album: Album, *, after: str = "") -> tuple[list[Asset], str | None]:
-    """Assets in every state in the album's order, with renditions, and the id to go on after, or None at the end.
+@dataclass(frozen=True)
+class AssetsPage:
+    """`earlier` and `following` are the ids to ask for the neighbouring pages with (`before`, `after`); None where
+    there is none."""
 
-    The cursor is an asset's id: its place is looked up, so a page goes on rightly although assets were moved.
+    assets: list[Asset]
+    earlier: str | None
+    following: str | None
+
+
+def assets_page(session: Session, album: Album, *, after: str = "", before: str = "") -> AssetsPage:
+    """Assets in every state in the album's order, with renditions: those behind `after`, or right before `before`.
+
+    A cursor is an asset's id: its place is looked up, so a page goes on rightly although assets were moved.
     """
     key = ordering.sort_key(album.ordering)
-    wanted = live_assets(album).order_by(key, Asset.id).limit(ASSETS_A_PAGE + 1)
-    if after:
-        place = session.scalar(select(key).where(Asset.id == after, Asset.album_id == album.id))
-        if place is not None:
-            wanted = wanted.where((key > place) | ((key == place) & (Asset.id > after)))
+    cursor = before or after
+    place = session.scalar(select(key).where(Asset.id == cursor, Asset.album_id == album.id)) if cursor else None
+    backwards = bool(before) and place is not None
+    order = (key.desc(), Asset.id.desc()) if backwards else (key, Asset.id)
+    wanted = live_assets(album).order_by(*order).limit(ASSETS_A_PAGE + 1)
+    if place is not None:
+        here = tuple_(literal(place, key.type), literal(cursor))
+        there = tuple_(key, Asset.id)
+        wanted = wanted.where(there < here if backwards else there > here)
     found = list(session.scalars(wanted))
-    page = found[:ASSETS_A_PAGE]
-    return page, page[-1].id if len(found) > len(page) else None
+    more, page = len(found) > ASSETS_A_PAGE, found[:ASSETS_A_PAGE]
+    if backwards:
+        page.reverse()
+    is_before, is_after = (more, True) if backwards else (place is not None, more)
+    return AssetsPage(page, page[0].id if page and is_before else None, page[-1].id if page and is_after else None)
 
 
 def changed_assets(session: Session, album: Album, *, since: datetime, watched: list[str]) -> list[Asset]:
@@ -138,11 +155,12 @@ def twins(session: Session, assets: Iterable[Asset]) -> dict[str, Album]:
 
 def trash(session: Session) -> tuple[list[Album], list[tuple[Album, list[Asset]]]]:
     """Deleted albums, and the deleted assets of live albums by album; the latest first, up to a page of each."""
-    albums = select(Album).where(Album.deleted_at.is_not(None)).order_by(Album.deleted_at.desc()).limit(ALBUMS_A_PAGE)
+    gone = (Album.deleted_at.is_not(None), Album.emptied_at.is_(None))
+    albums = select(Album).where(*gone).order_by(Album.deleted_at.desc()).limit(ALBUMS_A_PAGE)
     rows = session.execute(
         select(Asset, Album)
         .join(Album, (Album.tenant_id == Asset.tenant_id) & (Album.id == Asset.album_id))
-        .where(Asset.deleted_at.is_not(None), Album.deleted_at.is_(None))
+        .where(Asset.deleted_at.is_not(None), Asset.emptied_at.is_(None), Album.deleted_at.is_(None))
         .order_by(Asset.deleted_at.desc(), Asset.id)
         .limit(ASSETS_A_PAGE)
         .options(selectinload(Asset.renditions))
@@ -151,3 +169,14 @@ def trash(session: Session) -> tuple[list[Album], list[tuple[Album, list[Asset]]
     for asset, album in rows:
         groups.setdefault(album.id, (album, []))[1].append(asset)
     return list(session.scalars(albums)), list(groups.values())
+
+
+def trash_counts(session: Session) -> dict[str, int]:
+    """How many deleted assets each live album has, by album id."""
+    rows = session.execute(
+        select(Asset.album_id, func.count())
+        .join(Album, (Album.tenant_id == Asset.tenant_id) & (Album.id == Asset.album_id))
+        .where(Asset.deleted_at.is_not(None), Asset.emptied_at.is_(None), Album.deleted_at.is_(None))
+        .group_by(Asset.album_id)
+    )
+    return {row[0]: row[1] for row in rows}
