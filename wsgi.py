@@ -93,6 +93,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         sharing,
         tags,
         usage,
+        visits,
     )
 
     app = core(settings)

@@ -12,7 +12,7 @@ from tenants.catalog import Album, Asset, AssetState, Kind
 from tenants.scope import Site
 from tenants.search import AssetWord
 from tenants.tags import MOST_TAGS, AssetTag
-from tenants.words import tag_word, words
+from tenants.words import tag_word
 
 MOST_NAMED = 10_000
 """Assets that are named one by one; "all of the album" has no such limit."""
@@ -90,7 +90,7 @@ def tag(session: Session, chosen: Chosen, labels: list[str]) -> int:
     )
     roomy = and_(chosen.clause(), held <= MOST_TAGS - len(labels))
     count = session.scalar(select(func.count()).select_from(Asset).where(roomy)) or 0
-    new = {word for label in labels for word in (tag_word(label), *words(label))}
+    new = set(search.stored_words("", labels, "", "")) - {""}
     for word in sorted(new):
         _add_word(session, roomy, word)
     for label in labels:
@@ -118,7 +118,7 @@ def untag(session: Session, chosen: Chosen, labels: list[str]) -> int:
         _forget_words(session, chosen.album.tenant_id, {mark}, had)
         session.execute(delete(AssetTag).where(*mine).execution_options(synchronize_session=False))
         removed += len(had)
-        for word in words(label):
+        for word in sorted(set(search.stored_words("", [label], "", "")) - {"", mark}):
             _forget_words(session, chosen.album.tenant_id, {word}, _without(session, word, had))
     return removed
 
@@ -181,7 +181,7 @@ def _forget_words(session: Session, tenant_id: str, gone: set[str], asset_ids: o
 def _without(session: Session, word: str, asset_ids: object) -> list[str]:
     """Those of the assets that have the word neither in caption nor file name nor in a tag."""
     rows = session.execute(select(Asset.id, Asset.caption, Asset.filename).where(Asset.id.in_(asset_ids)))  # type: ignore[arg-type]
-    bare = [row.id for row in rows if word not in words(f"{row.filename} {row.caption}")]
+    bare = [row.id for row in rows if word not in search.stored_words(row.caption, [], row.filename, "")]
     labels = session.execute(select(AssetTag.asset_id, AssetTag.label).where(AssetTag.asset_id.in_(bare)))
-    tagged = {row.asset_id for row in labels if word in words(row.label)}
+    tagged = {row.asset_id for row in labels if word in search.stored_words("", [row.label], "", "")}
     return [asset_id for asset_id in bare if asset_id not in tagged]

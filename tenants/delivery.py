@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, null, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, literal, null, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, Visibility
@@ -59,13 +59,15 @@ def needs_cookie(way: str) -> bool:
 
 
 def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[Any, Any]:
-    return _with_gone(tenant_id, now, MARKS).where(Album.id == album_id, Album.visibility != Visibility.PRIVATE)
+    rows = _with_gone(tenant_id, literal(album_id), now, MARKS)
+    return rows.where(Album.visibility != Visibility.PRIVATE)
 
 
 def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any, Any]:
     link = and_(ShareLink.tenant_id == Album.tenant_id, ShareLink.album_id == Album.id)
+    named = select(ShareLink.album_id).where(ShareLink.tenant_id == tenant_id, ShareLink.id == link_id)
     return (
-        _with_gone(tenant_id, now, func.coalesce(ShareLink.marks, MARKS))
+        _with_gone(tenant_id, named.scalar_subquery(), now, func.coalesce(ShareLink.marks, MARKS))
         .join(ShareLink, link)
         .where(
             ShareLink.id == link_id,
@@ -78,7 +80,8 @@ def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any, Any]:
 def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any, Any]:
     grant = and_(EmbedGrant.tenant_id == Album.tenant_id, EmbedGrant.album_id == Album.id)
     live = (EmbedGrant.id == grant_id, EmbedGrant.revoked_at.is_(None))
-    return _with_gone(tenant_id, now, MARKS).join(EmbedGrant, grant).where(*live)
+    named = select(EmbedGrant.album_id).where(EmbedGrant.tenant_id == tenant_id, EmbedGrant.id == grant_id)
+    return _with_gone(tenant_id, named.scalar_subquery(), now, MARKS).join(EmbedGrant, grant).where(*live)
 
 
 def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any, Any]:
@@ -90,19 +93,22 @@ MARKS = func.coalesce(Album.marks, Tenant.marks)
 """`sharing.sees_marked` for whoever is no member, without what a link says."""
 
 
-def _with_gone(tenant_id: str, now: datetime, marked: ColumnElement[Any]) -> Select[Any, Any]:
-    """A row for each asset that an album lost lately, or one with NULL; none at all without the album. And whether the
-    way shows marked pictures."""
+def _with_gone(
+    tenant_id: str, album_id: ColumnElement[Any], now: datetime, marked: ColumnElement[Any]
+) -> Select[Any, Any]:
+    """A row for each asset that the album lost lately, deleted or moved, or one with NULL; none at all without the
+    album. And whether the way shows marked pictures."""
     since = now - LONGEST_TOKEN
-    deleted = select(Asset.tenant_id, Asset.album_id, Asset.id).where(Asset.deleted_at > since)
-    moved = select(AssetMove.tenant_id, AssetMove.album_id, AssetMove.asset_id).where(AssetMove.moved_at > since)
-    lost = (
-        deleted.where(Asset.tenant_id == tenant_id).union_all(moved.where(AssetMove.tenant_id == tenant_id)).subquery()
+    deleted = select(Asset.album_id, Asset.id).where(
+        Asset.tenant_id == tenant_id, Asset.album_id == album_id, Asset.deleted_at > since
     )
-    here = and_(lost.c.tenant_id == Album.tenant_id, lost.c.album_id == Album.id)
+    moved = select(AssetMove.album_id, AssetMove.asset_id).where(
+        AssetMove.tenant_id == tenant_id, AssetMove.album_id == album_id, AssetMove.moved_at > since
+    )
+    lost = deleted.union_all(moved).subquery()
     rows: Select[Any, Any] = select(lost.c.id, marked).select_from(Album)
-    rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(lost, here)
-    return rows.where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None))
+    rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(lost, lost.c.album_id == Album.id)
+    return rows.where(Album.tenant_id == tenant_id, Album.id == album_id, Album.deleted_at.is_(None))
 
 
 WAYS: dict[str, Callable[[str, str, datetime], Select[Any, Any]]] = {

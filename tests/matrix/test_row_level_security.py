@@ -129,6 +129,8 @@ def anything(table: Table, site: Site) -> dict[str, object]:
             made[column.name] = 1
         elif kind == "Boolean":
             made[column.name] = False
+        elif kind == "Date":
+            made[column.name] = site.now().date()
         elif kind == "DateTime":
             made[column.name] = site.now()
         elif kind == "JSON":

@@ -23,7 +23,16 @@ NEEDS = {
     | {"newsroom", "news_seen", "album_guests", "judge", "hide_comment", "delete_guest_comment", "reopen"}
     | {"export_selection", "export_favourites", "copy_selection", "copy_favourites"}
     | {"album_embeds", "switch_off_embed", "price"}
-    | {"tag_assets", "caption_assets", "turn_assets", "copy_to_album", "move_to_album", "move_back", "empty_trash"},
+    | {
+        "visits_page",
+        "tag_assets",
+        "caption_assets",
+        "turn_assets",
+        "copy_to_album",
+        "move_to_album",
+        "move_back",
+        "empty_trash",
+    },
     Role.ADMIN: {
         "brand",
         "brand_preview",

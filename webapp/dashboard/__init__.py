@@ -24,13 +24,14 @@ from webapp.dashboard import (
     sign_in,
     trash,
     uploads,
+    visits,
     watermark,
 )
 from webapp.dashboard.mount import bp
 
 VIEWS = (
     *(sign_in, account, albums, assets, bulk, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, watermark, domains, privacy, members, bill, logbook, pictures),
+    *(trash, brand, watermark, domains, privacy, members, bill, logbook, visits, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

@@ -1,5 +1,8 @@
 """The list of albums, and one album: its photos, its settings, its end and its return."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -14,18 +17,45 @@ from webapp import headers
 from webapp.auth import require
 from webapp.dashboard import lookup, places, queries
 from webapp.dashboard.answers import album_url, done
-from webapp.dashboard.forms import AlbumForm, yes_no
+from webapp.dashboard.forms import VISIBILITIES, AlbumForm, yes_no
 from webapp.dashboard.mount import bp
+from webapp.dashboard.queries import AlbumsWanted
 from webapp.dashboard.record import note
 
 
 @bp.get("/")
 @require(Role.VIEWER)
 def albums() -> ResponseReturnValue:
-    search = request.args.get("q", "").strip()[:200]
-    before = request.args.get("before", "")
-    cards, following = queries.album_cards(g.site.session, search=search, before=before if is_id(before) else "")
-    return render_template("dashboard/albums.html", cards=cards, following=following, search=search)
+    """`q` is part of a title; `visibility`, `holds` and `sort` as in `AlbumsWanted`; `after` goes on."""
+    wanted, after = _wanted(), request.args.get("after", "")
+    cards, following = queries.album_cards(g.site.session, wanted, after=after if is_id(after) else "")
+    asked: dict[str, Any] = {
+        "q": wanted.words,
+        "visibility": wanted.visibility,
+        "holds": wanted.holds,
+        "sort": wanted.sort,
+    }
+    return render_template(
+        "dashboard/albums.html",
+        cards=cards,
+        wanted=wanted,
+        following=url_for(".albums", **{k: v for k, v in asked.items() if v}, after=following) if following else None,
+    )
+
+
+def _wanted() -> AlbumsWanted:
+    """What the query asks for; what makes no sense in it is passed over."""
+
+    def one_of(name: str, choices: Iterable[str], default: str = "") -> str:
+        given = request.args.get(name, "")
+        return given if given in choices else default
+
+    return AlbumsWanted(
+        words=request.args.get("q", "").strip()[:200],
+        visibility=one_of("visibility", VISIBILITIES),
+        holds=one_of("holds", queries.HOLDS),
+        sort=one_of("sort", queries.ALBUM_KEYS, "newest"),
+    )
 
 
 @bp.route("/albums/new", methods=["GET", "POST"])

@@ -1,4 +1,4 @@
-"""daily: files moved between albums, turned by hand, and gone from the trash before their time
+"""daily: files moved between albums, turned by hand, gone from the trash before their time; visits counted by day
 
 Tables of their own, and columns with a default or without a value: the previous release serves on without noticing.
 """
@@ -33,9 +33,35 @@ def upgrade() -> None:
     op.add_column('assets', sa.Column('turn', sa.Integer(), server_default='0', nullable=False))
     op.add_column('assets', sa.Column('emptied_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('albums', sa.Column('emptied_at', sa.DateTime(timezone=True), nullable=True))
+    op.create_table('visit_counts',
+    sa.Column('tenant_id', sa.String(length=26), nullable=False),
+    sa.Column('what', sa.String(length=10), nullable=False),
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('about', sa.String(length=100), nullable=False),
+    sa.Column('count', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_visit_counts_tenant_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('tenant_id', 'what', 'day', 'about', name=op.f('pk_visit_counts')),
+    )
+    op.create_index('ix_visit_counts_day', 'visit_counts', ['tenant_id', 'day'])
+    op.create_table('visit_salts',
+    sa.Column('tenant_id', sa.String(length=26), nullable=False),
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('salt', sa.String(length=64), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_visit_salts_tenant_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('tenant_id', 'day', name=op.f('pk_visit_salts')),
+    )
+    op.create_table('visit_marks',
+    sa.Column('tenant_id', sa.String(length=26), nullable=False),
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('about', sa.String(length=26), nullable=False),
+    sa.Column('mark', sa.String(length=32), nullable=False),
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_visit_marks_tenant_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('tenant_id', 'day', 'about', 'mark', name=op.f('pk_visit_marks')),
+    )
     if op.get_bind().dialect.name == 'postgresql':
-        isolate('asset_moves')
-        force('asset_moves')
+        for table in ('asset_moves', 'visit_counts', 'visit_salts', 'visit_marks'):
+            isolate(table)
+            force(table)
 
 
 def downgrade() -> None:
@@ -43,4 +69,5 @@ def downgrade() -> None:
     op.drop_column('albums', 'emptied_at')
     op.drop_column('assets', 'emptied_at')
     op.drop_column('assets', 'turn')
-    op.drop_table('asset_moves')
+    for table in ('visit_marks', 'visit_salts', 'visit_counts', 'asset_moves'):
+        op.drop_table(table)
