@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     import uploader
     from processor import sample_video
     from tenants import (  # noqa: F401
+        audit,
         catalog,
         claims,
         contributions,
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         embeds,
         guessing,
         guests,
+        moves,
         nesting,
         news,
         outbox,
@@ -91,6 +93,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         sharing,
         tags,
         usage,
+        visits,
     )
 
     app = core(settings)

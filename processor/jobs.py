@@ -167,6 +167,7 @@ class _Run:
             sandbox=settings().sandbox,
             threads=settings().video_threads,
             mark=self._mark(work.parent),
+            turn=self._held.turn,
             put=self.put,
             publish=self.publish,
             progress=self.progress,

@@ -41,6 +41,8 @@ class Claim:
     filename: str
     sha256: str
     rebuild: bool = False
+    turn: int = 0
+    """Degrees clockwise (`Asset.turn`)."""
 
 
 def claim(site: Site, asset_id: str, seconds: float) -> Claim | None:
@@ -77,6 +79,7 @@ def claim(site: Site, asset_id: str, seconds: float) -> Claim | None:
             Asset.filename,
             Asset.sha256,
             Asset.rebuild_asked_at.is_not(None),
+            Asset.turn,
         ).where(Asset.tenant_id == site.tenant_id, Asset.id == asset_id)
     ).one()
     site.session.commit()

@@ -13,7 +13,7 @@ from tenants.usage import Meter
 
 
 def assets(site: Site, undo: timedelta) -> int:
-    """Remove assets that were deleted `undo` ago, or whose album was; how many.
+    """Remove assets that were deleted `undo` ago, or whose album was, or that were thrown out of the trash; how many.
 
     The row and the record that its storage is free again go in one transaction; the objects after it. A crash between
     the two leaves objects without a row, which `leftovers` removes.
@@ -22,7 +22,14 @@ def assets(site: Site, undo: timedelta) -> int:
     due = (
         select(Asset.id, Asset.album_id, Asset.size)
         .join(Album, (Album.tenant_id == Asset.tenant_id) & (Album.id == Asset.album_id))
-        .where(or_(Asset.deleted_at < before, Album.deleted_at < before))
+        .where(
+            or_(
+                Asset.deleted_at < before,
+                Album.deleted_at < before,
+                Asset.emptied_at.is_not(None),
+                Album.emptied_at.is_not(None),
+            )
+        )
         .order_by(Asset.id)
     )
     with reading():
@@ -43,12 +50,12 @@ def assets(site: Site, undo: timedelta) -> int:
 
 
 def albums(site: Site, undo: timedelta) -> int:
-    """Remove albums that were deleted `undo` ago and hold no asset any more; how many."""
+    """Remove albums that were deleted `undo` ago, or thrown out of the trash, and hold no asset any more; how many."""
     gone = site.session.execute(
         delete(Album)
         .where(
             Album.tenant_id == site.tenant_id,
-            Album.deleted_at < site.now() - undo,
+            or_(Album.deleted_at < site.now() - undo, Album.emptied_at.is_not(None)),
             ~select(Asset.id).where(Asset.tenant_id == Album.tenant_id, Asset.album_id == Album.id).exists(),
         )
         .execution_options(synchronize_session=False)

@@ -14,7 +14,7 @@ from infra.sql import reading
 from processor import leftovers, losses, purge
 from processor.giving_up import give_up, reopen
 from processor.verdict import is_media_job, look_up
-from tenants import outbox, watermarks
+from tenants import outbox, visits, watermarks
 from tenants.catalog import TERMINAL, Asset
 from tenants.db import db
 from tenants.outbox import Outbox
@@ -75,6 +75,8 @@ def run(graces: Graces | None = None) -> Report:
                 report.requeued += requeue(site, graces.idle)
             report.purged_assets += purge.assets(site, graces.undo)
             report.purged_albums += purge.albums(site, graces.undo)
+            visits.forget(site.session, tenant_id, site.now().date())
+            site.session.commit()
             report.rebuilt += losses.look(site)
             report.marked_again += watermarks.catch_up(site)
             report.superseded_generations += leftovers.superseded(site, graces.superseded)

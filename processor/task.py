@@ -70,7 +70,8 @@ class Task:
     `put` stores a rendition (not yet visible). `publish` makes everything put so far visible with the facts, by
     compare-and-set, and raises if the lease is lost: the step lets that pass. `progress` takes percent and a stage.
     `sandbox` (as in the settings) and `threads` (of each codec) are for the programs that a step starts. With a `mark`
-    every rendition is put twice: as it is, and below `m/` with the watermark.
+    every rendition is put twice: as it is, and below `m/` with the watermark. `turn` is degrees clockwise, by which a
+    photo's pictures are turned after its own orientation.
     """
 
     asset_id: str
@@ -85,3 +86,4 @@ class Task:
     sandbox: str = "auto"
     threads: int = 2
     mark: Mark | None = None
+    turn: int = 0

@@ -94,6 +94,8 @@ class Album(TenantOwned, Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
+    emptied_at: Mapped[datetime | None]
+    """When it left the trash for good: the keeper removes it when it comes by (`processor/purge.py`)."""
 
 
 class Asset(TenantOwned, Base):
@@ -168,7 +170,11 @@ class Asset(TenantOwned, Base):
     """When the shown generation was whole: a rebuild moves it."""
     rebuild_asked_at: Mapped[datetime | None]
     """When a lost rendition was last found, unless it was made again since (`healing.py`)."""
+    turn: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Degrees clockwise, 0 to 270, by which pictures are turned beside what the original itself says."""
     deleted_at: Mapped[datetime | None]
+    emptied_at: Mapped[datetime | None]
+    """As an album's."""
 
     renditions: Mapped[list["Rendition"]] = relationship(
         primaryjoin=lambda: (

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, null, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, literal, null, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, Visibility
 from tenants.embeds import EmbedGrant
+from tenants.moves import AssetMove
 from tenants.names import is_id
 from tenants.people import Member
 from tenants.registry import Tenant
@@ -58,13 +59,15 @@ def needs_cookie(way: str) -> bool:
 
 
 def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[Any, Any]:
-    return _with_gone(tenant_id, now, MARKS).where(Album.id == album_id, Album.visibility != Visibility.PRIVATE)
+    rows = _with_gone(tenant_id, literal(album_id), now, MARKS)
+    return rows.where(Album.visibility != Visibility.PRIVATE)
 
 
 def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any, Any]:
     link = and_(ShareLink.tenant_id == Album.tenant_id, ShareLink.album_id == Album.id)
+    named = select(ShareLink.album_id).where(ShareLink.tenant_id == tenant_id, ShareLink.id == link_id)
     return (
-        _with_gone(tenant_id, now, func.coalesce(ShareLink.marks, MARKS))
+        _with_gone(tenant_id, named.scalar_subquery(), now, func.coalesce(ShareLink.marks, MARKS))
         .join(ShareLink, link)
         .where(
             ShareLink.id == link_id,
@@ -77,7 +80,8 @@ def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any, Any]:
 def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any, Any]:
     grant = and_(EmbedGrant.tenant_id == Album.tenant_id, EmbedGrant.album_id == Album.id)
     live = (EmbedGrant.id == grant_id, EmbedGrant.revoked_at.is_(None))
-    return _with_gone(tenant_id, now, MARKS).join(EmbedGrant, grant).where(*live)
+    named = select(EmbedGrant.album_id).where(EmbedGrant.tenant_id == tenant_id, EmbedGrant.id == grant_id)
+    return _with_gone(tenant_id, named.scalar_subquery(), now, MARKS).join(EmbedGrant, grant).where(*live)
 
 
 def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any, Any]:
@@ -89,13 +93,22 @@ MARKS = func.coalesce(Album.marks, Tenant.marks)
 """`sharing.sees_marked` for whoever is no member, without what a link says."""
 
 
-def _with_gone(tenant_id: str, now: datetime, marked: ColumnElement[Any]) -> Select[Any, Any]:
-    """A row for each asset that an album lost lately, or one with NULL; none at all without the album. And whether the
-    way shows marked pictures."""
-    lost = and_(Asset.tenant_id == Album.tenant_id, Asset.album_id == Album.id, Asset.deleted_at > now - LONGEST_TOKEN)
-    rows: Select[Any, Any] = select(Asset.id, marked).select_from(Album)
-    rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(Asset, lost)
-    return rows.where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None))
+def _with_gone(
+    tenant_id: str, album_id: ColumnElement[Any], now: datetime, marked: ColumnElement[Any]
+) -> Select[Any, Any]:
+    """A row for each asset that the album lost lately, deleted or moved, or one with NULL; none at all without the
+    album. And whether the way shows marked pictures."""
+    since = now - LONGEST_TOKEN
+    deleted = select(Asset.album_id, Asset.id).where(
+        Asset.tenant_id == tenant_id, Asset.album_id == album_id, Asset.deleted_at > since
+    )
+    moved = select(AssetMove.album_id, AssetMove.asset_id).where(
+        AssetMove.tenant_id == tenant_id, AssetMove.album_id == album_id, AssetMove.moved_at > since
+    )
+    lost = deleted.union_all(moved).subquery()
+    rows: Select[Any, Any] = select(lost.c.id, marked).select_from(Album)
+    rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(lost, lost.c.album_id == Album.id)
+    return rows.where(Album.tenant_id == tenant_id, Album.id == album_id, Album.deleted_at.is_(None))
 
 
 WAYS: dict[str, Callable[[str, str, datetime], Select[Any, Any]]] = {
@@ -127,7 +140,10 @@ def ends(session: Session, tenant_id: str, way: str) -> datetime | None:
     return session.scalar(link)
 
 
-def is_gone(session: Session, tenant_id: str, asset_id: str) -> bool:
-    """Whether one asset is deleted, or never was."""
+def is_gone(session: Session, tenant_id: str, asset_id: str, way: str, now: datetime) -> bool:
+    """Whether one asset is deleted, is no longer in the album of that way, or never was."""
     live = select(Asset.id).where(Asset.tenant_id == tenant_id, Asset.id == asset_id, Asset.deleted_at.is_(None))
+    if way[:1] != "t":
+        album = WAYS[way[:1]](tenant_id, way[1:], now).with_only_columns(Album.id).limit(1)
+        live = live.where(Asset.album_id.in_(album))
     return session.scalar(live) is None

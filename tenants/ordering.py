@@ -109,6 +109,14 @@ def last_of(session: Session, album: Album, *, besides: Sequence[str]) -> str | 
     return session.scalar(others.order_by(Asset.position.desc(), Asset.id.desc()).limit(1))
 
 
+def before(session: Session, album: Album, asset_id: str, *, besides: Sequence[str]) -> str | None:
+    """The asset right before that one by hand, `besides` left out; None if it is the first, or is not there."""
+    here = select(Asset.position).where(Asset.id == asset_id, Asset.album_id == album.id).scalar_subquery()
+    earlier = (Asset.position < here) | ((Asset.position == here) & (Asset.id < asset_id))
+    others = _of(album).where(Asset.id.not_in(besides), earlier).with_only_columns(Asset.id)
+    return session.scalar(others.order_by(Asset.position.desc(), Asset.id.desc()).limit(1))
+
+
 def _of(album: Album) -> Select[Asset]:
     return select(Asset).where(Asset.tenant_id == album.tenant_id, Asset.album_id == album.id)
 

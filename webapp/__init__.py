@@ -15,6 +15,7 @@ from webapp import (
     brand,
     canonical,
     certificates,
+    counting,
     dashboard,
     delivery,
     download,
@@ -48,6 +49,7 @@ def init_app(app: Flask) -> None:
     auth.init_app(app)
     standing.init_app(app)
     delivery.init_app(app)
+    counting.init_app(app)
     csrf.init_app(app)
     limits.init_app(app)
     headers.init_app(app)

@@ -67,7 +67,8 @@ def _remembered(tenant_id: str, way: str, asset_id: str) -> Standing:
         with reading():
             bind_tenant(session, tenant_id)
             if asset_id:
-                found = Standing(open=not delivery.is_gone(session, tenant_id, asset_id))
+                now = ports().clock.now()
+                found = Standing(open=not delivery.is_gone(session, tenant_id, asset_id, way, now))
             else:
                 found = delivery.standing(session, tenant_id, way, ports().clock.now())
             session.rollback()

@@ -33,6 +33,7 @@ from infra.settings import Settings
 from tenants import editions
 from tenants.db import db
 from tenants.editions import Current
+from webapp import counting
 
 SECONDS = 3600
 """How long a page is sent at most. Addresses of pictures in it last for two days and more (`Site.media_until`)."""
@@ -96,7 +97,7 @@ class KeptPages:
     """WSGI middleware. Requests that no kept page can answer go on to the app untouched."""
 
     def __init__(self, app: Flask, inner: Wsgi, settings: Settings) -> None:
-        self._inner = inner
+        self._app, self._inner = app, inner
         self._base_domain = settings.base_domain
         self._pages: LRUCache[Key, Kept] = LRUCache(settings.kept_pages_mb << 20, getsizeof=_size)
         self._lock = Lock()
@@ -117,6 +118,7 @@ class KeptPages:
             page = self._pages.get(key)
         if page is not None and page.edition == current and time.monotonic() < page.until:
             environ[access_log.ROUTE] = page.route
+            counting.note_kept(self._app, environ, current.tenant_id)
             bind_contextvars(tenant=current.tenant_id)
             return _send(page, environ, start_response)
         environ[EDITION] = current  # Read before the page is made: what changes meanwhile makes it an old one.

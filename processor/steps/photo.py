@@ -10,7 +10,7 @@ from processor.steps.photo_animation import animate
 from processor.steps.photo_colour import over_white, to_srgb, upright
 from processor.steps.photo_decode import Picture, decode, from_array
 from processor.steps.photo_encode import JPEG, MODERN, Format, Rows
-from processor.steps.photo_header import Header, blaming_the_file, read_header
+from processor.steps.photo_header import Header, blaming_the_file, read_header, turned
 from processor.steps.photo_metadata import details_of
 from processor.steps.photo_placeholder import placeholder
 from processor.steps.photo_resize import ladder, resized, shrink
@@ -34,7 +34,7 @@ def process(task: Task) -> None:
     kind, content_type = kind_of(task.original)
     if kind is not Kind.PHOTO:
         raise Rejected("This is a video, not a photo.")
-    header = read_header(task.original, content_type, task.max_pixels)
+    header = turned(read_header(task.original, content_type, task.max_pixels), task.turn)
     task.progress(5, "decoding")
     with blaming_the_file():
         rungs = develop(header)

@@ -3,7 +3,7 @@
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pillow_heif
@@ -16,6 +16,8 @@ from tenants import reasons
 MAX_SIDE = 65_500
 """What libjpeg can hold; no camera and no scanner comes close."""
 MAX_FRAMES = 3_000
+_QUARTER = {1: 6, 6: 3, 3: 8, 8: 1, 2: 7, 7: 4, 4: 5, 5: 2}
+"""EXIF orientations: each and what it becomes by a quarter turn clockwise."""
 PROFILE_LIMIT = 4 * 1024 * 1024
 
 DAMAGED = N_("The photo is damaged or incomplete. Try to copy it again from where it came.")
@@ -44,6 +46,14 @@ class Header:
     def shown(self) -> tuple[int, int]:
         """Width and height after orientation."""
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+
+def turned(header: Header, degrees: int) -> Header:
+    """The header of the same file, shown turned clockwise by a multiple of 90."""
+    orientation = header.orientation
+    for _ in range(degrees // 90 % 4):
+        orientation = _QUARTER[orientation]
+    return replace(header, orientation=orientation)
 
 
 @contextmanager

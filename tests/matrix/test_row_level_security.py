@@ -49,7 +49,7 @@ pytestmark = pytest.mark.postgres
 
 INSUFFICIENT_PRIVILEGE = "42501"
 LEDGER = "usage_events"
-APPEND_ONLY = (LEDGER, "ledger", "plan_terms", "invoices")
+APPEND_ONLY = (LEDGER, "ledger", "plan_terms", "invoices", "audit_events")
 OWNED: list[Table] = sorted(
     (mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned)),  # type: ignore[misc]
     key=lambda table: table.name,
@@ -129,6 +129,8 @@ def anything(table: Table, site: Site) -> dict[str, object]:
             made[column.name] = 1
         elif kind == "Boolean":
             made[column.name] = False
+        elif kind == "Date":
+            made[column.name] = site.now().date()
         elif kind == "DateTime":
             made[column.name] = site.now()
         elif kind == "JSON":

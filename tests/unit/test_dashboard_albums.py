@@ -132,6 +132,41 @@ def test_the_list_searches_and_counts(alice: Browser, site: Site, world: World) 
     assert "beta shows" not in page
 
 
+def test_the_list_is_filtered_and_sorted(
+    alice: Browser, site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.dashboard.queries.ALBUMS_A_PAGE", 2)
+    with reading(False):
+        site.session.rollback()
+        for number, title in enumerate(("Zebra", "apple", "Mango")):
+            made = catalog.create_album(site.session, site.tenant_id, title, now=site.now() + timedelta(hours=number))
+            made.updated_at = site.now() - timedelta(days=number + 1)
+        site.session.commit()
+    fill(site, world.alpha_album, 1, AssetState.FAILED)
+    fill(site, world.alpha_private, 1, AssetState.PROCESSING)
+
+    def titles(query: str) -> list[str]:
+        found: list[str] = []
+        address = f"/dashboard/?{query}"
+        while address:
+            page = alice.get(address).text
+            found += [part.partition("<")[0] for part in page.split('class="album-title">')[1:]]
+            address = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+        return found
+
+    assert titles("sort=title") == ["alpha secret", "alpha shows", "apple", "Mango", "Zebra"]
+    assert titles("")[:3] == ["Mango", "apple", "Zebra"]
+    assert titles("sort=oldest")[2:] == ["Zebra", "apple", "Mango"]
+    assert titles("sort=changed")[2:] == ["Zebra", "apple", "Mango"]
+    assert titles("visibility=public") == ["alpha shows"]
+    assert titles("holds=refused") == ["alpha shows"]
+    assert titles("holds=working") == ["alpha secret"]
+    assert titles("holds=nothing&sort=title") == ["apple", "Mango", "Zebra"]
+    assert titles("q=p&sort=title") == ["alpha secret", "alpha shows", "apple"]
+    assert len(titles("sort=nonsense&visibility=all&holds=x")) == 5
+    assert "No album fits these filters" in alice.get("/dashboard/?visibility=unlisted").text
+
+
 def test_the_list_takes_a_constant_number_of_queries(alice: Browser, web: Flask, site: Site, world: World) -> None:
     def cost(path: str) -> int:
         statements: list[str] = []

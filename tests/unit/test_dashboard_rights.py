@@ -22,7 +22,17 @@ NEEDS = {
     | {"restore_assets", "retry", "arrange", "move", "ticket", "shares", "share_terms", "share_code", "revoke", "trash"}
     | {"newsroom", "news_seen", "album_guests", "judge", "hide_comment", "delete_guest_comment", "reopen"}
     | {"export_selection", "export_favourites", "copy_selection", "copy_favourites"}
-    | {"album_embeds", "switch_off_embed", "price"},
+    | {"album_embeds", "switch_off_embed", "price"}
+    | {
+        "visits_page",
+        "tag_assets",
+        "caption_assets",
+        "turn_assets",
+        "copy_to_album",
+        "move_to_album",
+        "move_back",
+        "empty_trash",
+    },
     Role.ADMIN: {
         "brand",
         "brand_preview",
@@ -36,7 +46,7 @@ NEEDS = {
         "domains_page",
     }
     | {"domain", "check_domain", "choose_primary", "remove_domain"}
-    | {"bill", "bill_parts", "invoice", "invoice_pdf"},
+    | {"bill", "bill_parts", "invoice", "invoice_pdf", "audit_log", "audit_export"},
 }
 
 

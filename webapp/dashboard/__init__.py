@@ -9,10 +9,12 @@ from webapp.dashboard import (
     assets,
     bill,
     brand,
+    bulk,
     domains,
     embeds,
     exports,
     guests,
+    logbook,
     members,
     newsroom,
     order,
@@ -24,13 +26,14 @@ from webapp.dashboard import (
     sign_in,
     trash,
     uploads,
+    visits,
     watermark,
 )
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, watermark, domains, privacy, members, bill, plan, amounts, pictures),
+    *(sign_in, account, albums, assets, bulk, order, uploads, progress, shares, embeds, guests, exports, newsroom),
+    *(trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook, visits, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

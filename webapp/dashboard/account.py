@@ -12,6 +12,7 @@ from webapp import auth
 from webapp.dashboard.answers import say
 from webapp.dashboard.forms import PasswordForm
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.limits import limiter
 
 
@@ -37,5 +38,6 @@ def _change(member_id: str, password_hash: str) -> None:
     member: Member = g.site.session.get_one(Member, (g.site.tenant_id, member_id))
     member.password_hash = password_hash
     people.end_sessions(member)
+    note("password.changed")
     g.site.session.commit()
     auth.sign_in(member)

@@ -1,18 +1,21 @@
-"""One photo or video, or the selected ones: caption, cover, trash and return, another try."""
+"""One photo or video: caption and tags, cover, another try."""
+
+from typing import Any
 
 from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from infra.errors import Problem
-from tenants import outbox, purges, search, tags
+from tenants import outbox, search, tags
+from tenants.audit import MAX_VALUE
 from tenants.catalog import SHOWN, AssetState
 from tenants.people import Role
 from webapp.auth import require
 from webapp.dashboard import lookup, queries
 from webapp.dashboard.answers import album_url, done
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 
 MAX_CAPTION = 2000
 
@@ -32,18 +35,28 @@ def asset(album_id: str, asset_id: str) -> ResponseReturnValue:
 @bp.post("/albums/<album_id>/assets/<asset_id>/caption")
 @require(Role.EDITOR)
 def caption(album_id: str, asset_id: str) -> ResponseReturnValue:
-    found = lookup.asset_of(lookup.album_of(album_id), asset_id)
-    text = request.form.get("caption", "").strip()
-    if len(text) > MAX_CAPTION:
-        raise Problem(
-            "invalid", "A caption may have up to %(most)s characters.", values={"most": MAX_CAPTION}, field="caption"
-        )
+    album = lookup.album_of(album_id)
+    found = lookup.asset_of(album, asset_id)
+    text = checked_caption()
+    was = {"caption": found.caption}
     found.caption = text
+    told: dict[str, Any] = {"tags": request.form["tags"][:MAX_VALUE]} if "tags" in request.form else {}
+    note("asset.changed", album=album, about=found.filename, was=was, row=found, **told)
     if "tags" in request.form:
         tags.put(g.site.session, found, tags.parse(request.form["tags"]))
     search.index(g.site.session, found.tenant_id, found.id, camera=g.site.media.get(found.id).get("camera", ""))
     back = url_for("dashboard.asset", album_id=album_id, asset_id=asset_id)
     return done(_("Caption and tags are saved."), back=back, caption=text)
+
+
+def checked_caption() -> str:
+    """The form's caption. Raises `Problem` if it is too long."""
+    text = request.form.get("caption", "").strip()
+    if len(text) > MAX_CAPTION:
+        raise Problem(
+            "invalid", "A caption may have up to %(most)s characters.", values={"most": MAX_CAPTION}, field="caption"
+        )
+    return text
 
 
 @bp.post("/albums/<album_id>/cover")
@@ -54,49 +67,21 @@ def cover(album_id: str) -> ResponseReturnValue:
     if found.state not in SHOWN:
         raise Problem("conflict", "This file has no picture yet. Wait until it is processed.")
     album.cover_id = found.id
+    note("album.cover", album=album, about=found.filename)
     return done(_("This is the album's cover now."), back=album_url(album_id))
-
-
-@bp.post("/albums/<album_id>/assets/delete")
-@require(Role.EDITOR)
-def delete_assets(album_id: str) -> ResponseReturnValue:
-    found = lookup.assets_of(lookup.album_of(album_id), request.form.getlist("id"))
-    for row in found:
-        row.deleted_at = g.site.now()
-    purges.close_album(g.site, album_id)
-    return done(
-        _("“%(name)s” is in the trash.", name=found[0].filename)
-        if len(found) == 1
-        else ngettext("%(num)s item is in the trash.", "%(num)s items are in the trash.", len(found)),
-        back=album_url(album_id),
-        undo=url_for("dashboard.restore_assets", album_id=album_id),
-        ids=[row.id for row in found],
-    )
-
-
-@bp.post("/albums/<album_id>/assets/restore")
-@require(Role.EDITOR)
-def restore_assets(album_id: str) -> ResponseReturnValue:
-    found = lookup.assets_of(lookup.album_of(album_id), request.form.getlist("id"), deleted=True)
-    for row in found:
-        row.deleted_at = None
-    message = (
-        _("“%(name)s” is back in the album.", name=found[0].filename)
-        if len(found) == 1
-        else ngettext("%(num)s item is back in the album.", "%(num)s items are back in the album.", len(found))
-    )
-    return done(message, back=album_url(album_id), ids=[row.id for row in found])
 
 
 @bp.post("/albums/<album_id>/assets/<asset_id>/retry")
 @require(Role.EDITOR)
 def retry(album_id: str, asset_id: str) -> ResponseReturnValue:
     """Process once more. What was rejected stays so unless the limits changed, but asking does no harm."""
-    found = lookup.asset_of(lookup.album_of(album_id), asset_id)
+    album = lookup.album_of(album_id)
+    found = lookup.asset_of(album, asset_id)
     if found.state not in (AssetState.FAILED, AssetState.REJECTED):
         raise Problem("conflict", "This file has not failed: there is nothing to try again.")
     found.state = AssetState.RECEIVED
     found.reason = found.stage = ""
     found.progress = 0
     g.site.enqueue(outbox.media_job(g.site.tenant_id, found.id))
+    note("asset.retried", album=album, about=found.filename)
     return done(_("It is being processed again."), back=album_url(album_id), ids=[found.id])

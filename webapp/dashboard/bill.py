@@ -19,6 +19,7 @@ from webapp.auth import require
 from webapp.dashboard.amounts import money
 from webapp.dashboard.answers import done
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 
 MOST_PARTS = 100
 WARNINGS = (50, 80, 100)
@@ -51,6 +52,7 @@ def bill() -> ResponseReturnValue:
     if form.validate_on_submit():
         amount = form.budget.data
         of_app().set_budget(g.site, None if amount is None else round(amount * 100))
+        note("budget.changed", changed={"budget": [found.budget, None if amount is None else round(amount * 100)]})
         return done(_("The budget is saved.") if amount is not None else _("No budget is set."), back=url_for(".bill"))
     asked = PriceForm(request.args)
     wanted = bool(request.args) and asked.validate()

@@ -9,6 +9,7 @@ from flask_babel import ngettext
 
 from infra.errors import Problem
 from infra.sql import reading
+from tenants import audit
 from tenants.people import Role
 from tenants.registry import Brand, Tenant, Theme
 from webapp import headers, language
@@ -19,6 +20,7 @@ from webapp.dashboard import brand_sample, logo
 from webapp.dashboard.answers import done
 from webapp.dashboard.brand_form import COLOURS, PAIRS, BrandForm, fill, shown
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def _pictures(form: BrandForm) -> Kept | None:
 
 def _save(form: BrandForm, kept: Kept) -> None:
     tenant: Tenant = g.site.session.get_one(Tenant, g.site.tenant_id)
+    was, looked = audit.snapshot(tenant), audit.snapshot(tenant.brand)
     fill(form, tenant)
     if form.remove_logo.data:
         tenant.brand.logo_sha256 = tenant.brand.logo_type = None
@@ -147,6 +150,8 @@ def _save(form: BrandForm, kept: Kept) -> None:
         tenant.brand.icon_sha256 = None
     if kept.icon is not None:
         tenant.brand.icon_sha256 = kept.icon
+    changed = audit.difference(was, tenant) | audit.difference(looked, tenant.brand)
+    note("brand.changed", about=tenant.name, changed=changed)
 
 
 def _dropped(css: str | None) -> tuple[Dropped, ...]:

@@ -19,6 +19,7 @@ from webapp.auth import require
 from webapp.dashboard.answers import done, say
 from webapp.dashboard.forms import DomainForm
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.limits import limiter
 
 LOOKS = "12 per minute; 120 per hour"
@@ -47,6 +48,7 @@ def domains_page() -> ResponseReturnValue:
             form.host.errors = [language.told(problem)]
         else:
             host = claim.host
+            note("domain.claimed", about=host)
             g.site.session.commit()
             say(_("Now make these records at your domain's provider."))
             return redirect(url_for("dashboard.domain", host=host), 303)
@@ -77,8 +79,8 @@ def check_domain(host: str) -> ResponseReturnValue:
     name, failed = claim.host, claim.state is DomainState.FAILED
     if failed:
         claims.retry(claim, g.site.now())
-        g.site.session.commit()
-    g.site.session.rollback()
+    note("domain.checked", about=name)
+    g.site.session.commit()
     try:
         domain_steps.advance(g.site.tenant_id, name)
     except Unavailable as error:
@@ -93,6 +95,7 @@ def choose_primary(host: str) -> ResponseReturnValue:
     claim = None if host == _fallback() else _claim_of(host)
     claims.choose_primary(g.site.tenant, claim, redirect=request.form.get("redirect") == "yes")
     shown = domains.shown(host)
+    note("domain.primary", about=shown)
     return done(_("Your site is known as %(host)s now.", host=shown), back=url_for("dashboard.domains_page"))
 
 
@@ -103,6 +106,7 @@ def remove_domain(host: str) -> ResponseReturnValue:
     purges.add(g.site, [claim.host], ["/"])
     claims.remove(g.site.session, g.site.tenant, claim, g.site.now())
     shown = domains.shown(host)
+    note("domain.removed", about=shown)
     return done(_("%(host)s does not lead here any more.", host=shown), back=url_for("dashboard.domains_page"))
 
 

@@ -18,6 +18,7 @@ from webapp.dashboard import lookup
 from webapp.dashboard.answers import done, say
 from webapp.dashboard.forms import EmbedForm
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.language import told
 
 COUNTED = timedelta(days=30)
@@ -52,6 +53,7 @@ def _create(album: Album, form: EmbedForm) -> bool:
         return False
     named = None if form.scope.data == "site" else album
     embeds.create(g.site.session, g.site.tenant_id, origins, now=g.site.now(), album=named, label=form.label.data)
+    note("embed.made", album=album, origins=origins, scope=form.scope.data)
     g.site.session.commit()
     return True
 
@@ -81,4 +83,5 @@ def switch_off_embed(album_id: str, grant_id: str) -> ResponseReturnValue:
         raise Problem("not-found")
     grant.revoked_at = g.site.now()
     purges.close(g.site, embeds.by_grant(grant.id))
+    note("embed.ended", album=album, about=grant.label or album.title)
     return done(_("The embedding is switched off."), back=url_for("dashboard.album_embeds", album_id=album_id))

@@ -19,6 +19,7 @@ from webapp.dashboard import lookup
 from webapp.dashboard.answers import album_url, done
 from webapp.dashboard.guests import guest_of, selection_of
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.site.sending import disposition
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -62,7 +63,10 @@ def copy_favourites(album_id: str, guest_id: str) -> ResponseReturnValue:
 
 def _copied(album: Album, chosen_by: Selection | Guest, name: str) -> ResponseReturnValue:
     title = f"{album.title}: {name}"
-    made = arrivals.copy(g.site, proofing.assets_of(g.site.session, album, chosen_by), title)
+    chosen = proofing.assets_of(g.site.session, album, chosen_by)
+    count = len(chosen)
+    made = arrivals.copy(g.site, chosen, title)
+    note("selection.copied", album=made, count=count)
     return done(_("This is the new album. Its pictures are being made."), back=album_url(made.id))
 
 

@@ -18,6 +18,7 @@ from webapp.auth import require
 from webapp.dashboard import lookup, queries
 from webapp.dashboard.answers import done
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import named, note
 
 
 @bp.get("/albums/<album_id>/guests")
@@ -44,7 +45,10 @@ def album_guests(album_id: str) -> ResponseReturnValue:
 def judge(album_id: str) -> ResponseReturnValue:
     """`do` is `approve` or `reject`, `id`s are what guests added to this album."""
     approve = request.form.get("do") == "approve"
-    found = lookup.assets_of(lookup.album_of(album_id), request.form.getlist("id"))
+    album = lookup.album_of(album_id)
+    found = lookup.assets_of(album, request.form.getlist("id"))
+    action = "guests.approved" if approve else "guests.rejected"
+    note(action, album=album, about=named([row.filename for row in found], len(found)), count=len(found))
     contributions.judge(g.site.session, found, approve=approve, now=g.site.now())
     if approve:
         said = ngettext("%(num)d file is in the album now.", "%(num)d files are in the album now.", len(found))
@@ -58,8 +62,9 @@ def judge(album_id: str) -> ResponseReturnValue:
 def hide_comment(album_id: str, comment_id: str) -> ResponseReturnValue:
     """`hidden` is 1 or 0."""
     hidden = request.form.get("hidden") == "1"
-    comment = _comment(album_id, comment_id)
+    album, comment = _comment(album_id, comment_id)
     comment.hidden_at = g.site.now() if hidden else None
+    note("comment.hidden" if hidden else "comment.shown", album=album, about=comment.text)
     said = _("Visitors no longer see the comment.") if hidden else _("Visitors see the comment again.")
     return done(said, back=_page(album_id))
 
@@ -67,15 +72,19 @@ def hide_comment(album_id: str, comment_id: str) -> ResponseReturnValue:
 @bp.post("/albums/<album_id>/comments/<comment_id>/delete")
 @require(Role.EDITOR)
 def delete_guest_comment(album_id: str, comment_id: str) -> ResponseReturnValue:
-    guests.forget(g.site.session, [_comment(album_id, comment_id)])
+    album, comment = _comment(album_id, comment_id)
+    note("comment.deleted", album=album, about=comment.text)
+    guests.forget(g.site.session, [comment])
     return done(_("The comment is deleted."), back=_page(album_id))
 
 
 @bp.post("/albums/<album_id>/selections/<selection_id>/reopen")
 @require(Role.EDITOR)
 def reopen(album_id: str, selection_id: str) -> ResponseReturnValue:
-    selection = selection_of(lookup.album_of(album_id), selection_id)
+    album = lookup.album_of(album_id)
+    selection = selection_of(album, selection_id)
     selection.submitted_at = None
+    note("selection.reopened", album=album, about=selection.name)
     return done(_("“%(name)s” can be changed again.", name=selection.name), back=_page(album_id))
 
 
@@ -93,12 +102,12 @@ def guest_of(album: Album, guest_id: str) -> Guest:
     return found
 
 
-def _comment(album_id: str, comment_id: str) -> Comment:
+def _comment(album_id: str, comment_id: str) -> tuple[Album, Comment]:
     album = lookup.album_of(album_id)
     found: Comment | None = _get(Comment, comment_id)
     if found is None or found.album_id != album.id:
         raise Problem("not-found")
-    return found
+    return album, found
 
 
 def _get(table: type, row_id: str) -> Any:

@@ -26,7 +26,7 @@ def asset_of(album: Album, asset_id: str) -> Asset:
 def assets_of(album: Album, asset_ids: list[str], *, deleted: bool = False) -> list[Asset]:
     """All of the named assets, or "not-found" if one of them is not in the album (or, so asked, in its trash)."""
     wanted = {asset_id for asset_id in asset_ids if is_id(asset_id)}
-    state = Asset.deleted_at.is_not(None) if deleted else Asset.deleted_at.is_(None)
+    state = Asset.deleted_at.is_not(None) & Asset.emptied_at.is_(None) if deleted else Asset.deleted_at.is_(None)
     rows = list(g.site.session.scalars(select(Asset).where(Asset.album_id == album.id, Asset.id.in_(wanted), state)))
     if not deleted:
         rows = [row for row in rows if may(g.viewer, Action.VIEW, (album, row))]

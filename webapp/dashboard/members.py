@@ -8,13 +8,14 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import delivery, people, purges
+from tenants import audit, delivery, people, purges
 from tenants.names import is_id
 from tenants.people import Member, Role
 from webapp.auth import require
 from webapp.dashboard.answers import done, first_error, say
 from webapp.dashboard.forms import MemberForm, RoleForm, role_name
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.language import told
 
 
@@ -39,6 +40,7 @@ def members() -> ResponseReturnValue:
             g.site.session.rollback()
             form.email.errors = [told(problem)]
         else:
+            note("member.added", about=form.email.data, role=role.value)
             g.site.session.commit()
             say(_("%(person)s can sign in now. Tell them their password in person.", person=form.email.data))
             return redirect(url_for("dashboard.members"), 303)
@@ -57,7 +59,9 @@ def change_role(member_id: str) -> ResponseReturnValue:
     member, role = _member(member_id), Role(form.role.data)
     _may_give(role)
     _may_give(member.role)
+    was = audit.snapshot(member)
     people.change_role(g.site.session, member, role)
+    note("member.changed", about=str(member.email), was=was, row=member)
     return done(
         _("%(person)s is now: %(role)s.", person=member.email, role=role_name(role)), back=url_for("dashboard.members")
     )
@@ -70,6 +74,7 @@ def remove_member(member_id: str) -> ResponseReturnValue:
     if member.id == current_user.id:
         raise Problem("conflict", "You cannot remove yourself. Ask another admin.")
     _may_give(member.role)
+    note("member.removed", about=str(member.email), role=member.role.value)
     people.remove(g.site.session, member)
     purges.close(g.site, delivery.by_membership(member_id))
     return done(_("%(person)s can no longer sign in.", person=member.email), back=url_for("dashboard.members"))

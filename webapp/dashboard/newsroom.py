@@ -10,6 +10,7 @@ from tenants.people import Role
 from webapp.auth import require
 from webapp.dashboard.answers import done
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 
 SHOWN = 100
 
@@ -24,6 +25,7 @@ def newsroom() -> ResponseReturnValue:
 @require(Role.EDITOR)
 def news_seen() -> ResponseReturnValue:
     news.mark_seen(g.site.session, g.site.tenant_id, now=g.site.now())
+    note("news.read")
     return done(_("Nothing new any more."), back=url_for("dashboard.newsroom"))
 
 

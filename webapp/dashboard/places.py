@@ -17,14 +17,20 @@ MOST_OFFERED = 500
 
 def offer(form: AlbumForm, album: Album | None = None) -> None:
     """Fill the menu: the top, and the tenant's other albums by title."""
-    newest = select(Album).where(Album.deleted_at.is_(None)).order_by(Album.id.desc()).limit(MOST_OFFERED)
-    others = [each for each in g.site.session.scalars(newest) if album is None or each.id != album.id]
+    titles = others(album)
     present = form.parent.data
-    if is_id(present or "") and present not in {each.id for each in others}:
+    if is_id(present or "") and present not in titles:
         here = catalog.album_by_id(g.site.session, g.site.tenant_id, present)
-        others += [here] if here is not None and (album is None or here.id != album.id) else []
-    titles = sorted(((each.id, each.title) for each in others), key=lambda pair: pair[1].casefold())
-    form.parent.choices = {"": str(_("No other album")), **dict(titles)}
+        titles |= {here.id: here.title} if here is not None and (album is None or here.id != album.id) else {}
+    form.parent.choices = {"": str(_("No other album")), **titles}
+
+
+def others(album: Album | None = None) -> dict[str, str]:
+    """The newest other albums, by title: id to title."""
+    newest = select(Album.id, Album.title).where(Album.deleted_at.is_(None)).order_by(Album.id.desc())
+    rows = g.site.session.execute(newest.limit(MOST_OFFERED))
+    titles = [(row.id, row.title) for row in rows if album is None or row.id != album.id]
+    return dict(sorted(titles, key=lambda pair: pair[1].casefold()))
 
 
 def moved(album: Album, form: AlbumForm) -> bool:

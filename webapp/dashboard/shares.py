@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import delivery, purges, sharing, watermarks
+from tenants import audit, delivery, purges, sharing, watermarks
 from tenants.catalog import Album
 from tenants.names import is_id
 from tenants.people import Role
@@ -22,7 +22,11 @@ from webapp.dashboard import lookup
 from webapp.dashboard.amounts import VISITS
 from webapp.dashboard.answers import done, say
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.dashboard.share_form import ShareForm, shown
+
+TOLD = ("rights", "expires_at", "max_visits", "asks_name")
+"""What the audit log tells of a new link."""
 
 
 @bp.route("/albums/<album_id>/share", methods=["GET", "POST"])
@@ -53,14 +57,16 @@ def _create(album_id: str, form: ShareForm) -> None:
         lookup.album_of(album_id)
     g.site.session.rollback()
     hashes = form.secrets()
-    sharing.create_link(
+    album = lookup.album_of(album_id)
+    link, _token = sharing.create_link(
         g.site.session,
-        lookup.album_of(album_id),
+        album,
         secret(),
         now=g.site.now(),
         **form.terms(g.site.now()),
         **hashes,
     )
+    note("share.made", album=album, about=link.label or album.title, **audit.told(link, TOLD))
     watermarks.ask(g.site)
     g.site.session.commit()
 
@@ -91,10 +97,11 @@ def share_terms(album_id: str, link_id: str) -> ResponseReturnValue:
             return page, 422 if form.errors else 200
     g.site.session.rollback()
     hashes = form.secrets()
-    link = _link(album_id, link_id)[1]
-    before = link.marks
+    album, link = _link(album_id, link_id)
+    before, was = link.marks, audit.snapshot(link)
     for column, value in {**form.terms(g.site.now()), **hashes}.items():
         setattr(link, column, value)
+    note("share.changed", album=album, about=link.label or album.title, was=was, row=link)
     if link.marks is not before:
         purges.close(g.site, delivery.by_link(link.id))
         g.site.session.flush()
@@ -119,9 +126,10 @@ def share_code(album_id: str, link_id: str) -> Response:
 @bp.post("/albums/<album_id>/share/<link_id>/revoke")
 @require(Role.EDITOR)
 def revoke(album_id: str, link_id: str) -> ResponseReturnValue:
-    link = _link(album_id, link_id)[1]
+    album, link = _link(album_id, link_id)
     link.revoked_at = g.site.now()
     purges.close(g.site, delivery.by_link(link.id))
+    note("share.revoked", album=album, about=link.label or album.title)
     return done(_("The link no longer opens anything."), back=url_for("dashboard.shares", album_id=album_id))
 
 

@@ -6,6 +6,7 @@ from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
+from flask_login import current_user
 from sqlalchemy import select
 
 from infra.errors import N_
@@ -16,6 +17,7 @@ from webapp import auth
 from webapp.dashboard.answers import say
 from webapp.dashboard.forms import SignIn
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.limits import limiter
 
 WRONG = N_("The e-mail address and the password do not fit together.")
@@ -56,6 +58,9 @@ def sign_in() -> ResponseReturnValue:
 
 @bp.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        note("session.ended")
+        g.site.session.commit()
     auth.sign_out()
     say(_("You are signed out."))
     return redirect(url_for("dashboard.sign_in"), 303)
@@ -73,6 +78,7 @@ def _authenticated(email: str, password: str) -> Member | None:
     member: Member | None = session.get(Member, (g.site.tenant_id, learnt[0]))
     if member is not None:
         member.password_hash, member.signed_in_at = learnt[1:]
+        note("session.begun", by=member)
         session.commit()
     return member
 

@@ -12,6 +12,7 @@ from tenants.scope import secret, settings
 from webapp.auth import require
 from webapp.dashboard import lookup
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 
 
 @bp.post("/albums/<album_id>/ticket")
@@ -34,6 +35,8 @@ def ticket(album_id: str) -> ResponseReturnValue:
         types=("*/*",),  # The content decides; files from folders often carry no type at all.
         member=current_user.id,
     )
+    note("upload.started", album=album)
+    g.site.session.commit()
     response = jsonify(
         endpoint=f"{settings().upload_url}/files/",
         ticket=minted,

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from infra.errors import BlobExists, BlobMissing, Problem
 from infra.sql import reading
-from tenants import purges, watermarks
+from tenants import audit, purges, watermarks
 from tenants.catalog import SHOWN, Asset, Kind, Rendition
 from tenants.mark_layout import Position
 from tenants.names import brand_key, rendition_key
@@ -25,6 +25,7 @@ from webapp.brand import mark, pictures
 from webapp.dashboard.answers import done
 from webapp.dashboard.brand_sample import SHEETS
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.dashboard.watermark_form import LookForm, WatermarkForm, lacking, shown
 
 PREVIEW_WIDTH = 1280
@@ -154,13 +155,18 @@ def _save(form: WatermarkForm, drawn: Drawn) -> None:
     if present is None:
         present = Watermark(tenant_id=g.site.tenant_id)
         g.site.session.add(present)
+    was = audit.snapshot(present)
     present.source, present.text = Source(form.source.data), form.text.data
     present.picture_sha256, present.drawn_sha256 = drawn.picture_sha256, drawn.sha256
     present.position = Position(form.position.data)
     present.size, present.opacity, present.full = form.size.data, form.opacity.data, form.full.data
     if form.marks.data and not tenant.marks:
         purges.close_all(g.site)
-    tenant.marks = form.marks.data
+    shown_before, tenant.marks = tenant.marks, form.marks.data
+    changed = audit.difference(was, present)
+    if tenant.marks is not shown_before:
+        changed["marks"] = [shown_before, tenant.marks]
+    note("watermark.changed", changed=changed)
     g.site.session.flush()
     watermarks.ask(g.site)
 

@@ -4,17 +4,16 @@ import { Deeds } from "./deeds";
 import { Details } from "./details";
 import { Grid } from "./grid";
 import { Live } from "./live";
-import { page } from "./request";
-import { attempt } from "./toast";
+import { slide } from "./window";
 import { say } from "../words";
 
 export function openAlbum(): void {
   const root = document.getElementById("album")!;
-  const grid = new Grid(document.getElementById("tiles") as HTMLUListElement);
+  const grid = new Grid(document.getElementById("tiles") as HTMLUListElement, Number(root.dataset["total"]));
   const live = new Live(root, grid);
   const deeds = new Deeds(root.dataset["base"]!, grid, live);
   new Details(grid, deeds);
-  loadMore(grid);
+  slide(root, grid);
   if (root.dataset["edits"] === undefined) return;
   const arranger = new Arranger(root, grid);
   selectionBar(grid, arranger, deeds);
@@ -29,19 +28,34 @@ function selectionBar(grid: Grid, arranger: Arranger, deeds: Deeds): void {
   bar.dataset["live"] = "";
   for (const hidden of bar.querySelectorAll<HTMLElement>("button[hidden]")) hidden.hidden = false;
   const cover = bar.querySelector<HTMLButtonElement>("[data-cover]")!;
+  const all = bar.querySelector<HTMLInputElement>("#bulk-all");
+  all?.addEventListener("change", () => (all.checked ? grid.selectAll() : grid.clear()));
+  const everything = document.getElementById("select-all");
+  if (everything) everything.hidden = false;
+  everything?.addEventListener("click", () => grid.selectAll());
   const show = (): void => {
-    const selected = grid.selected.length;
+    const selected = grid.choice.count;
+    if (all) all.checked = grid.choice.every;
+    for (const button of bar.querySelectorAll<HTMLButtonElement>("[data-move]")) button.disabled = selected > grid.selected.length;
     bar.hidden = selected === 0;
     count.textContent = selected ? say("selected", { count: selected }) : "";
-    cover.disabled = selected !== 1;
+    cover.disabled = selected !== 1 || grid.selected.length !== 1;
   };
   grid.onSelection(show);
-  show();
+  grid.show();
+  const remove = (): void => {
+    // What can be seen leaves at once and comes back to its place; else the server alone knows what it was.
+    if (grid.choice.count === grid.selected.length) void deeds.remove(grid.selected);
+    else void deeds.bulk(bar.action, "gone", fieldsOf(bar, bar.querySelector<HTMLButtonElement>("[data-delete]")!));
+  };
   bar.addEventListener("submit", (event) => {
     event.preventDefault();
-    const selected = grid.selected;
-    if (event.submitter?.matches("[data-cover]")) void deeds.cover(selected[0]!);
-    else void deeds.remove(selected);
+    const button = event.submitter as HTMLButtonElement;
+    if (button.matches("[data-cover]")) void deeds.cover(grid.selected[0]!);
+    else if (button.dataset["bulk"]) {
+      button.closest<HTMLElement>("[popover]")?.hidePopover();
+      void deeds.bulk(button.formAction, button.dataset["bulk"], fieldsOf(bar, button));
+    } else remove();
   });
   bar.addEventListener("click", (event) => {
     const button = (event.target as Element).closest<HTMLButtonElement>("button");
@@ -52,8 +66,19 @@ function selectionBar(grid: Grid, arranger: Arranger, deeds: Deeds): void {
     const inGrid = grid.list.contains(document.activeElement) || bar.contains(document.activeElement);
     if (!inGrid) return;
     if (event.key === "Escape") grid.clear();
-    if (event.key === "Delete") void deeds.remove(grid.selected);
+    // Not from a field that stands in the bar: there Delete deletes a letter.
+    const typing = document.activeElement?.matches("textarea, select, input:not([type=checkbox])");
+    if (event.key === "Delete" && !typing) remove();
   });
+}
+
+/** The form's own fields, and the button's; what is ticked is told by the choice. */
+function fieldsOf(bar: HTMLFormElement, button: HTMLButtonElement): [string, string][] {
+  const fields: [string, string][] = [];
+  for (const [name, value] of new FormData(bar, button)) {
+    if (typeof value === "string" && name !== "id" && name !== "all" && name !== "csrf_token") fields.push([name, value]);
+  }
+  return fields;
 }
 
 function tileButtons(grid: Grid, deeds: Deeds): void {
@@ -64,24 +89,5 @@ function tileButtons(grid: Grid, deeds: Deeds): void {
     const { retry, remove } = button.dataset;
     if (retry) void deeds.retry(retry);
     else void deeds.remove([grid.byId(remove!)!]);
-  });
-}
-
-/** The next page's tiles come into this one. Without scripts the link leads to a page of its own. */
-function loadMore(grid: Grid): void {
-  const link = document.getElementById("more") as HTMLAnchorElement | null;
-  link?.addEventListener("click", (event) => {
-    event.preventDefault();
-    void attempt(async () => {
-      const next = await page(link.href);
-      const last = grid.tiles.at(-1);
-      for (const tile of next.querySelectorAll("#tiles > .tile")) {
-        if (!document.getElementById(tile.id)) grid.list.append(document.adoptNode(tile));
-      }
-      const further = next.querySelector<HTMLAnchorElement>("#more");
-      if (further) link.setAttribute("href", further.getAttribute("href")!);
-      else link.parentElement!.remove();
-      grid.focus(last?.nextElementSibling as HTMLLIElement | undefined);
-    });
   });
 }

@@ -45,7 +45,7 @@ export class Arranger {
       last: () => rest.length,
     }[direction]();
     const focused = tileOf(document.activeElement);
-    await this.apply(moved, rest, place, direction === "last");
+    await this.apply(moved, rest, place, direction === "last", direction === "first");
     if (focused) this.grid.focus(focused);
     announce(say("moved-to", { place: place + 1, all: this.grid.tiles.length }));
   }
@@ -59,11 +59,12 @@ export class Arranger {
     else this.grid.list.append(...this.before);
   }
 
-  private async apply(moved: Tile[], rest: Tile[], place: number, last: boolean): Promise<void> {
+  private async apply(moved: Tile[], rest: Tile[], place: number, last: boolean, first = false): Promise<void> {
     const order = [...rest.slice(0, place), ...moved, ...rest.slice(place)];
     this.grid.list.append(...order);
-    const after = place ? idOf(rest[place - 1]!) : "";
-    const fields: [string, string][] = [...idFields(moved.map(idOf)), ["after", after]];
+    const fields: [string, string][] = [...idFields(moved.map(idOf)), ["after", place ? idOf(rest[place - 1]!) : ""]];
+    // At the edge of what the page holds there may be more: then the place is told by what follows.
+    if (!place && !first && rest[0] && this.root.dataset["preceded"] !== undefined) fields.push(["before", idOf(rest[0])]);
     if (last) fields.push(["last", "1"]);
     // One at a time: each move counts on the one before.
     this.pending = this.pending.then(() =>

@@ -1,18 +1,23 @@
-// The tiles of an album: finding, replacing, selecting, and moving the focus among them.
+// The tiles of an album: finding, replacing, selecting, and moving the focus among them. The page holds a window of the
+// album's tiles; what is selected is remembered apart from it, so tiles may leave and come back.
+import { Choice } from "./choice";
 
 export type Tile = HTMLLIElement;
 
 export class Grid {
   readonly list: HTMLUListElement;
+  readonly choice: Choice;
   private anchor: Tile | null = null;
   private listeners: (() => void)[] = [];
 
-  constructor(list: HTMLUListElement) {
+  constructor(list: HTMLUListElement, total: number) {
     this.list = list;
+    this.choice = new Choice(total);
     list.dataset["live"] = "";
     list.addEventListener("keydown", (event) => this.onKey(event));
     list.addEventListener("click", (event) => this.onClick(event));
     list.addEventListener("change", () => this.changed());
+    for (const tile of this.tiles) if (boxOf(tile)?.checked) this.choice.set(idOf(tile), true); // Kept by the browser.
     list.addEventListener("focusin", (event) => this.settleFocus(tileOf(event.target)));
     this.settleFocus(null);
   }
@@ -33,13 +38,41 @@ export class Grid {
     this.listeners.push(listener);
   }
 
+  /** Boxes were ticked or unticked: remember it, and tell. */
   changed(): void {
+    for (const tile of this.tiles) {
+      const box = boxOf(tile);
+      if (box) this.choice.set(idOf(tile), box.checked);
+    }
     for (const listener of this.listeners) listener();
   }
 
+  /** Everything in the album, tiles that are not on the page included. */
+  selectAll(): void {
+    this.choice.all();
+    this.show();
+  }
+
   clear(): void {
-    for (const tile of this.selected) boxOf(tile)!.checked = false;
-    this.changed();
+    this.choice.none();
+    this.show();
+  }
+
+  /** Tick the boxes as the choice has it. */
+  show(): void {
+    for (const tile of this.tiles) {
+      const box = boxOf(tile);
+      if (box) box.checked = this.choice.has(idOf(tile));
+    }
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Tiles that are gone from the album. */
+  drop(tiles: Tile[]): void {
+    for (const tile of tiles) {
+      this.choice.forget(idOf(tile));
+      tile.remove();
+    }
   }
 
   /** Put a tile where one of the same id is, keeping selection and focus; else at the end. */
@@ -49,10 +82,13 @@ export class Grid {
     if (!old) {
       this.list.append(made);
       this.list.hidden = false;
+      this.choice.total += 1;
+      const box = boxOf(made);
+      if (box) box.checked = false; // Who chose everything has not seen this one: the server leaves it out as well.
     } else {
       const focused = old.contains(document.activeElement);
       const box = boxOf(made);
-      if (box) box.checked = boxOf(old)?.checked ?? false;
+      if (box) box.checked = this.choice.has(idOf(made));
       old.replaceWith(made);
       if (focused) this.focus(made);
     }
@@ -114,8 +150,7 @@ export class Grid {
     if (!tile || event.altKey) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "a" && boxOf(tile)) {
       event.preventDefault();
-      for (const each of this.tiles) boxOf(each)!.checked = true;
-      this.changed();
+      this.selectAll();
       return;
     }
     const next = this.neighbour(tile, event.key);
