@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import func, or_, select, update
 
 from infra.sql import reading
-from processor import leftovers, losses, purge
+from processor import erasing, leftovers, losses, purge
 from processor.giving_up import give_up, reopen
 from processor.verdict import is_media_job, look_up, subject_of
 from tenants import exports, outbox, watermarks
@@ -57,6 +57,7 @@ class Report:
     purged_assets: int = 0
     purged_albums: int = 0
     expired_exports: int = 0
+    erased_tenants: int = 0
 
     def __str__(self) -> str:
         done = [f"{name.replace('_', ' ')}: {count}" for name, count in asdict(self).items() if count]
@@ -82,6 +83,7 @@ def run(graces: Graces | None = None) -> Report:
             report.orphan_renditions += leftovers.renditions(site, graces.orphan)
             report.orphan_originals += leftovers.originals(site, graces.orphan)
             report.expired_exports += exports.tidy(site)
+    report.erased_tenants = erasing.run_due()
     report.scratch_folders = leftovers.scratch(settings().data_dir)
     log.info("reconciled", **asdict(report))
     return report

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, null, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, literal, null, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, Visibility
 from tenants.embeds import EmbedGrant
+from tenants.hiding import HideRequest, HideState
 from tenants.names import is_id
 from tenants.people import Member
-from tenants.registry import Tenant
+from tenants.registry import Tenant, TenantState
 from tenants.sharing import ShareLink
 
 LONGEST_TOKEN = timedelta(days=4)
@@ -81,7 +82,7 @@ def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any, Any
 
 
 def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any, Any]:
-    none_gone: Select[Any, Any] = select(cast(null(), String), false()).select_from(Member)
+    none_gone: Select[Any, Any] = select(cast(null(), String), false(), false()).select_from(Member)
     return none_gone.where(Member.tenant_id == tenant_id, Member.id == member_id)
 
 
@@ -91,11 +92,12 @@ MARKS = func.coalesce(Album.marks, Tenant.marks)
 
 def _with_gone(tenant_id: str, now: datetime, marked: ColumnElement[Any]) -> Select[Any, Any]:
     """A row for each asset that an album lost lately, or one with NULL; none at all without the album. And whether the
-    way shows marked pictures."""
+    way shows marked pictures, and whether the tenant hides any."""
     lost = and_(Asset.tenant_id == Album.tenant_id, Asset.album_id == Album.id, Asset.deleted_at > now - LONGEST_TOKEN)
-    rows: Select[Any, Any] = select(Asset.id, marked).select_from(Album)
+    hides = _hidden(Album.tenant_id).exists()
+    rows: Select[Any, Any] = select(Asset.id, marked, hides).select_from(Album)
     rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(Asset, lost)
-    return rows.where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None))
+    return rows.where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None), Tenant.state != TenantState.DELETED)
 
 
 WAYS: dict[str, Callable[[str, str, datetime], Select[Any, Any]]] = {
@@ -105,18 +107,22 @@ WAYS: dict[str, Callable[[str, str, datetime], Select[Any, Any]]] = {
     "t": _member,
 }
 """The first character of a way, and the statement that tells its standing: no row, and it is closed; else a row for
-each asset that is gone, or a single NULL, each with whether the way shows marked pictures only."""
+each asset that is gone, or a single NULL, each with whether the way shows marked pictures only, and whether the tenant
+hides pictures (`tenants/hiding.py`)."""
 
 
 def standing(session: Session, tenant_id: str, way: str, now: datetime) -> Standing:
-    """One statement, whatever the way. What is no way at all is closed."""
+    """One statement, whatever the way, and another where pictures are hidden. What is no way at all is closed."""
     kind, subject = way[:1], way[1:]
     if kind not in WAYS or not is_id(subject):
         return Standing(open=False)
     rows = session.execute(WAYS[kind](tenant_id, subject, now).limit(MOST_GONE + 1)).all()
-    gone = frozenset(asset_id for asset_id, _ in rows if asset_id is not None)
+    gone = frozenset(asset_id for asset_id, *_ in rows if asset_id is not None)
+    if rows and rows[0][2]:
+        # Hidden since an address was made. A statement of its own: both in one would read all of an album's assets.
+        gone |= set(session.scalars(_hidden(literal(tenant_id)).limit(MOST_GONE + 1)))
     marked = bool(rows) and bool(rows[0][1])
-    return Standing(open=bool(rows), gone=gone if len(rows) <= MOST_GONE else None, marked=marked)
+    return Standing(open=bool(rows), gone=gone if max(len(rows), len(gone)) <= MOST_GONE else None, marked=marked)
 
 
 def ends(session: Session, tenant_id: str, way: str) -> datetime | None:
@@ -127,7 +133,12 @@ def ends(session: Session, tenant_id: str, way: str) -> datetime | None:
     return session.scalar(link)
 
 
+def _hidden(tenant_id: Any) -> Select[Any]:
+    return select(HideRequest.asset_id).where(HideRequest.tenant_id == tenant_id, HideRequest.state == HideState.HIDDEN)
+
+
 def is_gone(session: Session, tenant_id: str, asset_id: str) -> bool:
-    """Whether one asset is deleted, or never was."""
-    live = select(Asset.id).where(Asset.tenant_id == tenant_id, Asset.id == asset_id, Asset.deleted_at.is_(None))
+    """Whether one asset is deleted, or hidden, or never was."""
+    shown = (Asset.deleted_at.is_(None), Asset.held.is_(False))
+    live = select(Asset.id).where(Asset.tenant_id == tenant_id, Asset.id == asset_id, *shown)
     return session.scalar(live) is None
