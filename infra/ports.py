@@ -205,6 +205,14 @@ class SearchableQueue(Protocol):
         """The group's messages whose body has that value under that name, oldest first."""
 
 
+@runtime_checkable
+class ForgettingQueue(Protocol):
+    """What a job queue can do besides, if its messages can be looked up. On SQS a message ends when it is received."""
+
+    def forget(self, group: str) -> int:
+        """Remove every message of the group, those in flight and dead letters included; how many."""
+
+
 # --- Media attributes -----------------------------------------------------------------------------------------------
 
 
@@ -271,6 +279,18 @@ class Metrics(Protocol):
 
         Unlike `put` it raises `Unavailable` (or the database's error) when the metrics cannot be read.
         """
+
+
+@runtime_checkable
+class ForgettingMetrics(Protocol):
+    """What an adapter can do besides about values that it still holds itself. CloudWatch's own expire; none can be
+    removed."""
+
+    def forget(self, **dimensions: str) -> int:
+        """Remove the values whose dimensions include these; how many."""
+
+    def remembered(self, **dimensions: str) -> int:
+        """How many there are."""
 
 
 # --- Delivery -------------------------------------------------------------------------------------------------------

@@ -149,6 +149,10 @@ class Settings(BaseSettings):
 
     aws_prices: Path | None = Field(default=None, description="What AWS asks; `billing/prices.toml` by default.")
 
+    # The end of a tenant.
+    erasure_grace_days: int = Field(default=14, ge=0, le=365, description="Days in which an erasure can be undone.")
+    backup_days: int = Field(default=35, ge=0, le=3650, description="Days that backups are kept; receipts say so.")
+
     log_format: Literal["text", "json"] = "text"
 
     @field_validator("data_dir")

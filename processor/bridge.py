@@ -26,7 +26,7 @@ from processor.giving_up import give_up
 from processor.outage import waited_out
 from processor.pace import LONG_LYING_SECONDS, Pace
 from processor.spot import Watch
-from processor.verdict import AT_WORK, JobView, Verdict, is_media_job, look_up, verdict
+from processor.verdict import AT_WORK, JobView, Verdict, look_up, subject_of, verdict
 from tenants.heartbeat import Heartbeat
 from tenants.scope import ports, settings
 
@@ -50,7 +50,9 @@ class Held:
 
     @property
     def subject(self) -> tuple[str, str]:
-        return self.message.body["tenant"], self.message.body["asset"]
+        found = subject_of(self.message.body)
+        assert found is not None  # Others are not held.
+        return found
 
     def adrift(self, now: float, is_so: bool) -> float:
         """Seconds for which this has been so without a break."""
@@ -158,12 +160,12 @@ class Bridge:
         wait = timedelta() if self.held else timedelta(seconds=IDLE_SECONDS)
         for message in self.queue.receive(room, visibility=timedelta(seconds=self.visibility), wait=wait):
             faults.point("receive")
-            if is_media_job(message.body):
+            if subject_of(message.body):
                 self.held.append(Held(message, beat_at=time.monotonic() + self.visibility / 3))
                 if self.gauges:
                     self.gauges.received(message)
             else:
-                log.error("not a media job, left to become a dead letter", message=message.id, body=message.body)
+                log.error("not a job of ours, left to become a dead letter", message=message.id, body=message.body)
                 self._give_back(message)
 
     def _look(self, fleet: Fleet | None, statuses: dict[str, str | None]) -> None:

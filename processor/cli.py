@@ -13,8 +13,10 @@ from structlog.contextvars import bind_contextvars
 from processor import bridge as bridging
 from processor import dispatch, losses
 from processor import reconcile as reconciling
+from processor.export.cli import export_command
 from processor.outage import waited_out
 from processor.spot import Watch
+from tenants.cli import tenants as tenants_group
 from tenants.heartbeat import Heartbeat
 from tenants.scope import ports, settings
 
@@ -24,6 +26,7 @@ _DRAIN_POLL_SECONDS = 0.2
 def register(app: Flask) -> None:
     for command in (bridge, worker, drain, reconcile, heal, redrive):
         app.cli.add_command(command)
+    tenants_group.add_command(export_command)
 
 
 @click.command("bridge")

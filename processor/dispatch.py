@@ -23,7 +23,8 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from infra.access_log import safe_request_id
 from infra.ports import Message
-from processor import jobs, limits
+from processor import exporting, jobs, limits
+from processor.verdict import subject_of
 from tenants.scope import settings
 
 QUEUE = "media"
@@ -47,7 +48,10 @@ class MediaJob(Job):
     and a method of an instance as well; it also posts to any address that a job's record lists. All four are closed.
     """
 
-    ALLOWED: ClassVar[Mapping[str, Callable[..., Any]]] = {"processor.jobs.run": jobs.run}
+    ALLOWED: ClassVar[Mapping[str, Callable[..., Any]]] = {
+        "processor.jobs.run": jobs.run,
+        "processor.exporting.run": exporting.run,
+    }
 
     success_callback = failure_callback = stopped_callback = None
 
@@ -87,15 +91,18 @@ class Dispatch:
 
     def put(self, job_id: str, message: Message) -> None:
         """Queue the job of a received message. Again is no error: an answer may have been lost on its way."""
-        body = message.body
+        body, found = message.body, subject_of(message.body)
+        if found is None:
+            raise NotAllowed(repr(body)[:100])
+        export = body["kind"] == "export"
         try:
             self.queue.enqueue_call(
-                "processor.jobs.run",
-                args=(body["tenant"], body["asset"], message.id, message.receives, safe_request_id(body.get("trace"))),
-                timeout=limits.longest(settings()),
+                "processor.exporting.run" if export else "processor.jobs.run",
+                args=(*found, message.id, message.receives, safe_request_id(body.get("trace"))),
+                timeout=exporting.LONGEST_SECONDS if export else limits.longest(settings()),
                 result_ttl=_KEEP_SECONDS,
                 failure_ttl=_KEEP_SECONDS,
-                description=f"media {body['asset']}",
+                description=f"{body['kind']} {found[1]}",
                 job_id=job_id,
                 unique=True,
             )

@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy import case, func, literal, update
 
 from infra.errors import N_
+from tenants import exports
 from tenants.catalog import TERMINAL, Asset, AssetState
 from tenants.scope import Site, open_site, ports
 
@@ -14,8 +15,11 @@ log = structlog.get_logger(__name__)
 SENTENCE = N_("We could not process this file. It is kept, and you can have it tried again.")
 
 
+EXPORT_SENTENCE = N_("The export could not be made. Ask for it again, or ask whoever runs this service.")
+
+
 def give_up(tenant_id: str, asset_id: str, *, idle: timedelta = timedelta()) -> bool:
-    """FAILED, unless the asset is at its end or was held by someone less than `idle` ago; whether this call did it.
+    """FAILED, unless the asset, or export, is at its end or was held less than `idle` ago; whether this call did it.
 
     A rebuild that is given up leaves the asset READY, with what there was before.
     """
@@ -41,9 +45,10 @@ def give_up(tenant_id: str, asset_id: str, *, idle: timedelta = timedelta()) -> 
                 .execution_options(synchronize_session=False)
             )
             site.session.commit()
+            gave_up = bool(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
+            gave_up = gave_up or exports.fail(site, asset_id, EXPORT_SENTENCE, idle)
     except LookupError:
         return False
-    gave_up = bool(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
     if gave_up:
         log.error("gave up", tenant=tenant_id, asset=asset_id)
         ports().metrics.put("job.errors", 1, tenant=tenant_id, cause="given up")

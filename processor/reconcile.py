@@ -11,10 +11,10 @@ import structlog
 from sqlalchemy import func, or_, select, update
 
 from infra.sql import reading
-from processor import leftovers, losses, purge
+from processor import erasing, leftovers, losses, purge
 from processor.giving_up import give_up, reopen
-from processor.verdict import is_media_job, look_up
-from tenants import outbox, visits, watermarks
+from processor.verdict import is_media_job, look_up, subject_of
+from tenants import exports, outbox, visits, watermarks
 from tenants.catalog import TERMINAL, Asset
 from tenants.db import db
 from tenants.outbox import Outbox
@@ -56,6 +56,8 @@ class Report:
     scratch_folders: int = 0
     purged_assets: int = 0
     purged_albums: int = 0
+    expired_exports: int = 0
+    erased_tenants: int = 0
 
     def __str__(self) -> str:
         done = [f"{name.replace('_', ' ')}: {count}" for name, count in asdict(self).items() if count]
@@ -72,7 +74,7 @@ def run(graces: Graces | None = None) -> Report:
     for tenant_id in _tenants():
         with open_site(tenant_id) as site:
             if quiet:
-                report.requeued += requeue(site, graces.idle)
+                report.requeued += requeue(site, graces.idle) + exports.requeue(site, graces.idle)
             report.purged_assets += purge.assets(site, graces.undo)
             report.purged_albums += purge.albums(site, graces.undo)
             visits.forget(site.session, tenant_id, site.now().date())
@@ -82,6 +84,8 @@ def run(graces: Graces | None = None) -> Report:
             report.superseded_generations += leftovers.superseded(site, graces.superseded)
             report.orphan_renditions += leftovers.renditions(site, graces.orphan)
             report.orphan_originals += leftovers.originals(site, graces.orphan)
+            report.expired_exports += exports.tidy(site)
+    report.erased_tenants = erasing.run_due()
     report.scratch_folders = leftovers.scratch(settings().data_dir)
     log.info("reconciled", **asdict(report))
     return report
@@ -137,11 +141,12 @@ def bury(idle: timedelta) -> tuple[int, int]:
     message that died with its bridge. An asset that was touched within `idle` is left: it may be tried again right now.
     """
     queue = ports().queue
-    letters = [letter for letter in queue.dead(_DEAD_LETTERS) if is_media_job(letter.body)]
-    views = look_up([(letter.body["tenant"], letter.body["asset"]) for letter in letters], ports().clock.now())
+    letters = [(letter, subject_of(letter.body)) for letter in queue.dead(_DEAD_LETTERS)]
+    views = look_up([subject for _, subject in letters if subject], ports().clock.now())
     failed = settled = 0
-    for letter in letters:
-        subject = letter.body["tenant"], letter.body["asset"]
+    for letter, subject in letters:
+        if subject is None:
+            continue
         view = views.get(subject)
         if view is None or (view.ended and not view.failed):
             settled += queue.redrive(letter.id)  # The bridge receives it, finds nothing left to do and deletes it.

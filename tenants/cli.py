@@ -7,7 +7,7 @@ from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy import select
 
-from tenants import catalog, claims, domain_cli, people, registry, search
+from tenants import catalog, claims, domain_cli, erasure_cli, people, registry, search
 from tenants.commands import friendly, site_of
 from tenants.db import db
 from tenants.scope import ports, settings
@@ -20,6 +20,8 @@ albums = AppGroup("albums", help="Albums of a tenant.")
 def register(app: Flask) -> None:
     for group in (tenants, members, albums, domain_cli.group):
         app.cli.add_command(group)
+    for command in (erasure_cli.erase, erasure_cli.keep, erasure_cli.receipt):
+        tenants.add_command(command)
 
 
 @tenants.command("create")

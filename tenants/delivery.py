@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, Visibility
 from tenants.embeds import EmbedGrant
+from tenants.hiding import HideRequest, HideState
 from tenants.moves import AssetMove
 from tenants.names import is_id
 from tenants.people import Member
-from tenants.registry import Tenant
+from tenants.registry import Tenant, TenantState
 from tenants.sharing import ShareLink
 
 LONGEST_TOKEN = timedelta(days=4)
@@ -85,7 +86,7 @@ def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any, Any
 
 
 def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any, Any]:
-    none_gone: Select[Any, Any] = select(cast(null(), String), false()).select_from(Member)
+    none_gone: Select[Any, Any] = select(cast(null(), String), false(), false()).select_from(Member)
     return none_gone.where(Member.tenant_id == tenant_id, Member.id == member_id)
 
 
@@ -97,7 +98,7 @@ def _with_gone(
     tenant_id: str, album_id: ColumnElement[Any], now: datetime, marked: ColumnElement[Any]
 ) -> Select[Any, Any]:
     """A row for each asset that the album lost lately, deleted or moved, or one with NULL; none at all without the
-    album. And whether the way shows marked pictures."""
+    album. And whether the way shows marked pictures, and whether the tenant hides any."""
     since = now - LONGEST_TOKEN
     deleted = select(Asset.album_id, Asset.id).where(
         Asset.tenant_id == tenant_id, Asset.album_id == album_id, Asset.deleted_at > since
@@ -106,9 +107,15 @@ def _with_gone(
         AssetMove.tenant_id == tenant_id, AssetMove.album_id == album_id, AssetMove.moved_at > since
     )
     lost = deleted.union_all(moved).subquery()
-    rows: Select[Any, Any] = select(lost.c.id, marked).select_from(Album)
+    hides = _hidden(Album.tenant_id).exists()
+    rows: Select[Any, Any] = select(lost.c.id, marked, hides).select_from(Album)
     rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(lost, lost.c.album_id == Album.id)
-    return rows.where(Album.tenant_id == tenant_id, Album.id == album_id, Album.deleted_at.is_(None))
+    return rows.where(
+        Album.tenant_id == tenant_id,
+        Album.id == album_id,
+        Album.deleted_at.is_(None),
+        Tenant.state != TenantState.DELETED,
+    )
 
 
 WAYS: dict[str, Callable[[str, str, datetime], Select[Any, Any]]] = {
@@ -118,18 +125,22 @@ WAYS: dict[str, Callable[[str, str, datetime], Select[Any, Any]]] = {
     "t": _member,
 }
 """The first character of a way, and the statement that tells its standing: no row, and it is closed; else a row for
-each asset that is gone, or a single NULL, each with whether the way shows marked pictures only."""
+each asset that is gone, or a single NULL, each with whether the way shows marked pictures only, and whether the tenant
+hides pictures (`tenants/hiding.py`)."""
 
 
 def standing(session: Session, tenant_id: str, way: str, now: datetime) -> Standing:
-    """One statement, whatever the way. What is no way at all is closed."""
+    """One statement, whatever the way, and another where pictures are hidden. What is no way at all is closed."""
     kind, subject = way[:1], way[1:]
     if kind not in WAYS or not is_id(subject):
         return Standing(open=False)
     rows = session.execute(WAYS[kind](tenant_id, subject, now).limit(MOST_GONE + 1)).all()
-    gone = frozenset(asset_id for asset_id, _ in rows if asset_id is not None)
+    gone = frozenset(asset_id for asset_id, *_ in rows if asset_id is not None)
+    if rows and rows[0][2]:
+        # Hidden since an address was made. A statement of its own: both in one would read all of an album's assets.
+        gone |= set(session.scalars(_hidden(literal(tenant_id)).limit(MOST_GONE + 1)))
     marked = bool(rows) and bool(rows[0][1])
-    return Standing(open=bool(rows), gone=gone if len(rows) <= MOST_GONE else None, marked=marked)
+    return Standing(open=bool(rows), gone=gone if max(len(rows), len(gone)) <= MOST_GONE else None, marked=marked)
 
 
 def ends(session: Session, tenant_id: str, way: str) -> datetime | None:
@@ -140,10 +151,14 @@ def ends(session: Session, tenant_id: str, way: str) -> datetime | None:
     return session.scalar(link)
 
 
+def _hidden(tenant_id: Any) -> Select[Any]:
+    return select(HideRequest.asset_id).where(HideRequest.tenant_id == tenant_id, HideRequest.state == HideState.HIDDEN)
+
+
 def is_gone(session: Session, tenant_id: str, asset_id: str, way: str, now: datetime) -> bool:
-    """Whether one asset is deleted, is no longer in the album of that way, or never was."""
+    """Whether one asset is deleted, is hidden, is no longer in the album of that way, or never was."""
     live = select(Asset.id).where(Asset.tenant_id == tenant_id, Asset.id == asset_id, Asset.deleted_at.is_(None))
     if way[:1] != "t":
         album = WAYS[way[:1]](tenant_id, way[1:], now).with_only_columns(Album.id).limit(1)
-        live = live.where(Asset.album_id.in_(album))
+        live = live.where(Asset.held.is_(False), Asset.album_id.in_(album))
     return session.scalar(live) is None

@@ -44,8 +44,8 @@ def normalise(host_header: str) -> str | None:
     return name
 
 
-SERVED = (TenantState.ACTIVE, TenantState.READ_ONLY)
-"""Tenants in other states have no pages."""
+SERVED = (TenantState.ACTIVE, TenantState.READ_ONLY, TenantState.DELETED)
+"""Tenants in other states have no pages. One that is to be erased has them for its members, who may undo it."""
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,11 @@ def brand_key(tenant: str, sha256: str) -> str:
     """`t/<tenant>/b/<sha256>`: a logo or another picture of the brand."""
     if not _SHA256.fullmatch(sha256):
         raise ValueError(f"not a SHA-256: {sha256!r}")
-    return f"{tenant_prefix(tenant)}b/{sha256}"
+    return f"{brands_root(tenant)}{sha256}"
+
+
+def brands_root(tenant: str) -> str:
+    return f"{tenant_prefix(tenant)}b/"
 
 
 def icon_key(tenant: str, sha256: str, size: int) -> str:
@@ -144,6 +148,15 @@ def card_key(tenant: str, subject: str, sha256: str) -> str:
 
 def cards_prefix(tenant: str, subject: str) -> str:
     return f"{tenant_prefix(tenant)}c/{_checked(subject)}/"
+
+
+def export_key(tenant: str, export: str, fence: int) -> str:
+    """`t/<tenant>/x/<export>/<fence>`: the archive that the holder of that fence has made."""
+    return f"{export_prefix(tenant, export)}{fence:d}"
+
+
+def export_prefix(tenant: str, export: str) -> str:
+    return f"{tenant_prefix(tenant)}x/{_checked(export)}/"
 
 
 def _checked(identifier: str) -> str:

@@ -23,6 +23,7 @@ class TenantState(enum.Enum):
     READ_ONLY = "read_only"
     SUSPENDED = "suspended"
     DELETED = "deleted"
+    """To be erased when its grace is over (`tenants/erasure.py`): closed to visitors, members may undo it."""
 
 
 class Standing(enum.Enum):

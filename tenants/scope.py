@@ -234,7 +234,7 @@ def _entitlements(tenant: Tenant) -> Entitlements:
     paid = tenant.standing in (Standing.GOOD, Standing.OVERDUE)
     return Entitlements(
         writable=paid and tenant.state is TenantState.ACTIVE,
-        open=tenant.standing is not Standing.FROZEN,
+        open=tenant.standing is not Standing.FROZEN and tenant.state is not TenantState.DELETED,
         standing=tenant.standing,
         max_upload_bytes=most if tenant.max_upload_bytes is None else min(most, tenant.max_upload_bytes),
         max_storage_bytes=tenant.max_storage_bytes,

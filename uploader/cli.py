@@ -11,9 +11,11 @@ from structlog.contextvars import bind_contextvars
 
 from infra.errors import Problem
 from tenants import catalog
+from tenants.cli import tenants as tenants_group
 from tenants.commands import friendly, site_of
 from tenants.scope import Site, settings
 from uploader import folder, relay, sweep
+from uploader.importing import cli as importing
 
 _POLL_SECONDS = 0.5
 
@@ -21,6 +23,7 @@ _POLL_SECONDS = 0.5
 def register(app: Flask) -> None:
     for command in (relay_command, sweep_command, import_command):
         app.cli.add_command(command)
+    tenants_group.add_command(importing.import_command)
 
 
 def _stop_on_signals() -> threading.Event:

@@ -5,7 +5,8 @@ import mimetypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from sqlalchemy import func, select
 
@@ -45,12 +46,13 @@ def _walk(folder: Path) -> Iterator[Path]:
             continue
         if path.is_dir():
             yield from _walk(path)
-        elif path.is_file() and _type_of(path).partition("/")[0] in ("image", "video"):
+        elif path.is_file() and type_of(path.name).partition("/")[0] in ("image", "video"):
             yield path
 
 
-def _type_of(path: Path) -> str:
-    guessed = _MORE_TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
+def type_of(name: str) -> str:
+    """The media type by a file's name."""
+    guessed = _MORE_TYPES.get(PurePosixPath(name).suffix.lower()) or mimetypes.guess_type(name)[0]
     return guessed or "application/octet-stream"
 
 
@@ -73,6 +75,17 @@ def bring_in(site: Site, album_id: str, path: Path, moved: Moved) -> str | None:
     if size and _has(site, album_id, _sha256(path)):
         moved(size)
         return None
+    with path.open("rb") as file:
+        return arrive(site, album_id, path.name, size, file, moved)
+
+
+def arrive(
+    site: Site, album_id: str, filename: str, size: int, file: BinaryIO, moved: Moved, *, sha256: str | None = None
+) -> str:
+    """Upload `size` bytes as any client would; the asset's id. With `sha256` they must have that hash.
+
+    Raises `Problem` for an empty or too large file, for another hash, and when the disk or the plan is full.
+    """
     ticket = Ticket(
         tenant=site.tenant_id,
         album=album_id,
@@ -80,12 +93,11 @@ def bring_in(site: Site, album_id: str, path: Path, moved: Moved) -> str | None:
         types=("*/*",),
         expires=int((site.now() + timedelta(days=1)).timestamp()),
     )
-    wanted = Creation(filename=path.name, filetype=_type_of(path), length=size)
+    wanted = Creation(filename=filename, filetype=type_of(filename), length=size, sha256=sha256)
     upload = session.create(site, ticket, wanted)
     lease = locks.acquire(site, upload)
     site.session.commit()
-    with path.open("rb") as file:
-        standing = append(site, lease, StreamBody(_Counted(file, moved), size))
+    standing = append(site, lease, StreamBody(_Counted(file, moved), size))
     if isinstance(standing.trouble, Exception):
         raise standing.trouble
     assert standing.finished is not None

@@ -133,6 +133,16 @@ class CloudWatchMetrics:
         }
         return {"Id": f"q{number}", "MetricStat": {"Metric": metric, "Period": period, "Stat": "Sum"}}
 
+    def forget(self, **dimensions: str) -> int:
+        """`infra.ports.ForgettingMetrics`: what waits on this machine's disk. What was sent before expires there."""
+        self.flush()  # Most often that leaves nothing.
+        return self._spool.remove(lambda line: _is_about(line, dimensions))
+
+    def remembered(self, **dimensions: str) -> int:
+        """`infra.ports.ForgettingMetrics`."""
+        self._spool.release()
+        return sum(_is_about(line, dimensions) for taken in self._spool.take() for line in taken.lines)
+
     # -- sending --
 
     def flush(self) -> bool:
@@ -204,6 +214,14 @@ class CloudWatchMetrics:
         atexit.unregister(self.close)
         self._stop.set()
         self.flush()  # Which waits for the thread to be done with what it sends.
+
+
+def _is_about(line: bytes, dimensions: Mapping[str, str]) -> bool:
+    try:
+        about = json.loads(line)[3]
+    except (ValueError, IndexError, KeyError, TypeError):
+        return False
+    return isinstance(about, dict) and dimensions.items() <= about.items()
 
 
 def _data(lines: Iterable[bytes]) -> list[dict[str, Any]]:

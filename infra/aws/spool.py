@@ -9,7 +9,7 @@ not forced onto the disk: they survive the process, not a power cut.
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +111,22 @@ class Spool:
             with self._taken(path) as taken:
                 if taken is not None:
                     yield taken
+
+    def remove(self, unwanted: Callable[[bytes], bool]) -> int:
+        """Take out lines from every file without a holder; how many. The others of such a file are kept in a new one:
+        where a part of it was handed on before, that part is handed on again."""
+        self.release()
+        removed = 0
+        for taken in self.take():
+            kept = [line for line in taken.lines if not unwanted(line)]
+            if len(kept) == len(taken.lines):
+                continue
+            removed += len(taken.lines) - len(kept)
+            for line in kept:
+                self.append(line)
+            taken.remove()
+        self.release()
+        return removed
 
     @contextlib.contextmanager
     def _taken(self, path: Path) -> Iterator[Taken | None]:

@@ -1,10 +1,10 @@
 """CloudWatch's contract on a SQL table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Engine, select
+from sqlalchemy import ColumnElement, Engine, delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.local.tables import metric_points as table
@@ -49,9 +49,25 @@ class SqlMetrics:
         points = self._points(name, start, end)
         return float(sum(value for value, about in points if dimensions.items() <= about.items()))
 
+    def forget(self, **dimensions: str) -> int:
+        """`infra.ports.ForgettingMetrics`."""
+        with self._engine.begin() as connection:
+            return int(connection.execute(delete(table).where(*_about(dimensions))).rowcount)
+
+    def remembered(self, **dimensions: str) -> int:
+        """`infra.ports.ForgettingMetrics`."""
+        with reading(), self._engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(table).where(*_about(dimensions))) or 0
+
     def _points(self, name: str, start: datetime, end: datetime) -> list[tuple[float, dict[str, str]]]:
         statement = select(table.c.value, table.c.dimensions).where(
             table.c.name == name, table.c.at >= start, table.c.at < end
         )
         with reading(), self._engine.connect() as connection:
             return [(row.value, row.dimensions) for row in connection.execute(statement)]
+
+
+def _about(dimensions: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    if not dimensions:
+        raise ValueError("without dimensions that would be everything")
+    return [table.c.dimensions[name].as_string() == value for name, value in dimensions.items()]

@@ -134,6 +134,11 @@ class SqlQueue:
         with self._engine.begin() as connection:
             return bool(connection.execute(statement).rowcount)
 
+    def forget(self, group: str) -> int:
+        """`infra.ports.ForgettingQueue`."""
+        with self._engine.begin() as connection:
+            return int(connection.execute(delete(table).where(table.c.group_name == group)).rowcount)
+
     def find(self, group: str, name: str, value: str) -> list[Whereabouts]:
         """`infra.ports.SearchableQueue`: reads all of the group's messages."""
         its = select(table).where(table.c.group_name == group, table.c.body[name].as_string() == value)

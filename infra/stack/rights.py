@@ -15,6 +15,7 @@ from infra.stack.environment import EDGED, namespace, reports_losses, simpledb_d
 
 # Places in the bucket, by `tenants/names.py` and `infra/aws/s3_intake.py`. Readiness asks for what is not there.
 ORIGINALS, RENDITIONS, BRANDS, CARDS, READY = "t/*/o/*", "t/*/r/*", "t/*/b/*", "t/*/c/*", "t/*/ready"
+EXPORTS = "t/*/x/*"
 ARRIVING = "arriving/*"
 
 # fleet: place: actions on objects there.
@@ -28,12 +29,23 @@ OBJECTS: dict[str, dict[str, tuple[str, ...]]] = {
         RENDITIONS: _READ,
         BRANDS: _READ + _WRITE,
         CARDS: _READ + _WRITE + _ERASE,
+        EXPORTS: _READ,
         READY: _READ,
     },
     "upload": {ORIGINALS: _READ + _WRITE + _ERASE, ARRIVING: _READ + _WRITE + _ERASE, READY: _READ},
-    "processor": {ORIGINALS: _READ, RENDITIONS: _READ + _WRITE + _ERASE, READY: _READ},
-    # It ends what tenants deleted (processor/purge.py), and what no row names.
-    "keeper": {ORIGINALS: _READ + _GONE, RENDITIONS: _READ + _GONE, READY: _READ},
+    "processor": {
+        ORIGINALS: _READ,
+        RENDITIONS: _READ + _WRITE + _ERASE,
+        BRANDS: _READ,
+        EXPORTS: _READ + _WRITE,
+        READY: _READ,
+    },
+    # It ends what tenants deleted (processor/purge.py), what no row names, and whole tenants (processor/erasing.py).
+    "keeper": {
+        **dict.fromkeys((ORIGINALS, RENDITIONS, BRANDS, CARDS, EXPORTS), _READ + _GONE),
+        ARRIVING: _READ + _GONE,
+        READY: _READ,
+    },
 }
 # Without s3:ListBucket S3 answers 403 for what is not there. It cannot be bound to a prefix for that answer.
 LISTINGS: dict[str, tuple[str, ...]] = {

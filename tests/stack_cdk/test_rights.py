@@ -70,9 +70,11 @@ USES: dict[str, set[str]] = {
     "web": {*_READ, *_COPY, *_LIST, "S3Blobs.put", "S3Blobs.delete", "SimpleDbKeyValue.get", *_EDGE},
     # Arriving uploads, their sweep, the relay of jobs.
     "upload": {"S3Blobs.stat", "S3Intake", "S3Writer", "Multipart.copy", "SqsQueue.send", "SqsQueue.depth"},
-    # Jobs: fetch an original, put renditions, remove those of an older attempt; the bridge and its gauges.
+    # Jobs: fetch an original, put renditions, remove those of an older attempt; exports, which list a brand; the
+    # bridge and its gauges.
     "processor": {
         *_READ,
+        *_LIST,
         "S3Blobs.fetch",
         "S3Blobs.put",
         "S3Blobs.delete_prefix",

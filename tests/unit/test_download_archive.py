@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tenants.filenames import MOST_BYTES, distinct, safe
 from webapp.download.archive import Archive, Content, Entry
-from webapp.download.names import MOST_BYTES, distinct, safe
 
 THEN = datetime(2024, 6, 3, 9, 30, 12, tzinfo=UTC)
 

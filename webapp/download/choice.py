@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 from tenants import blanks
 from tenants.blanks import Blanks
 from tenants.catalog import SHOWN, Album, Asset, Rendition
+from tenants.filenames import distinct
 from tenants.names import FULL, MARKED, original_key, rendition_key
 from tenants.ordering import sort_key
 from tenants.sharing import Action, Viewer, may
 from webapp.download.archive import Archive, Entry
-from webapp.download.names import distinct
 from webapp.site.listing import visible
 
 WEB_WIDTH = 2048

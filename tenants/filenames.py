@@ -1,4 +1,4 @@
-"""File names inside an archive: the ones that people know, made fit for every file system they may be unpacked on."""
+"""File names for other people's disks: those that people know, made fit for every file system."""
 
 import re
 from collections.abc import Iterable, Iterator
