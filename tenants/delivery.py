@@ -59,12 +59,12 @@ def needs_cookie(way: str) -> bool:
     return not way.startswith(("o", "e"))
 
 
-def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[Any, Any]:
+def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[*tuple[Any, ...]]:
     rows = _with_gone(tenant_id, literal(album_id), now, MARKS)
     return rows.where(Album.visibility != Visibility.PRIVATE)
 
 
-def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any, Any]:
+def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[*tuple[Any, ...]]:
     link = and_(ShareLink.tenant_id == Album.tenant_id, ShareLink.album_id == Album.id)
     named = select(ShareLink.album_id).where(ShareLink.tenant_id == tenant_id, ShareLink.id == link_id)
     return (
@@ -78,15 +78,15 @@ def _live_link(tenant_id: str, link_id: str, now: datetime) -> Select[Any, Any]:
     )
 
 
-def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[Any, Any]:
+def _live_grant(tenant_id: str, grant_id: str, now: datetime) -> Select[*tuple[Any, ...]]:
     grant = and_(EmbedGrant.tenant_id == Album.tenant_id, EmbedGrant.album_id == Album.id)
     live = (EmbedGrant.id == grant_id, EmbedGrant.revoked_at.is_(None))
     named = select(EmbedGrant.album_id).where(EmbedGrant.tenant_id == tenant_id, EmbedGrant.id == grant_id)
     return _with_gone(tenant_id, named.scalar_subquery(), now, MARKS).join(EmbedGrant, grant).where(*live)
 
 
-def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[Any, Any]:
-    none_gone: Select[Any, Any] = select(cast(null(), String), false(), false()).select_from(Member)
+def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[*tuple[Any, ...]]:
+    none_gone: Select[*tuple[Any, ...]] = select(cast(null(), String), false(), false()).select_from(Member)
     return none_gone.where(Member.tenant_id == tenant_id, Member.id == member_id)
 
 
@@ -96,7 +96,7 @@ MARKS = func.coalesce(Album.marks, Tenant.marks)
 
 def _with_gone(
     tenant_id: str, album_id: ColumnElement[Any], now: datetime, marked: ColumnElement[Any]
-) -> Select[Any, Any]:
+) -> Select[*tuple[Any, ...]]:
     """A row for each asset that the album lost lately, deleted or moved, or one with NULL; none at all without the
     album. And whether the way shows marked pictures, and whether the tenant hides any."""
     since = now - LONGEST_TOKEN
@@ -108,7 +108,7 @@ def _with_gone(
     )
     lost = deleted.union_all(moved).subquery()
     hides = _hidden(Album.tenant_id).exists()
-    rows: Select[Any, Any] = select(lost.c.id, marked, hides).select_from(Album)
+    rows: Select[*tuple[Any, ...]] = select(lost.c.id, marked, hides).select_from(Album)
     rows = rows.join(Tenant, Tenant.id == Album.tenant_id).outerjoin(lost, lost.c.album_id == Album.id)
     return rows.where(
         Album.tenant_id == tenant_id,
@@ -118,7 +118,7 @@ def _with_gone(
     )
 
 
-WAYS: dict[str, Callable[[str, str, datetime], Select[Any, Any]]] = {
+WAYS: dict[str, Callable[[str, str, datetime], Select[*tuple[Any, ...]]]] = {
     "o": _open_album,
     "s": _live_link,
     "e": _live_grant,
