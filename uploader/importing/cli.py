@@ -12,13 +12,13 @@ from infra.errors import Problem
 from tenants import catalog
 from tenants.commands import fail, friendly, site_of
 from tenants.scope import settings
-from uploader.importing import own, plain
+from uploader.importing import gallery, own, plain, takeout
 from uploader.importing import settings as taking_over
 from uploader.importing.plan import Plan
 from uploader.importing.run import Importer, Report
 from uploader.importing.source import Source, open_all
 
-FORMATS = ("auto", "plain", "vitrine")
+FORMATS = ("auto", "plain", "vitrine", "takeout", "lychee", "piwigo")
 SHOWN = 20
 """Lines of what was left out; a report file has all of them."""
 
@@ -44,7 +44,7 @@ def import_command(
     dry_run: bool,
     report: Path | None,
 ) -> None:
-    """Bring albums in from folders, ZIP files, or an export of ours.
+    """Bring albums in from folders, ZIP files, Google Takeout, Lychee, Piwigo, or an export of ours.
 
     Several sources are taken together. It can be stopped with Ctrl-C and begun again: what is here is not doubled.
     """
@@ -80,6 +80,15 @@ def plan_of(source: Source, kind: str, title: str = "") -> Plan:
         return own.read(source, root)
     if kind == "vitrine":
         raise Problem("invalid", "This is no export of ours: there is no tenant.json of the right kind in it.")
+    if kind == "takeout" or (kind == "auto" and takeout.recognised(source)):
+        return takeout.read(source)
+    found = gallery.find(source) if kind in ("auto", "lychee", "piwigo") else None
+    if found is not None:
+        return gallery.read(source, *found)
+    if kind in ("lychee", "piwigo"):
+        raise Problem(
+            "invalid", "There is no database of that gallery: put its .sqlite file, or a .sql dump, beside the files."
+        )
     return plain.read(source, title)
 
 

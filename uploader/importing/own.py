@@ -11,7 +11,7 @@ from tenants.names import is_id
 from tenants.portable import ALBUM_FILE, MOST_JSON, SIDE, TENANT_FILE, XMP
 from tenants.privacy import Capture
 from tenants.registry import Layout
-from uploader.importing.plan import MOST_CAPTION, Details, Plan, PlannedAlbum, PlannedFile
+from uploader.importing.plan import MOST_CAPTION, Details, Plan, PlannedAlbum, PlannedFile, outermost_first
 from uploader.importing.source import Source
 
 MOST_SIDE = 256 * 1024
@@ -48,28 +48,13 @@ def read(source: Source, root: str) -> Plan:
         if path.startswith(f"{root}albums/") and path.endswith(f"/{ALBUM_FILE}")
     }
     found = {str(about.get("id")): (folder, about) for folder, about in wanted.items() if is_id(str(about.get("id")))}
-    for album_id in _outermost_first({key: about.get("parent") for key, (_, about) in found.items()}):
+    for album_id in outermost_first({key: found[key][1].get("parent") for key in sorted(found)}):
         folder, about = found[album_id]
         covers = {str(file.cover_id): file.path for file in _files(source, plan, folder, about, album_id)}
         cover = covers.get(str(about.get("cover")))
         parent = about.get("parent")
         plan.albums.append(_album(album_id, about, parent if parent in found else None, cover))
     return plan
-
-
-def _outermost_first(parents: dict[str, Any]) -> list[str]:
-    """Each behind its parent, otherwise in the order of ids, which is the order in which they were made."""
-    placed: dict[str, None] = {}
-
-    def place(key: str, seen: tuple[str, ...] = ()) -> None:
-        parent = parents[key]
-        if parent in parents and parent not in placed and parent not in seen:
-            place(parent, (*seen, key))
-        placed.setdefault(key)
-
-    for key in sorted(parents):
-        place(key)
-    return list(placed)
 
 
 def _album(album_id: str, about: dict[str, Any], parent: str | None, cover: str | None) -> PlannedAlbum:

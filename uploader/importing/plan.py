@@ -1,6 +1,6 @@
 """What an import is going to do: albums, files, and what is left out, whatever the source was."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -74,3 +74,15 @@ class Plan:
 def is_media(name: str) -> bool:
     """Whether a file's name says that it is a photo or a video. Its content decides later."""
     return type_of(name).partition("/")[0] in ("image", "video") and not name.lower().endswith((".svg", ".svgz"))
+
+
+def outermost_first(parents: Mapping[str, Any]) -> list[str]:
+    """Keys, each behind its parent, otherwise in their own order. A parent that is none of them, or that lies within
+    what it should be around, is passed over."""
+    placed: dict[str, None] = {}
+    for key in parents:
+        chain = [key]
+        while (parent := parents[chain[-1]]) in parents and parent not in placed and parent not in chain:
+            chain.append(parent)
+        placed.update(dict.fromkeys(reversed(chain)))
+    return list(placed)
