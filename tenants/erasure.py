@@ -75,7 +75,7 @@ def ask(site: Site, asked_by: str, grace: timedelta | None = None) -> Erasure:
         _SUBSCRIPTIONS.c.ends_with_period.is_(False),
     )
     if site.session.scalar(running.select_from(_SUBSCRIPTIONS)):
-        raise Problem("conflict", "A plan is still being paid for. Cancel it under “Plan and bill” first.")
+        raise Problem("conflict", "A plan is still being paid for. Cancel it first.")
     tenant = site.session.get_one(Tenant, site.tenant_id)
     now = site.now()
     erasure = Erasure(
@@ -131,7 +131,7 @@ def opened(secret: str, receipt: str) -> dict[str, Any]:
 
 
 def receipt_of(erasure_id: str) -> str | None:
-    """The receipt of a finished erasure, by the address that was given when it was asked for."""
+    """The receipt of a finished erasure, by the id that was given when it was asked for."""
     if not is_id(erasure_id):
         return None
     return db.session.scalar(select(Erasure.receipt).where(Erasure.id == erasure_id, Erasure.receipt != "")) or None

@@ -12,7 +12,7 @@ from tenants import erasure
 from tenants.commands import friendly, site_of
 from tenants.db import db
 from tenants.registry import Tenant
-from tenants.scope import secret, settings
+from tenants.scope import secret
 
 
 @click.command("erase")
@@ -29,7 +29,7 @@ def erase(slug: str, grace: int | None, confirm: str) -> None:
         asked = erasure.ask(site, "operator", None if grace is None else timedelta(days=grace))
         site.session.commit()
         click.echo(f"closed; to be erased at {asked.due_at:%Y-%m-%d %H:%M} UTC. Until then: `tenants keep {slug}`")
-        click.echo(f"receipt: {settings().site_url(settings().base_domain)}/receipts/{asked.id}")
+        click.echo(f"afterwards: flask --app wsgi tenants receipt {asked.id}")
 
 
 @click.command("keep")
