@@ -25,6 +25,12 @@ NEEDS = {
     | {"album_embeds", "switch_off_embed", "price"}
     | {
         "visits_page",
+        "duplicates_page",
+        "keep_one",
+        "keep_all",
+        "replace_page",
+        "replace_file",
+        "hide_guide",
         "tag_assets",
         "caption_assets",
         "turn_assets",
