@@ -52,7 +52,7 @@ NEEDS = {
         "domains_page",
     }
     | {"domain", "check_domain", "choose_primary", "remove_domain"}
-    | {"bill", "bill_parts", "invoice", "invoice_pdf", "audit_log", "audit_export"},
+    | {"bill", "bill_parts", "invoice", "invoice_pdf", "plan", "audit_log", "audit_export"},
 }
 
 
