@@ -72,11 +72,14 @@ def renditions(site: Site, grace: timedelta) -> int:
 
 
 def originals(site: Site, grace: timedelta) -> int:
-    """Remove originals whose asset has no row, deleted ones included, once they are `grace` old; objects removed."""
+    """Remove originals that no asset's row names, deleted ones included, once they are `grace` old; objects removed.
+
+    Those of no asset, and those that were replaced: an asset's original is the one with its SHA-256.
+    """
     with reading():
-        known = set(site.session.scalars(select(Asset.id)))
+        known = {(asset, sha256) for asset, sha256 in site.session.execute(select(Asset.id, Asset.sha256))}
         site.session.rollback()
-    return _remove(site, originals_root(site.tenant_id), 1, lambda path: path[0] in known, grace)
+    return _remove(site, originals_root(site.tenant_id), 2, lambda path: tuple(path[:2]) in known, grace)
 
 
 def _remove(site: Site, root: str, depth: int, is_known: Callable[[list[str]], bool], grace: timedelta) -> int:

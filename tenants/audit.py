@@ -36,6 +36,7 @@ ACTIONS: dict[str, str] = {
     "asset.copied": N_("Copied files to another album"),
     "asset.tagged": N_("Tagged files"),
     "asset.turned": N_("Turned photos"),
+    "asset.replaced": N_("Replaced a file"),
     "asset.retried": N_("Had a file processed again"),
     "trash.emptied": N_("Emptied the trash"),
     "share.made": N_("Made a share link"),
@@ -62,6 +63,7 @@ ACTIONS: dict[str, str] = {
     "member.changed": N_("Changed a member’s role"),
     "member.removed": N_("Removed a member"),
     "budget.changed": N_("Changed the budget"),
+    "guide.hidden": N_("Put the first steps away"),
 }
 """Every action with the words for it. What is before the dot groups them: a filter by `album` finds all of those."""
 
@@ -82,6 +84,7 @@ GROUPS: dict[str, str] = {
     "privacy": N_("Privacy"),
     "member": N_("Members"),
     "budget": N_("Budget"),
+    "guide": N_("First steps"),
     "session": N_("Signing in and out"),
     "password": N_("Passwords"),
 }

@@ -89,6 +89,8 @@ class Tenant(Base):
     """What pages tell of how and where photos were taken (`tenants/privacy.py`)."""
     marks: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether visitors see pictures with the watermark (`tenants/watermarks.py`), where an album says nothing else."""
+    guide_hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the dashboard's first steps are put away (`webapp/dashboard/guide.py`)."""
     primary_host: Mapped[str | None] = mapped_column(String(253))
     """The own domain that the site is known by; None: its sub-domain."""
     redirect_to_primary: Mapped[bool] = mapped_column(default=False)

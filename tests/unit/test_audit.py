@@ -39,6 +39,7 @@ class Stage:
         assert album is not None
         self.album, self.other = album_id, other
         self.photos = [self._photo(site, album, number) for number in range(4)]
+        self.replaced, self.replacing = (self._photo(site, album, number) for number in (7, 8))
         failed, held = (session.get_one(Asset, (site.tenant_id, each)) for each in self.photos[2:])
         failed.state, failed.generation, held.held = AssetState.FAILED, 0, True
         self.failed, self.held = failed.id, held.id
@@ -111,9 +112,16 @@ DEEDS: dict[str, tuple[str, Callable[[Stage], tuple[str, Fields]]]] = {
         "asset.copied",
         lambda on: (_in(on, "/assets/copy-to"), {"id": on.photos[0], "album": on.other}),
     ),
+    "keep_one": ("asset.deleted", lambda on: ("/dashboard/duplicates/keep", {"id": on.photos[0]})),
+    "keep_all": ("asset.restored", lambda on: (on.undo, {})),
     "move_to_album": (
         "asset.moved",
         lambda on: (_in(on, "/assets/move-to"), {"id": on.photos[0], "album": on.other}),
+    ),
+    "hide_guide": ("guide.hidden", lambda _: ("/dashboard/guide/hide", {})),
+    "replace_file": (
+        "asset.replaced",
+        lambda on: (_in(on, f"/assets/{on.replaced}/replace"), {"by": on.replacing}),
     ),
     "move_back": ("asset.moved", lambda on: (on.undo, {})),
     "empty_trash": ("trash.emptied", lambda _: ("/dashboard/trash/empty", {"sure": "yes"})),

@@ -25,6 +25,12 @@ NEEDS = {
     | {"album_embeds", "switch_off_embed", "price"}
     | {
         "visits_page",
+        "duplicates_page",
+        "keep_one",
+        "keep_all",
+        "replace_page",
+        "replace_file",
+        "hide_guide",
         "tag_assets",
         "caption_assets",
         "turn_assets",
@@ -46,7 +52,7 @@ NEEDS = {
         "domains_page",
     }
     | {"domain", "check_domain", "choose_primary", "remove_domain"}
-    | {"bill", "bill_parts", "invoice", "invoice_pdf", "audit_log", "audit_export"},
+    | {"bill", "bill_parts", "invoice", "invoice_pdf", "plan", "audit_log", "audit_export"},
 }
 
 

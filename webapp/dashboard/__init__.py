@@ -10,10 +10,12 @@ from webapp.dashboard import (
     bill,
     brand,
     bulk,
+    copies,
     domains,
     embeds,
     exports,
     guests,
+    guide,
     logbook,
     members,
     newsroom,
@@ -32,8 +34,9 @@ from webapp.dashboard import (
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(sign_in, account, albums, assets, bulk, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook, visits, pictures),
+    *(sign_in, account, albums, assets, bulk, copies, order, uploads, progress, shares, embeds, guests, exports),
+    *(newsroom, trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook, visits, guide),
+    *(pictures,),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

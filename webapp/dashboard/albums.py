@@ -16,7 +16,7 @@ from tenants.scope import settings
 from tenants.statements import of_app
 from webapp import headers
 from webapp.auth import require
-from webapp.dashboard import lookup, places, queries
+from webapp.dashboard import guide, lookup, places, queries
 from webapp.dashboard.amounts import VISITS
 from webapp.dashboard.answers import album_url, done
 from webapp.dashboard.forms import VISIBILITIES, AlbumForm, yes_no
@@ -41,6 +41,7 @@ def albums() -> ResponseReturnValue:
         "dashboard/albums.html",
         cards=cards,
         wanted=wanted,
+        guide=guide.steps() if not wanted.filtered else [],
         following=url_for(".albums", **{k: v for k, v in asked.items() if v}, after=following) if following else None,
     )
 

@@ -33,6 +33,7 @@ def upgrade() -> None:
     op.add_column('assets', sa.Column('turn', sa.Integer(), server_default='0', nullable=False))
     op.add_column('assets', sa.Column('emptied_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('albums', sa.Column('emptied_at', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('tenants', sa.Column('guide_hidden', sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_table('visit_counts',
     sa.Column('tenant_id', sa.String(length=26), nullable=False),
     sa.Column('what', sa.String(length=10), nullable=False),
@@ -66,6 +67,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # SQLite drops a column that no index and no key has without making the table anew, so the triggers of 0050 stay.
+    op.drop_column('tenants', 'guide_hidden')
     op.drop_column('albums', 'emptied_at')
     op.drop_column('assets', 'emptied_at')
     op.drop_column('assets', 'turn')

@@ -65,7 +65,8 @@ function selectionBar(grid: Grid, arranger: Arranger, deeds: Deeds): void {
   document.addEventListener("keydown", (event) => {
     const inGrid = grid.list.contains(document.activeElement) || bar.contains(document.activeElement);
     if (!inGrid) return;
-    if (event.key === "Escape") grid.clear();
+    // In a panel of the bar Escape closes the panel.
+    if (event.key === "Escape" && !bar.querySelector(":popover-open")) grid.clear();
     // Not from a field that stands in the bar: there Delete deletes a letter.
     const typing = document.activeElement?.matches("textarea, select, input:not([type=checkbox])");
     if (event.key === "Delete" && !typing) remove();

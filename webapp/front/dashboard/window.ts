@@ -49,9 +49,7 @@ function ends(root: HTMLElement, grid: Grid, forwards: boolean, beyond: boolean,
 }
 
 function aim(at: HTMLAnchorElement, name: string, tile: Tile | undefined): void {
-  const address = new URL(at.href);
-  address.search = tile ? `?${name}=${idOf(tile)}` : "";
-  at.href = address.href;
+  if (tile) at.href = `${location.pathname}?${name}=${idOf(tile)}`;
 }
 
 /** The tiles as the server has them now. */
