@@ -10,7 +10,7 @@ from alembic import op
 from infra.migrations.row_security import force, isolate
 
 revision = '0056'
-down_revision = '0050'
+down_revision = '0055'
 branch_labels = None
 depends_on = None
 
