@@ -30,10 +30,11 @@ def make_web(settings: Settings | None = None) -> Flask:
     """Tenant sites and dashboard, and where Stripe reports to."""
     import billing
     import webapp
-    from webapp import kept
+    from webapp import delivered, kept
 
     app = core(settings)
     kept.init_app(app)
+    delivered.init_app(app)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))
     webapp.init_app(app)
     app.extensions["vitrine.accountant"] = billing.accountant(app.extensions["vitrine.settings"])

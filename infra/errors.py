@@ -115,5 +115,9 @@ class ConditionFailed(Exception):
     """A conditional write found another value."""
 
 
+class UnreadableLog(ValueError):
+    """A log file is not in a format that is known, or is damaged."""
+
+
 class Unavailable(ConnectionError):
     """The service behind a port does not answer, or not now; trying again later may help."""

@@ -344,6 +344,43 @@ class Edge(Protocol):
         """One step towards serving `host` no more; True once nothing of it is left. Raises `Unavailable`."""
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """One answer of the edge to a viewer. `size` is bytes as the edge counts them, headers included; `path` has no
+    query."""
+
+    at: datetime
+    host: str
+    method: str
+    path: str
+    status: int
+    size: int
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """`arrived` is when it came, which may be a day after what it tells of."""
+
+    name: str
+    size: int
+    arrived: datetime
+
+
+class DeliveryLogs(Protocol):
+    """What the edge delivered, as the edge wrote it down: late, best effort, each file written once."""
+
+    def arrived(self, since: datetime) -> Iterator[LogFile]:
+        """Files that came at `since` or later, in any order. Raises `Unavailable`."""
+
+    def read(self, name: str) -> Iterator[Delivery]:
+        """The lines of a file. Raises `BlobMissing`, `Unavailable`, and `UnreadableLog` for what is no such log, at
+        whichever line that is found."""
+
+    def downloaded(self, start: datetime, end: datetime) -> int:
+        """The edge's own count of bytes that viewers downloaded by GET and HEAD in these whole hours. Raises
+        `Unavailable`."""
+
+
 class NoAnswer(ConnectionError):
     """The domain name system did not answer, or not with an answer: nothing is known, neither yes nor no."""
 
@@ -395,6 +432,7 @@ class Ports:
     media: KeyValue
     metrics: Metrics
     edge: Edge
+    deliveries: DeliveryLogs
     resolver: Resolver
     notices: Notices
     clock: Clock

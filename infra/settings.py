@@ -25,6 +25,7 @@ _NEEDS = {
     ("queue", "sqs"): ("aws_region", "sqs_queue"),
     ("media_metadata", "simpledb"): ("aws_region", "simpledb_domain"),
     ("metrics", "cloudwatch"): ("aws_region",),
+    ("deliveries", "cloudfront"): ("aws_region", "cloudfront_distribution", "cloudfront_log_bucket"),
     ("billing", "stripe"): ("stripe_key", "stripe_webhook_secret"),
     ("edge", "cloudfront"): (
         "cloudfront_distribution",
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     media_metadata: Literal["sql", "simpledb"] = "sql"
     metrics: Literal["sql", "cloudwatch"] = "sql"
     edge: Literal["app", "cloudfront"] = "app"
+    deliveries: Literal["app", "cloudfront"] = "app"
     notices: Literal["none", "ec2"] = "none"
 
     # Who is told of usage and collects the money; `billing/backend.py` reads it and nothing else does.
@@ -89,6 +91,8 @@ class Settings(BaseSettings):
     cloudfront_connection_group: str = Field(default="", description="Id of the connection group of custom domains.")
     cloudfront_base_tenant: str = Field(default="", description="Name of the distribution tenant of *.<base domain>.")
     cloudfront_keys: str = Field(default="", description="`<public key id>=<PEM file>`, comma-separated, newest first.")
+    cloudfront_log_bucket: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$")
+    cloudfront_log_prefix: str = Field(default="", description="What the names of its access logs begin with.")
     cloudfront_shared_seconds: int = Field(default=3600, ge=1, description="How long CloudFront keeps a picture.")
 
     database_url: str = ""

@@ -9,7 +9,19 @@ from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
 from infra.local.dns import DnsResolver
-from infra.ports import BlobStore, Clock, Edge, Intake, JobQueue, KeyValue, Losses, Metrics, Notices, Ports
+from infra.ports import (
+    BlobStore,
+    Clock,
+    DeliveryLogs,
+    Edge,
+    Intake,
+    JobQueue,
+    KeyValue,
+    Losses,
+    Metrics,
+    Notices,
+    Ports,
+)
 from infra.settings import Settings, listed
 
 if TYPE_CHECKING:
@@ -31,6 +43,7 @@ def build(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> 
         media=_media(settings, engine),
         metrics=_metrics(settings, engine, clock),
         edge=_edge(settings, clock),
+        deliveries=_deliveries(settings),
         resolver=DnsResolver(listed(settings.dns_servers)),
         notices=_notices(settings),
         clock=clock,
@@ -114,6 +127,23 @@ def _edge(settings: Settings, clock: Clock) -> Edge:
     from infra.local.edge import AppEdge
 
     return AppEdge(secrets, clock)
+
+
+def _deliveries(settings: Settings) -> DeliveryLogs:
+    if settings.deliveries == "cloudfront":
+        from infra.aws.client import Clients
+        from infra.aws.cloudfront_logs import HOME, CloudFrontLogs
+
+        return CloudFrontLogs(
+            _clients(settings),
+            Clients(region=HOME, endpoint_url=settings.aws_endpoint_url or None),
+            bucket=settings.cloudfront_log_bucket,
+            prefix=settings.cloudfront_log_prefix,
+            distribution=settings.cloudfront_distribution,
+        )
+    from infra.local.no_deliveries import NoDeliveryLogs
+
+    return NoDeliveryLogs()
 
 
 def _notices(settings: Settings) -> Notices:

@@ -118,6 +118,8 @@ def _running(app: Flask, *, push: bool = True) -> Iterator[Flask]:
             db.session.remove()
     else:
         yield app
+    if (delivered := app.extensions.get("vitrine.delivered")) is not None:
+        delivered.close()
     engine.dispose()
     app.extensions.get("vitrine.asking", engine).dispose()
 

@@ -17,6 +17,7 @@ from infra.errors import Problem
 from infra.sql import reading
 from tenants import domains
 from tenants.db import db
+from tenants.delivered import TENANT
 from tenants.editions import Current
 from tenants.registry import Tenant
 from tenants.scope import enter, settings
@@ -80,7 +81,7 @@ def _find_site() -> None:
         return
     _refuse_two_hosts()
     if request.endpoint in MEDIA:
-        g.tenant_id = _remembered_tenant()
+        g.tenant_id = request.environ[TENANT] = _remembered_tenant()
         bind_contextvars(tenant=g.tenant_id)
         return
     with reading():
@@ -89,6 +90,7 @@ def _find_site() -> None:
             # The handler begins its own transaction, as a writer, when it has something to write.
             db.session.expunge(tenant)
             db.session.rollback()
+    request.environ[TENANT] = tenant.id
     g.site = enter(tenant)
 
 

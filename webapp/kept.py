@@ -32,6 +32,7 @@ from infra import access_log, sql
 from infra.settings import Settings
 from tenants import editions
 from tenants.db import db
+from tenants.delivered import TENANT
 from tenants.editions import Current
 from webapp import counting
 
@@ -114,6 +115,7 @@ class KeptPages:
             return self._inner(environ, start_response)  # It meets the same, and knows what to answer.
         if current is None:
             return self._inner(environ, start_response)
+        environ[TENANT] = current.tenant_id
         with self._lock:  # Even reading moves what is kept.
             page = self._pages.get(key)
         if page is not None and page.edition == current and time.monotonic() < page.until:

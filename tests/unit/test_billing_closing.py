@@ -25,6 +25,7 @@ from metered import (
     use,
 )
 from sqlalchemy import delete, insert
+from statements import statements
 
 from billing.plans import Dimension
 from infra.errors import Unavailable
@@ -36,6 +37,7 @@ from tenants.usage import Meter, UsageEvent
 pytestmark = pytest.mark.every_database
 
 AT = START + timedelta(minutes=20)
+DAY = timedelta(days=1)
 DUE = START + HOUR + RULES.lateness
 
 
@@ -205,3 +207,26 @@ def test_events_of_the_release_before_count_by_their_quantity(world: World) -> N
     ports().metrics.put("usage.video_in.seconds", 1.5, AT, unit="Seconds", tenant=world.alpha)
     close(DUE)
     assert [row.quantity for row in rows(world.alpha)] == [1500]
+
+
+def test_months_without_any_use_are_closed_at_once(world: World, core: Flask) -> None:
+    """One tenant never used anything, the other after forty days: neither hour by hour."""
+    first = START + 40 * DAY
+    use(world.beta, delivered(first + timedelta(minutes=5), 9))
+    with statements(core) as seen:
+        close(START + 60 * DAY)
+    assert len(seen) < 60_000 // 24  # An hour takes a dozen.
+    assert head(world.alpha).closed_until == START + 60 * DAY - HOUR
+    assert head(world.beta).closed_until == START + 60 * DAY - HOUR
+    assert ledger_of(world.beta) == {(Dimension.DELIVERED, first): 9}
+    assert not rows(world.alpha) and faults_of(world.beta) == []
+
+
+def test_idle_hours_of_which_the_metrics_know_something_are_not_passed_over(world: World) -> None:
+    """Events are missing in the middle of a time without use: that hour waits, as any other does."""
+    missing = START + 5 * DAY
+    ports().metrics.put("usage.delivered.bytes", 7.0, missing + timedelta(minutes=1), unit="Bytes", tenant=world.alpha)
+    close(missing + 2 * HOUR)
+    assert head(world.alpha).closed_until == missing
+    assert "metrics say 7" in head(world.alpha).waits_for
+    assert head(world.beta).closed_until == missing + HOUR

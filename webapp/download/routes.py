@@ -8,6 +8,7 @@ from flask_babel import get_locale
 from infra.errors import Problem
 from tenants import blanks, downloads
 from tenants.catalog import Album
+from tenants.delivered import COUNTED
 from tenants.scope import secret
 from tenants.sharing import may, sees_marked
 from webapp.download.choice import RIGHTS, File, Size, allowed, archive_of, etag_of, files_of
@@ -75,6 +76,7 @@ def archive(slug: str) -> Response:
     response.call_on_close(slots.take(visitor()))
     _cut_off_when_stalled()
     response.response = body
+    request.environ[COUNTED] = True  # What the client takes of it, once it is over.
     return response
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from infra.crc import crc32_of
 from infra.errors import BlobMissing
 from infra.sql import reading
-from tenants import healing
+from tenants import delivered, healing
 from tenants.catalog import Asset, Rendition
 from tenants.names import RenditionKey, new_id
 from tenants.scope import TenantBlobs, open_site
@@ -133,7 +133,7 @@ class Stream:
         """Keep what was computed, and record what was delivered: what the client took, not what it asked for."""
         with self._app.app_context():
             self._crc.save()
-            if self._sent:
+            if self._sent and delivered.of_app() is not None:
                 self._record()
 
     def _record(self) -> None:

@@ -15,6 +15,7 @@ from werkzeug.wsgi import wrap_file
 from infra.errors import BlobMissing, Problem
 from tenants.blanks import Blanks
 from tenants.scope import TenantBlobs
+from webapp.delivered import counted
 
 
 def send_blob(
@@ -119,6 +120,7 @@ def _body(blobs: TenantBlobs, key: str, start: int, length: int, size: int, blan
     whole = length == size
     file: BinaryIO = blobs.open(key) if whole else blobs.open(key, start, length)
     if blanks is not None:
-        return wrap_file(request.environ, cast(BinaryIO, blanks.file(file, start)), 256 * 1024)
+        file = cast(BinaryIO, blanks.file(file, start))
+        return wrap_file(request.environ, counted(file, blobs.tenant_id), 256 * 1024)
     # With a real file the server sends it straight from the page cache (sendfile).
-    return wrap_file(request.environ, file, 256 * 1024)
+    return wrap_file(request.environ, counted(file, blobs.tenant_id), 256 * 1024)

@@ -1,0 +1,149 @@
+"""Use, cost and plans in a real browser: accessible and without sideways scrolling, in both colour schemes.
+
+With `VITRINE_SCREENSHOTS` naming a folder the pages are kept there as pictures, and the invoice's PDF as another.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import gallery
+import pypdfium2
+import pytest
+from conftest import PASSWORD, World
+from flask import Flask
+from metered import born, close, delivered, use
+from playwright.sync_api import Page, expect
+
+from billing import bills, invoices, terms
+from billing.plans import GB
+from tenants.catalog import album_by_id
+from tenants.registry import Standing
+from tenants.scope import open_site
+from tenants.usage import Meter
+
+pytestmark = pytest.mark.browser
+
+NewPage = Callable[..., Page]
+SIZES = [(390, "dark"), (820, "light"), (1440, "light")]
+
+
+def furnish(web: Flask, world: World) -> str:
+    """Last month on Studio, invoiced, and this month beyond some of what is included. The invoice's number."""
+    with web.app_context():
+        with open_site(world.alpha) as site:
+            now = site.now()
+            album = album_by_id(site.session, world.alpha, world.alpha_album)
+            assert album is not None
+            shots = [gallery.shot(path) for path in gallery.sources()[:3]]
+            assets = [
+                gallery.add_photo(site, album, shots[n % 3], place=n + 1, filename=f"IMG_{n}.jpg").id for n in range(12)
+            ]
+            site.session.commit()
+        this = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        last, _ = bills.month(*((this - timedelta(days=1)).timetuple()[:2]))
+        evening = this - timedelta(hours=3)
+        born(evening)
+        with open_site(world.alpha) as site:
+            terms.assign(site, "studio", since=last)
+            for number, asset in enumerate(assets):
+                about = {"album_id": world.alpha_album, "asset_id": asset}
+                site.use(f"stored:{asset}", Meter.STORED, (number + 1) * 25 * GB, evening, **about)
+                site.use(f"video_in:{asset}", Meter.VIDEO_IN, 2400.0, evening, **about)
+                site.use(f"video_out:{asset}", Meter.VIDEO_OUT, 9600.0, evening, **about)
+                site.use(f"photo:{asset}", Meter.PHOTOS, 1100, evening, **about)
+            site.session.commit()
+        morning = this + timedelta(minutes=20)
+        use(world.alpha, delivered(evening, 250 * GB), delivered(morning, 140 * GB, "this month"))
+        close(this + timedelta(hours=2))
+        close(min(now, this + timedelta(days=3)))
+        with open_site(world.alpha) as site:
+            number = invoices.issue(site, last, this).number
+            site.session.commit()
+        return number
+
+
+def sign_in(page: Page, origin: str) -> None:
+    page.goto(f"{origin}/dashboard/sign-in")
+    page.get_by_label("E-mail address").fill("alice@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Albums", exact=True)).to_be_visible()
+
+
+def kept(page: Page, name: str) -> None:
+    folder = os.environ.get("VITRINE_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+def test_bill_plan_and_invoice_are_accessible_and_fit(
+    web: Flask,
+    world: World,
+    served: Any,
+    new_page: NewPage,
+    assert_accessible: Callable[[Page], None],
+    width: int,
+    scheme: str,
+) -> None:
+    number = furnish(web, world)
+    origin = served.origin("alpha")
+    page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    sign_in(page, origin)
+    paths = {
+        "bill": "/dashboard/usage?photos=2000&gigabytes=20&minutes=60",
+        "plan": "/dashboard/usage/plan",
+        "invoice": f"/dashboard/usage/invoices/{number}",
+    }
+    for name, path in paths.items():
+        page.goto(origin + path)
+        expect(page.locator("h1")).to_be_visible()
+        kept(page, f"{name}-{width}-{scheme}")
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    page.goto(origin + paths["bill"])
+    page.get_by_role("link", name="Storage of originals").first.click()
+    expect(page.get_by_text("IMG_11.jpg")).to_be_visible()
+    assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    kept(page, f"parts-{width}-{scheme}")
+
+
+def test_a_bill_that_is_not_paid_is_told_accessibly(
+    web: Flask, world: World, served: Any, new_page: NewPage, assert_accessible: Callable[[Page], None]
+) -> None:
+    with web.app_context(), open_site(world.alpha) as site:
+        site.tenant.standing = Standing.OVERDUE
+        site.session.commit()
+    page = new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    sign_in(page, served.origin("alpha"))
+    expect(page.get_by_text("The last payment failed")).to_be_visible()
+    assert_accessible(page)
+    kept(page, "overdue-390-dark")
+    page.get_by_role("link", name="Plan and payment").click()
+    expect(page.get_by_role("heading", name="Plan and payment")).to_be_visible()
+
+
+def test_the_invoice_is_a_page_with_everything_on_it(
+    web: Flask, world: World, served: Any, new_page: NewPage, tmp_path: Path
+) -> None:
+    """Rendered as a reader would: ink reaches neither edge of the sheet."""
+    number = furnish(web, world)
+    page = new_page()
+    sign_in(page, served.origin("alpha"))
+    page.goto(f"{served.origin('alpha')}/dashboard/usage/invoices/{number}")
+    with page.expect_download() as loading:
+        page.get_by_role("link", name="PDF").first.click()
+    file = tmp_path / "invoice.pdf"
+    loading.value.save_as(file)
+    document = pypdfium2.PdfDocument(file)
+    assert len(document) == 1
+    shown = document[0].render(scale=2).to_pil().convert("L")
+    if folder := os.environ.get("VITRINE_SCREENSHOTS"):
+        shown.save(Path(folder) / "invoice-pdf.png")
+    left, top, right, bottom = shown.point(lambda value: 255 if value < 250 else 0).getbbox() or (0, 0, 0, 0)
+    assert left > 40 and top > 40 and right < shown.width - 40 and bottom < shown.height - 40
+    assert (right - left) > shown.width * 0.7
