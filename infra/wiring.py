@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
 from infra.local.dns import DnsResolver
-from infra.ports import BlobStore, Clock, Edge, Intake, JobQueue, KeyValue, Losses, Metrics, Notices, Ports
+from infra.ports import BlobStore, Clock, Edge, Intake, JobQueue, KeyValue, Losses, Mail, Metrics, Notices, Ports
 from infra.settings import Settings, listed
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def build(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> 
         edge=_edge(settings, clock),
         resolver=DnsResolver(listed(settings.dns_servers)),
         notices=_notices(settings),
+        mail=_mail(settings),
         clock=clock,
     )
 
@@ -124,6 +125,17 @@ def _notices(settings: Settings) -> Notices:
     from infra.local.notices import NoNotices
 
     return NoNotices()
+
+
+def _mail(settings: Settings) -> Mail:
+    if settings.mail == "smtp":
+        from infra.local.smtp import Login, SmtpMail
+
+        login = Login(settings.smtp_user, settings.smtp_password.get_secret_value())
+        return SmtpMail(settings.smtp_host, settings.smtp_port, login, sender=settings.mail_from, tls=settings.smtp_tls)
+    from infra.local.letterbox import FolderMail
+
+    return FolderMail(settings.data_dir / "mail", sender=settings.mail_from or f"noreply@{settings.base_domain}")
 
 
 def _clients(settings: Settings) -> "Clients":

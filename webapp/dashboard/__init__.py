@@ -6,6 +6,7 @@ from webapp.dashboard import (
     account,
     albums,
     amounts,
+    announcements,
     assets,
     bill,
     brand,
@@ -14,6 +15,7 @@ from webapp.dashboard import (
     embeds,
     exports,
     guests,
+    joining,
     logbook,
     members,
     newsroom,
@@ -24,7 +26,9 @@ from webapp.dashboard import (
     progress,
     shares,
     sign_in,
+    support,
     trash,
+    two_factor,
     uploads,
     visits,
     watermark,
@@ -32,8 +36,9 @@ from webapp.dashboard import (
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(sign_in, account, albums, assets, bulk, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook, visits, pictures),
+    *(sign_in, joining, account, two_factor, albums, assets, bulk, order, uploads, progress, shares, embeds, guests),
+    *(exports, newsroom, trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook, visits),
+    *(pictures, support, announcements),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 
