@@ -4,11 +4,12 @@ Of a month that still runs both sides are told as far as it has come: the plan's
 what is beyond its allowances as it stands. Revenue is what the ledger and the plans say, before coupons and taxes.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from billing import costs
@@ -28,23 +29,36 @@ class FromLedger:
     def __init__(self, prices: Path | None) -> None:
         self._prices = prices
 
-    def margins(self, session: Session, year: int, number: int, now: datetime) -> Margins:
-        return of_month(session, costs.load(self._prices), year, number, now)
+    def margins(
+        self, session: Session, year: int, number: int, now: datetime, *, only: Collection[str] | None = None
+    ) -> Margins:
+        return of_month(session, costs.load(self._prices), year, number, now, only=only)
 
 
-def of_month(session: Session, prices: costs.Prices, year: int, number: int, now: datetime) -> Margins:
-    """Raises `Problem` if a tenant pays in another currency than the prices are in."""
+def of_month(
+    session: Session,
+    prices: costs.Prices,
+    year: int,
+    number: int,
+    now: datetime,
+    *,
+    only: Collection[str] | None = None,
+) -> Margins:
+    """Raises `Problem` if a tenant (one of `only`, if given) pays in another currency than the prices are in."""
     start, end = month(year, number)
     until = min(max(now, start), end)
+    asked = Tenant.id.in_(only) if only is not None else true()
     with across_tenants(session, "the operator's margins"):
         sizes = {
             tenant_id: int(size)
             for tenant_id, size in session.execute(
-                select(Rendition.tenant_id, func.sum(Rendition.size)).group_by(Rendition.tenant_id)
+                select(Rendition.tenant_id, func.sum(Rendition.size))
+                .where(Rendition.tenant_id.in_(only) if only is not None else true())
+                .group_by(Rendition.tenant_id)
             )
         }
         tenants = session.execute(
-            select(Tenant.id, Tenant.slug, Tenant.name, Tenant.created_at).where(Tenant.created_at < end)
+            select(Tenant.id, Tenant.slug, Tenant.name, Tenant.created_at).where(Tenant.created_at < end, asked)
         ).all()
         found = []
         for tenant_id, slug, name, created in tenants:

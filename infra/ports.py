@@ -185,6 +185,9 @@ class JobQueue(Protocol):
     def redrive(self, message_id: str) -> bool:
         """Put a dead letter back with a fresh receive count; False if there is no such dead letter."""
 
+    def discard(self, message_id: str) -> bool:
+        """Remove a dead letter for good; False if there is no such dead letter."""
+
 
 @dataclass(frozen=True)
 class Whereabouts:
@@ -396,6 +399,27 @@ class Resolver(Protocol):
         """
 
 
+# --- Mail -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail in plain text to one address. `sender` is a name only: whose address it comes from is the deployment's."""
+
+    to: str
+    subject: str
+    text: str
+    sender: str
+
+
+class Mail(Protocol):
+    delivers: bool
+    """Whether letters leave this machine; otherwise they are kept for who runs it, and pages say so."""
+
+    def send(self, letter: Letter) -> None:
+        """Handed on, or durably kept, on return. Raises `Unavailable` if the letter was not taken, now or at all."""
+
+
 # --- The machine's end ----------------------------------------------------------------------------------------------
 
 
@@ -435,4 +459,5 @@ class Ports:
     deliveries: DeliveryLogs
     resolver: Resolver
     notices: Notices
+    mail: Mail
     clock: Clock

@@ -27,6 +27,7 @@ _NEEDS = {
     ("metrics", "cloudwatch"): ("aws_region",),
     ("deliveries", "cloudfront"): ("aws_region", "cloudfront_distribution", "cloudfront_log_bucket"),
     ("billing", "stripe"): ("stripe_key", "stripe_webhook_secret"),
+    ("mail", "smtp"): ("smtp_host", "mail_from"),
     ("edge", "cloudfront"): (
         "cloudfront_distribution",
         "cloudfront_connection_group",
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     edge: Literal["app", "cloudfront"] = "app"
     deliveries: Literal["app", "cloudfront"] = "app"
     notices: Literal["none", "ec2"] = "none"
+    mail: Literal["folder", "smtp"] = "folder"
 
     # Who is told of usage and collects the money; `billing/backend.py` reads it and nothing else does.
     billing: Literal["local", "stripe"] = "local"
@@ -95,6 +97,14 @@ class Settings(BaseSettings):
     cloudfront_log_prefix: str = Field(default="", description="What the names of its access logs begin with.")
     cloudfront_shared_seconds: int = Field(default=3600, ge=1, description="How long CloudFront keeps a picture.")
 
+    # Invitations by mail; SES is reached by its SMTP endpoint.
+    mail_from: str = Field(default="", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$", description="The address mails come from.")
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+
     database_url: str = ""
     database_owner_url: str = Field(default="", description="For migrations: the role that owns the tables.")
     database_pool_size: int = Field(default=8, ge=1, le=100, description="Connections a process keeps (PostgreSQL).")
@@ -109,6 +119,7 @@ class Settings(BaseSettings):
     web_port: int = Field(default=8000, ge=1, le=65535)
     upload_port: int = Field(default=8001, ge=1, le=65535)
     upload_host: str = ""
+    operator_host: str = Field(default="", description="The operator console's own; the base domain by default.")
     public_port: int | None = Field(default=None, description="Port in public links, when a proxy stands in front.")
     proxies: int = Field(default=0, ge=0, le=4, description="How many trusted proxies set X-Forwarded-*.")
 
@@ -218,6 +229,8 @@ class Settings(BaseSettings):
             raise ValueError(f"max_upload_bytes: S3 takes {S3_MOST} at most, in 10,000 parts of at least 5 MiB")
         if not self.upload_host:
             fill(self, "upload_host", f"upload.{self.base_domain}")
+        if not self.operator_host:
+            fill(self, "operator_host", self.base_domain)
         if len(self.secret_key.get_secret_value()) < 32 and self.secret_key.get_secret_value():
             raise ValueError("secret_key: needs at least 32 characters; leave it out to have one made")
         return self

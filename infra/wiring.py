@@ -18,6 +18,7 @@ from infra.ports import (
     JobQueue,
     KeyValue,
     Losses,
+    Mail,
     Metrics,
     Notices,
     Ports,
@@ -46,6 +47,7 @@ def build(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> 
         deliveries=_deliveries(settings),
         resolver=DnsResolver(listed(settings.dns_servers)),
         notices=_notices(settings),
+        mail=_mail(settings),
         clock=clock,
     )
 
@@ -154,6 +156,17 @@ def _notices(settings: Settings) -> Notices:
     from infra.local.notices import NoNotices
 
     return NoNotices()
+
+
+def _mail(settings: Settings) -> Mail:
+    if settings.mail == "smtp":
+        from infra.local.smtp import Login, SmtpMail
+
+        login = Login(settings.smtp_user, settings.smtp_password.get_secret_value())
+        return SmtpMail(settings.smtp_host, settings.smtp_port, login, sender=settings.mail_from, tls=settings.smtp_tls)
+    from infra.local.letterbox import FolderMail
+
+    return FolderMail(settings.data_dir / "mail", sender=settings.mail_from or f"noreply@{settings.base_domain}")
 
 
 def _clients(settings: Settings) -> "Clients":

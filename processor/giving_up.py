@@ -8,7 +8,7 @@ from sqlalchemy import case, func, literal, update
 from infra.errors import N_
 from tenants import exports
 from tenants.catalog import TERMINAL, Asset, AssetState
-from tenants.scope import Site, open_site, ports
+from tenants.scope import open_site, ports
 
 log = structlog.get_logger(__name__)
 
@@ -53,15 +53,3 @@ def give_up(tenant_id: str, asset_id: str, *, idle: timedelta = timedelta()) -> 
         log.error("gave up", tenant=tenant_id, asset=asset_id)
         ports().metrics.put("job.errors", 1, tenant=tenant_id, cause="given up")
     return gave_up
-
-
-def reopen(site: Site, asset_id: str) -> bool:
-    """Take a FAILED asset back to RECEIVED, so that its redriven message finds work; False if it is not FAILED."""
-    changed = site.session.execute(
-        update(Asset)
-        .where(Asset.tenant_id == site.tenant_id, Asset.id == asset_id, Asset.state == AssetState.FAILED)
-        .values(state=AssetState.RECEIVED, reason="", leased_until=None, stage="", progress=0)
-        .execution_options(synchronize_session=False)
-    )
-    site.session.commit()
-    return bool(changed.rowcount)  # type: ignore[attr-defined]

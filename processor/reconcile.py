@@ -12,9 +12,9 @@ from sqlalchemy import func, or_, select, update
 
 from infra.sql import reading
 from processor import erasing, leftovers, losses, purge
-from processor.giving_up import give_up, reopen
+from processor.giving_up import give_up
 from processor.verdict import is_media_job, look_up, subject_of
-from tenants import exports, outbox, visits, watermarks
+from tenants import dead_letters, exports, lifecycle, outbox, visits, watermarks
 from tenants.catalog import TERMINAL, Asset
 from tenants.db import db
 from tenants.outbox import Outbox
@@ -45,6 +45,7 @@ class Graces:
 class Report:
     """How many of each were dealt with."""
 
+    closed_tenants: int = 0
     rebuilt: int = 0
     marked_again: int = 0
     requeued: int = 0
@@ -73,6 +74,7 @@ def run(graces: Graces | None = None) -> Report:
     quiet = ports().queue.depth().waiting == 0
     for tenant_id in _tenants():
         with open_site(tenant_id) as site:
+            report.closed_tenants += lifecycle.close_if_due(site)
             if quiet:
                 report.requeued += requeue(site, graces.idle) + exports.requeue(site, graces.idle)
             report.purged_assets += purge.assets(site, graces.undo)
@@ -157,14 +159,5 @@ def bury(idle: timedelta) -> tuple[int, int]:
 
 def redrive() -> int:
     """Try every dead letter again, with a fresh count of receives; how many."""
-    queue = ports().queue
-    again = 0
-    for letter in queue.dead(_DEAD_LETTERS):
-        if is_media_job(letter.body):
-            try:
-                with open_site(letter.body["tenant"]) as site:
-                    reopen(site, letter.body["asset"])
-            except LookupError:
-                log.info("the tenant of a dead letter is gone", message=letter.id)
-            again += queue.redrive(letter.id)
-    return again
+    letters = [letter for letter in ports().queue.dead(_DEAD_LETTERS) if is_media_job(letter.body)]
+    return sum(dead_letters.redrive(letter.id, letter.body) for letter in letters)

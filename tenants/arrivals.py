@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.errors import BlobMissing, Problem
-from tenants import catalog, outbox, quota, tags
+from tenants import blocklist, catalog, outbox, quota, tags
 from tenants.catalog import Album, Asset
 from tenants.names import new_id, original_key
 from tenants.scope import Site
@@ -63,6 +63,8 @@ def _copied(site: Site, assets: Sequence[Asset]) -> list[_Copy]:
         raise Problem("invalid", "There is nothing to copy.")
     if len(assets) > MOST_COPIES:
         raise Problem("too-large", "At most %(most)s files are copied at once.", values={"most": MOST_COPIES})
+    for asset in assets:
+        blocklist.refuse_blocked(site.session, asset.sha256)
     labels = tags.of(site.session, [asset.id for asset in assets])
     copies = [
         _Copy(

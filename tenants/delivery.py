@@ -22,6 +22,7 @@ from tenants.names import is_id
 from tenants.people import Member
 from tenants.registry import Tenant, TenantState
 from tenants.sharing import ShareLink
+from tenants.support import SupportGrant
 
 LONGEST_TOKEN = timedelta(days=4)
 """Longer than any media token lives: what was deleted before that is in no address any more."""
@@ -51,6 +52,11 @@ def by_link(link_id: str) -> str:
 def by_membership(member_id: str) -> str:
     """The way of a member, into every album and into the trash."""
     return f"t{member_id}"
+
+
+def by_support(grant_id: str) -> str:
+    """The way of the operator's people whom the tenant let in, into all that members see."""
+    return f"h{grant_id}"
 
 
 def needs_cookie(way: str) -> bool:
@@ -90,6 +96,12 @@ def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[*tuple[Any
     return none_gone.where(Member.tenant_id == tenant_id, Member.id == member_id)
 
 
+def _support(tenant_id: str, grant_id: str, now: datetime) -> Select[Any, Any]:
+    none_gone: Select[Any, Any] = select(cast(null(), String), false()).select_from(SupportGrant)
+    live = (SupportGrant.ended_at.is_(None), SupportGrant.expires_at > now)
+    return none_gone.where(SupportGrant.tenant_id == tenant_id, SupportGrant.id == grant_id, *live)
+
+
 MARKS = func.coalesce(Album.marks, Tenant.marks)
 """`sharing.sees_marked` for whoever is no member, without what a link says."""
 
@@ -123,6 +135,7 @@ WAYS: dict[str, Callable[[str, str, datetime], Select[*tuple[Any, ...]]]] = {
     "s": _live_link,
     "e": _live_grant,
     "t": _member,
+    "h": _support,
 }
 """The first character of a way, and the statement that tells its standing: no row, and it is closed; else a row for
 each asset that is gone, or a single NULL, each with whether the way shows marked pictures only, and whether the tenant

@@ -65,8 +65,10 @@ def named(host_header: str, base_domain: str) -> Named | None:
     return Named(label, True) if dot and rest == base_domain and is_slug(label) else Named(host, False)
 
 
-def resolve(session: Session, host_header: str, base_domain: str) -> Tenant | None:
-    """The tenant that a request's host names; None for an unknown, unverified or unserved one."""
+def resolve(
+    session: Session, host_header: str, base_domain: str, states: tuple[TenantState, ...] = SERVED
+) -> Tenant | None:
+    """The tenant that a request's host names; None for an unknown or unverified one, or one in no such state."""
     asked = named(host_header, base_domain)
     if asked is None:
         return None
@@ -78,7 +80,7 @@ def resolve(session: Session, host_header: str, base_domain: str) -> Tenant | No
             .join(Domain, Domain.tenant_id == Tenant.id)
             .where(Domain.host == asked.name, Domain.verified_at.is_not(None))
         )
-    return session.scalar(found.where(Tenant.state.in_(SERVED)))
+    return session.scalar(found.where(Tenant.state.in_(states)))
 
 
 def canonical_host(session: Session, tenant: Tenant, base_domain: str) -> str:

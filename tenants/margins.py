@@ -5,6 +5,7 @@ Amounts are minor units (cents) of `currency`, an ISO 4217 code in lower case.
 
 import csv
 import io
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -87,8 +88,10 @@ class Margins:
 
 
 class Accountant(Protocol):
-    def margins(self, session: Session, year: int, number: int, now: datetime) -> Margins:
-        """Of a calendar month in UTC (`number` from 1), as far as it has come.
+    def margins(
+        self, session: Session, year: int, number: int, now: datetime, *, only: Collection[str] | None = None
+    ) -> Margins:
+        """Of a calendar month in UTC (`number` from 1), as far as it has come; of all tenants, or those ids.
 
         Raises `Problem` where it cannot be told.
         """

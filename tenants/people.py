@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 from flask_login import UserMixin
-from sqlalchemy import String, UniqueConstraint, select
+from sqlalchemy import BigInteger, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy_utils import ChoiceType, EmailType
 
@@ -52,6 +52,10 @@ class Member(UserMixin, TenantOwned, Base):
     session_key: Mapped[str] = mapped_column(String(32), default=lambda: secrets.token_hex(16))
     created_at: Mapped[datetime]
     signed_in_at: Mapped[datetime | None]
+    totp_sealed: Mapped[str | None] = mapped_column(Text)
+    """The secret of the app that makes the second factor's codes (`tenants/two_factor.py`); None: there is none."""
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)
+    """The time step of the last code that was good."""
 
     def get_id(self) -> str:
         """What flask-login keeps in the session: it names the tenant, so it is nobody's on another host."""
@@ -77,15 +81,14 @@ def add(
     session: Session, tenant_id: str, email: str, role: Role, password: str, *, now: datetime, name: str = ""
 ) -> Member:
     """Raises `Problem` for a malformed or taken address, or a weak password."""
-    try:
-        address = validate_email(email.strip(), check_deliverability=False).normalized.lower()
-    except EmailNotValidError as error:
-        raise Problem(
-            "invalid",
-            "“%(email)s” is not an e-mail address: %(why)s",
-            values={"email": email, "why": error},
-            field="email",
-        ) from None
+    return add_hashed(session, tenant_id, email, role, hash_password(password), now=now, name=name)
+
+
+def add_hashed(
+    session: Session, tenant_id: str, email: str, role: Role, password_hash: str, *, now: datetime, name: str = ""
+) -> Member:
+    """`add` for who hashes first: that takes long on purpose. Raises `Problem` for a malformed or taken address."""
+    address = normal_address(email)
     if by_email(session, address) is not None:
         raise Problem("conflict", "%(address)s is already a member.", values={"address": address})
     member = Member(
@@ -94,12 +97,25 @@ def add(
         email=address,
         name=name.strip(),
         role=role,
-        password_hash=hash_password(password),
+        password_hash=password_hash,
         created_at=now,
     )
     session.add(member)
     session.flush()
     return member
+
+
+def normal_address(email: str) -> str:
+    """As members' addresses are kept and compared. Raises `Problem` for what is none."""
+    try:
+        return validate_email(email.strip(), check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise Problem(
+            "invalid",
+            "“%(email)s” is not an e-mail address: %(why)s",
+            values={"email": email, "why": error},
+            field="email",
+        ) from None
 
 
 def by_email(session: Session, email: str) -> Member | None:

@@ -84,6 +84,10 @@ class Tenant(Base):
         ChoiceType(Standing, impl=String(16)), default=Standing.GOOD, server_default=Standing.GOOD.value
     )
     created_at: Mapped[datetime]
+    closes_at: Mapped[datetime | None]
+    """When a READ_ONLY tenant becomes SUSPENDED by itself."""
+    delete_after: Mapped[datetime | None]
+    """Of a DELETED tenant: when everything that it has is erased for good. Until then it can be restored."""
     capture: Mapped[str] = mapped_column(String(8), default="date", server_default="date")
     place: Mapped[bool] = mapped_column(default=False, server_default=false())
     """What pages tell of how and where photos were taken (`tenants/privacy.py`)."""

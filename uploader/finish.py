@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from infra.errors import Problem
-from tenants import arrivals, catalog, contributions, quota
+from tenants import arrivals, blocklist, catalog, contributions, quota
 from tenants.names import original_key
 from tenants.scope import Site
 from tenants.usage import Meter
@@ -87,6 +87,7 @@ def _commit(site: Site, lease: Lease, sha256: str) -> Finished:
     album = catalog.album_by_id(site.session, site.tenant_id, upload.album_id)
     if album is None:
         raise Problem("gone", "The album was removed while the file was on its way.")
+    blocklist.refuse_blocked(site.session, sha256)
     quota.settle(site, upload.reserved, upload.offset)
     upload.reserved = 0
     asset = arrivals.add(site, album, upload.asset_id, upload.filename, sha256, upload.offset)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from infra.errors import BlobMissing, Problem
 from infra.sql import reading
-from tenants import arrivals, quota
+from tenants import arrivals, blocklist, quota
 from tenants.catalog import Asset, AssetState
 from tenants.names import new_id, original_key
 from tenants.scope import Site
@@ -86,6 +86,7 @@ def _twin(site: Site, ticket: Ticket, sha256: str) -> tuple[str, int]:
 
 
 def _add(site: Site, ticket: Ticket, asset_id: str, filename: str, sha256: str, size: int) -> Finished:
+    blocklist.refuse_blocked(site.session, sha256)
     quota.take(site, size)
     if not (mimetypes.guess_type(filename)[0] or "").startswith("video/"):
         quota.take_photo(site)

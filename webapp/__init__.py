@@ -63,6 +63,7 @@ def init_app(app: Flask) -> None:
     download.init_app(app)
     embed.init_app(app)
     dashboard.init_app(app)
+    csrf.exempt(dashboard.support.enter_support)
     operator.init_app(app)
     app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]
 

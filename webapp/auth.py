@@ -17,15 +17,16 @@ from flask import Flask, Response, g, redirect, request, session
 from flask.ctx import _AppCtxGlobals
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, current_user, login_user, logout_user
+from flask_login import LoginManager, current_user
 from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.settings import Settings
-from tenants import people
+from tenants import people, sessions, support
 from tenants.delivery import by_link
 from tenants.people import Member, Role
 from tenants.sharing import DOWNLOADS, Rights, ShareLink, Viewer
+from tenants.support import Supporter
 from webapp.host import MEDIA
 from webapp.problems import prefers_page
 
@@ -143,29 +144,19 @@ def _bind_session() -> None:
 
 
 @login_manager.user_loader  # type: ignore[untyped-decorator]
-def _load_member(session_id: str) -> Member | None:
-    # Templates ask who is signed in even for a neutral page, on a host that is nobody's.
-    return people.load(g.site.session, session_id, g.site.tenant_id) if "site" in g else None
-
-
-def sign_in(member: Member) -> None:
-    """Start a member's session. What an earlier session held, its CSRF token included, does not survive."""
-    shares = session.get("shares")
-    session.clear()
-    session["tenant"] = member.tenant_id
-    if shares:
-        session["shares"] = shares
-    session.permanent = True
-    login_user(member)
-    g.pop("viewer", None)
-    g.pop("passes", None)
-
-
-def sign_out() -> None:
-    logout_user()
-    session.clear()
-    g.pop("viewer", None)
-    g.pop("passes", None)
+def _load_member(session_id: str) -> Member | Supporter | None:
+    if "site" not in g:
+        return None  # Templates ask who is signed in even for a neutral page, on a host that is nobody's.
+    if session_id.startswith(f"{support.PREFIX}:"):
+        supporter = support.load(g.site.session, session_id, g.site.tenant_id, g.site.now())
+        if supporter is not None:
+            g.support = supporter  # What they do from here on is written down (webapp/dashboard/support.py).
+        return supporter
+    member = people.load(g.site.session, session_id, g.site.tenant_id)
+    if member is None or "sid" not in session:
+        return member
+    kept = sessions.find(g.site.session, g.site.tenant_id, session["sid"])
+    return member if kept is not None and kept.member_id == member.id else None
 
 
 def open_share(link: ShareLink, *, guest_id: str = "") -> None:

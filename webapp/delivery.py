@@ -12,6 +12,7 @@ from tenants.db import bind_tenant, db
 from tenants.delivery import Standing
 from tenants.names import MARKED
 from tenants.scope import ports
+from webapp import entry
 from webapp.host import origin
 
 REMEMBERED_SECONDS = 3
@@ -42,7 +43,7 @@ def way_of(album_id: str) -> str:
 def way_into(album_id: str) -> str:
     """What lets the viewer see that album, the most lasting first: `may` has said before that something does."""
     if g.viewer.role is not None:
-        return delivery.by_membership(current_user.id)
+        return (delivery.by_support if entry.is_supporter() else delivery.by_membership)(current_user.id)
     way: str = g.viewer.ways.get(album_id) or delivery.by_openness(album_id)
     return way
 

@@ -19,7 +19,7 @@ from tenants import domains
 from tenants.db import db
 from tenants.delivered import TENANT
 from tenants.editions import Current
-from tenants.registry import Tenant
+from tenants.registry import Tenant, TenantState
 from tenants.scope import enter, settings
 from webapp import kept
 
@@ -105,8 +105,8 @@ def _refuse_two_hosts() -> None:
 
 
 def on_own_host() -> bool:
-    """Whether this is the deployment's own host, which is no tenant's and has the operator's pages."""
-    return domains.normalise(request.headers.get("Host", "")) == settings().base_domain
+    """Whether this is the operator's host, which is no tenant's: the base domain, or one of the console's own."""
+    return domains.normalise(request.headers.get("Host", "")) == settings().operator_host
 
 
 def origin() -> str:
@@ -133,10 +133,13 @@ def _of_edition(current: Current) -> Tenant:
 
 
 def _resolved() -> Tenant:
-    tenant = domains.resolve(db.session(), request.headers.get("Host", ""), settings().base_domain)
-    if tenant is None:
-        raise Problem("not-found")
-    return tenant
+    asked = request.headers.get("Host", ""), settings().base_domain
+    tenant = domains.resolve(db.session(), *asked)
+    if tenant is not None:
+        return tenant
+    if domains.resolve(db.session(), *asked, (TenantState.SUSPENDED,)) is not None:
+        raise Problem("paused", "Whoever runs it can tell you more.")
+    raise Problem("not-found")
 
 
 def _remembered_tenant() -> str:

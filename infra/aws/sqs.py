@@ -170,11 +170,19 @@ class SqsQueue:
 
     def redrive(self, message_id: str) -> bool:
         """SendMessage to the queue, then DeleteMessage from the dead letters: a crash in between leaves both."""
+        return self._take_out(message_id, again=True)
+
+    def discard(self, message_id: str) -> bool:
+        """DeleteMessage from the dead letters."""
+        return self._take_out(message_id, again=False)
+
+    def _take_out(self, message_id: str, *, again: bool) -> bool:
         with self._letters() as letters:
             for raw in letters:
                 letter = _message(raw)
                 if letter.id == message_id:
-                    self._send(self._urls[_BULK], raw["Body"], letter.id, letter.group)
+                    if again:
+                        self._send(self._urls[_BULK], raw["Body"], letter.id, letter.group)
                     with mapped():
                         self._sqs.delete_message(QueueUrl=self._urls[_DEAD], ReceiptHandle=raw["ReceiptHandle"])
                     return True

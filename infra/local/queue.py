@@ -139,6 +139,11 @@ class SqlQueue:
         with self._engine.begin() as connection:
             return int(connection.execute(delete(table).where(table.c.group_name == group)).rowcount)
 
+    def discard(self, message_id: str) -> bool:
+        statement = delete(table).where(table.c.id == message_id, table.c.dead_at.is_not(None))
+        with self._engine.begin() as connection:
+            return bool(connection.execute(statement).rowcount)
+
     def find(self, group: str, name: str, value: str) -> list[Whereabouts]:
         """`infra.ports.SearchableQueue`: reads all of the group's messages."""
         its = select(table).where(table.c.group_name == group, table.c.body[name].as_string() == value)

@@ -181,6 +181,18 @@ def test_only_dead_letters_are_redriven(queue: JobQueue) -> None:
     assert not queue.redrive("01hzzzzzzzzzzzzzzzzzzzzzzz")
 
 
+def test_a_discarded_letter_is_gone(queue: JobQueue, clock: Clock) -> None:
+    sent = queue.send({}, group="alpha")
+    assert not queue.discard(sent)
+    for _ in range(MAX_RECEIVES + 1):
+        queue.receive(1, visibility=SECOND)
+        clock.sleep(1)
+    assert queue.discard(sent)
+    assert queue.dead() == []
+    assert queue.depth() == Depth(waiting=0, in_flight=0, dead=0)
+    assert not queue.discard(sent)
+
+
 def test_depth_counts_waiting_in_flight_and_dead(queue: JobQueue) -> None:
     for _ in range(3):
         queue.send({}, group="alpha")

@@ -24,10 +24,13 @@ PUBLISHED = {"tenants": "id", "brands": "tenant_id", "domains": "tenant_id", "ed
 # Names of what was made for one tenant go into these under an opaque key (`tenants/scope.py`), as on AWS.
 INFRASTRUCTURE = {*adapter_tables.tables, "alembic_version"}
 
-NOBODYS = {"stripe_events", "erasures", "delivery_logs", "delivery_hours"}
+NOBODYS = {"stripe_events", "erasures", "delivery_logs", "delivery_hours"} | {
+    *("operator_log", "blocked_hashes", "feature_switches", "announcements")
+}
 """Webhooks, kept before it is known whose they are: ids of Stripe's, and no tenant's name or text (ADR 0092). What
 remains of a tenant that was erased: the receipt, under the hash of an id (ADR 0174). Names and sums of the edge's logs,
-which tell of all tenants together."""
+which tell of all tenants together. And the operator's own: its log, what it took down, switched and announced (ADR
+0180)."""
 
 OWN = "( SELECT current_setting('vitrine.tenant'::text, true) AS current_setting)"
 ACROSS = "( SELECT current_setting('vitrine.across'::text, true) AS current_setting)"

@@ -19,10 +19,11 @@ from visits import ALPHA, BETA, Browser, member, share_link, visitor
 from werkzeug.routing import Rule
 
 from infra.settings import Settings
-from tenants import claims, embeds, guests, proofing
+from tenants import claims, embeds, guests, invitations, proofing
 from tenants.catalog import Asset, album_by_id
 from tenants.db import Base, TenantOwned, db
 from tenants.delivery import by_membership
+from tenants.people import Role
 from tenants.scope import Site, open_site, secret
 from tenants.sharing import GUEST_RIGHTS, Rights, ShareLink
 from webapp import csrf
@@ -62,6 +63,8 @@ class Things:
     left: Left
     grant_id: str
     grant_key: str
+    invitation: str
+    invitation_token: str
     frame_token: str
     host: str
 
@@ -75,7 +78,11 @@ class Things:
             "link_id": self.link_id,
             "grant_id": self.grant_id,
             "key": self.grant_key,
+            "invitation_id": self.invitation,
+            **dict.fromkeys(("session_id", "announcement_id", "report_id"), "01hzzzzzzzzzzzzzzzzzzzzzzz"),
+            "tenant_id": "01hzzzzzzzzzzzzzzzzzzzzzzz",
             "token": {
+                "dashboard.join": self.invitation_token,
                 "site.media": self.media_token.partition("/")[2],
                 **dict.fromkeys(IN_FRAMES, self.frame_token),
             }.get(rule.endpoint, self.link_token),
@@ -117,9 +124,24 @@ def things(web: Flask, world: World) -> Things:
         )
         frame_token = embeds.mint(secret(), grant, album, now=site.now())
         media_token = site.generation_token(by_membership(world.alice), asset.id, 1)
+        invited, invitation_token = invitations.invite(
+            site.session, world.alpha, f"{MARK}@example.com", Role.VIEWER, "alice@example.com", now=site.now()
+        )
         host = claims.claim(site.session, site.tenant, "alphas-own.example", "localhost", now=site.now()).host
         made = Things(
-            album.id, asset.id, media_token, link.id, token, world.alice, left, grant.id, grant.key, frame_token, host
+            album.id,
+            asset.id,
+            media_token,
+            link.id,
+            token,
+            world.alice,
+            left,
+            grant.id,
+            grant.key,
+            invited.id,
+            invitation_token,
+            frame_token,
+            host,
         )
         site.session.commit()
         return made
@@ -189,10 +211,13 @@ def test_the_routes_of_billing_are_in_the_matrix(web: Flask) -> None:
     assert "stripe_hooks" in exempt and "billing" not in exempt
 
 
+OWN_AUTHORITY = ("site.media", "site.share", "dashboard.join", "embed.gate", *IN_FRAMES)
+
+
 def carries_own_authority(rule: Rule, browser: Browser) -> bool:
     """On alpha's own host, whoever has a media address, a link's token or a frame's may use it: that is what they are
     for. A grant's key alone opens nothing, and says so with 403 where its sites do not embed it."""
-    return browser.origin == ALPHA and rule.endpoint in ("site.media", "site.share", "embed.gate", *IN_FRAMES)
+    return browser.origin == ALPHA and rule.endpoint in OWN_AUTHORITY
 
 
 @pytest.mark.parametrize("actor", STRANGERS)
@@ -252,11 +277,12 @@ def test_the_owner_gets_through_everywhere(web: Flask, world: World, things: Thi
 def test_a_viewer_changes_nothing(web: Flask, world: World, things: Things) -> None:
     adam = member(web, world.alpha, world.adam)
     # Adam may sign out and in again, and the audit log says so.
-    before = rows_of(web, world.alpha, but={"members", "audit_events"})
+    but = {"members", "member_sessions", "audit_events"}
+    before = rows_of(web, world.alpha, but=but)
     for rule in routes(web, "POST"):
-        if rule.endpoint != "site.share":
+        if rule.endpoint not in ("site.share", "dashboard.join"):
             assert adam.post(things.path(rule), data=form(things)).status_code < 500, rule.rule
-    assert rows_of(web, world.alpha, but={"members", "audit_events"}) == before
+    assert rows_of(web, world.alpha, but=but) == before
 
 
 def form(things: Things) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def operator(web: Flask) -> Browser:
     web.config["WTF_CSRF_ENABLED"] = False
     with web.app_context():
         given = operators.code(secret(), datetime.now(UTC))
-    assert browser.post("/operator/", data={"code": given}).location == "/operator/margin"
+    assert browser.post("/operator/", data={"code": given}).location == "/operator/tenants"
     return browser
 
 
@@ -208,4 +208,6 @@ def test_the_command_prints_a_code_that_opens(settings: Settings, world: World, 
     address, given = answer.output.split()
     assert address.endswith("/operator/")
     with web.app_context():
-        assert operators.is_good(secret(), given, datetime.now(UTC))
+        code = operators.read(secret(), given, datetime.now(UTC))
+        assert code is not None
+        assert code.who

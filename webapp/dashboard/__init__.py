@@ -6,6 +6,7 @@ from webapp.dashboard import (
     account,
     albums,
     amounts,
+    announcements,
     assets,
     bill,
     brand,
@@ -16,6 +17,7 @@ from webapp.dashboard import (
     exports,
     guests,
     guide,
+    joining,
     logbook,
     members,
     newsroom,
@@ -26,7 +28,9 @@ from webapp.dashboard import (
     progress,
     shares,
     sign_in,
+    support,
     trash,
+    two_factor,
     uploads,
     visits,
     watermark,
@@ -34,9 +38,9 @@ from webapp.dashboard import (
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(sign_in, account, albums, assets, bulk, copies, order, uploads, progress, shares, embeds, guests, exports),
-    *(newsroom, trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook, visits, guide),
-    *(pictures,),
+    *(sign_in, joining, account, two_factor, albums, assets, bulk, copies, order, uploads, progress, shares, embeds),
+    *(guests, exports, newsroom, trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook),
+    *(visits, guide, support, announcements, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

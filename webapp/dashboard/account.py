@@ -1,16 +1,18 @@
-"""A member's own password."""
+"""A member's own account: the password, and where they are signed in."""
 
-from flask import g, redirect, render_template, url_for
+from flask import g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+from infra.errors import Problem
 from infra.sql import reading
-from tenants import people
+from tenants import people, sessions, two_factor
 from tenants.people import Member, Role
-from webapp import auth
-from webapp.dashboard.answers import say
-from webapp.dashboard.forms import PasswordForm
+from webapp import auth, entry
+from webapp.dashboard import devices
+from webapp.dashboard.account_forms import PasswordForm
+from webapp.dashboard.answers import done, say
 from webapp.dashboard.mount import bp
 from webapp.dashboard.record import note
 from webapp.limits import limiter
@@ -23,21 +25,42 @@ def account() -> ResponseReturnValue:
     """A new password ends every other session of the member."""
     form = PasswordForm()
     if form.validate_on_submit():
-        member_id, stored = current_user.id, current_user.password_hash
-        g.site.session.rollback()  # Hashing takes long on purpose: not while holding SQLite's write lock.
-        if people.verify_password(stored, form.current.data):
+        member_id = current_user.id
+        if entry.knows_password(form.current.data):
             _change(member_id, people.hash_password(form.password.data))
             say(_("Your password is changed. Other devices are signed out."))
             return redirect(url_for("dashboard.account"), 303)
         form.current.errors = [_("This is not your current password.")]
     with reading():
-        return render_template("dashboard/account.html", form=form), 422 if form.errors else 200
+        kept = [
+            (each, devices.name(each.agent)) for each in sessions.of(g.site.session, current_user, now=g.site.now())
+        ]
+        left = two_factor.left(g.site.session, current_user)
+        page = render_template("dashboard/account.html", form=form, kept=kept, here=session.get("sid"), codes_left=left)
+    return page, 422 if form.errors else 200
+
+
+@bp.post("/account/sessions/<session_id>/end")
+@auth.require(Role.VIEWER)
+def end_session(session_id: str) -> ResponseReturnValue:
+    if not sessions.end(g.site.session, current_user, session_id):
+        raise Problem("not-found")
+    return done(_("That device is signed out."), back=url_for("dashboard.account"))
+
+
+@bp.post("/account/sign-out-everywhere")
+@auth.require(Role.VIEWER)
+def sign_out_everywhere() -> ResponseReturnValue:
+    """On every device but this one."""
+    member: Member = g.site.session.get_one(Member, (g.site.tenant_id, current_user.id))
+    sessions.end_all(g.site.session, member)
+    entry.sign_in(member)
+    return done(_("Every other device is signed out."), back=url_for("dashboard.account"))
 
 
 def _change(member_id: str, password_hash: str) -> None:
     member: Member = g.site.session.get_one(Member, (g.site.tenant_id, member_id))
     member.password_hash = password_hash
-    people.end_sessions(member)
+    sessions.end_all(g.site.session, member)
     note("password.changed")
-    g.site.session.commit()
-    auth.sign_in(member)
+    entry.sign_in(member)

@@ -13,7 +13,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, ValidationEr
 from infra.errors import N_
 from tenants import watermarks
 from tenants.catalog import Ordering, Visibility
-from tenants.people import MIN_PASSWORD, Role
+from tenants.people import Role
 from tenants.privacy import Capture
 from tenants.registry import Layout
 from webapp.dashboard.mount import bp
@@ -125,17 +125,9 @@ class EmbedForm(FlaskForm):
     label = StringField(_("Name"), [Length(max=120)], filters=[stripped])
 
 
-class MemberForm(FlaskForm):
+class InvitationForm(FlaskForm):
     email = EmailField(_("E-mail address"), [InputRequired(_("Enter their e-mail address.")), Length(max=254)])
-    name = StringField(_("Name"), [Length(max=120)], filters=[stripped])
     role = SelectField(_("Role"), choices=said(ROLES), default=Role.EDITOR.value)
-    password = PasswordField(
-        _("First password"),
-        [
-            InputRequired(_("Give them a password to sign in with.")),
-            Length(min=MIN_PASSWORD, max=1024, message=_("At least %(least)s characters.", least=MIN_PASSWORD)),
-        ],
-    )
 
 
 class DomainForm(FlaskForm):
@@ -148,14 +140,3 @@ class DomainForm(FlaskForm):
 
 class RoleForm(FlaskForm):
     role = SelectField(_("Role"), choices=said(ROLES))
-
-
-class PasswordForm(FlaskForm):
-    current = PasswordField(_("Current password"), [InputRequired(_("Enter your current password."))])
-    password = PasswordField(
-        _("New password"),
-        [
-            InputRequired(_("Enter a new password.")),
-            Length(min=MIN_PASSWORD, max=1024, message=_("At least %(least)s characters.", least=MIN_PASSWORD)),
-        ],
-    )

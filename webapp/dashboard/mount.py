@@ -1,14 +1,20 @@
 """The blueprint that the dashboard's views hang on."""
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, request, session
 
 from infra.errors import Problem
-from tenants import purges
-from webapp.host import SAFE_METHODS
+from tenants import purges, sessions
+from webapp.host import SAFE_METHODS, writing
 
 bp = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
-_ALWAYS = frozenset({"dashboard.sign_in", "dashboard.sign_out", "dashboard.account"})
+ALWAYS = frozenset(
+    f"dashboard.{name}"
+    for name in (
+        *("sign_in", "second_step", "sign_out", "account", "two_factor", "two_factor_off", "end_session"),
+        *("sign_out_everywhere", "support", "end_support", "enter_support", "seen_announcement"),
+    )
+)
 
 
 @bp.after_request
@@ -19,9 +25,20 @@ def _drop_copies(response: Response) -> Response:
     return response
 
 
+@bp.after_request
+def _note_session(response: Response) -> Response:
+    """When a member's browser was here, for the list in their account."""
+    if "site" in g and "sid" in session:
+        kept = sessions.find(g.site.session, g.site.tenant_id, session["sid"])
+        if kept is not None and sessions.is_due(kept, g.site.now()):
+            with writing():
+                sessions.seen(g.site.session, g.site.tenant_id, session["sid"], g.site.now())
+    return response
+
+
 @bp.before_request
 def _only_while_writable() -> None:
     """A read-only tenant keeps its sites and its dashboard, and changes nothing."""
-    changes = request.method not in SAFE_METHODS and request.endpoint not in _ALWAYS
+    changes = request.method not in SAFE_METHODS and request.endpoint not in ALWAYS
     if changes and not g.site.entitlements.writable:
         raise Problem("forbidden", "This site is read-only at the moment: nothing can be changed.")

@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Signing in, by one factor or two, and out."""
 
 from urllib.parse import urlsplit
 
@@ -11,9 +11,11 @@ from sqlalchemy import select
 
 from infra.errors import N_
 from infra.sql import reading
-from tenants import people
+from tenants import people, two_factor
 from tenants.people import Member
-from webapp import auth
+from tenants.scope import secret
+from webapp import entry
+from webapp.dashboard.account_forms import CodeForm
 from webapp.dashboard.answers import say
 from webapp.dashboard.forms import SignIn
 from webapp.dashboard.mount import bp
@@ -23,6 +25,7 @@ from webapp.limits import limiter
 WRONG = N_("The e-mail address and the password do not fit together.")
 ATTEMPTS = "10 per 15 minutes"
 """Wrong ones, for one address from one place: guessing is slowed and nobody else is locked out."""
+FEW_CODES = 3
 ATTEMPTS_FROM_ONE_PLACE = "60 per 15 minutes"
 
 
@@ -44,8 +47,11 @@ def sign_in() -> ResponseReturnValue:
     wrong = ""
     if form.validate_on_submit():
         member = _authenticated(form.email.data, form.password.data)
+        if member is not None and member.totp_sealed is not None:
+            entry.begin_half(member)
+            return redirect(url_for("dashboard.second_step", next=target), 303)
         if member is not None:
-            auth.sign_in(member)
+            entry.sign_in(member)
             return redirect(target, 303)
         wrong = _(WRONG)
     elif request.method == "GET" and g.viewer.role is not None:
@@ -56,12 +62,34 @@ def sign_in() -> ResponseReturnValue:
     return page, 401 if wrong else 200
 
 
+@bp.route("/sign-in/code", methods=["GET", "POST"])
+@limiter.limit(ATTEMPTS, key_func=lambda: f"{g.site.tenant_id}:{entry.half()}", methods=["POST"])
+def second_step() -> ResponseReturnValue:
+    """The code of the second factor, after the password."""
+    target = safe_target(request.args.get("next", ""))
+    form = CodeForm()
+    if not (member_id := entry.half()):
+        return redirect(url_for("dashboard.sign_in", next=target), 303)
+    if form.validate_on_submit():
+        session = g.site.session
+        member: Member | None = session.get(Member, (g.site.tenant_id, member_id))
+        if member is not None and two_factor.passes(session, member, secret(), form.code.data, now=g.site.now()):
+            entry.sign_in(member)
+            if (left := two_factor.left(session, member)) < FEW_CODES:
+                say(_("You have %(left)s recovery codes left. Make new ones in your account.", left=left))
+            return redirect(target, 303)
+        session.rollback()
+        form.code.errors = [_("That code does not fit, or was used before.")]
+    with reading():
+        return render_template("dashboard/second_step.html", form=form), 401 if form.errors else 200
+
+
 @bp.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
-    if current_user.is_authenticated:
+    if current_user.is_authenticated and not entry.is_supporter():
         note("session.ended")
         g.site.session.commit()
-    auth.sign_out()
+    entry.sign_out()
     say(_("You are signed out."))
     return redirect(url_for("dashboard.sign_in"), 303)
 

@@ -6,9 +6,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 from infra.errors import Problem
-from tenants import blanks, downloads
+from tenants import blanks, downloads, features
 from tenants.catalog import Album
 from tenants.delivered import COUNTED
+from tenants.features import Feature
 from tenants.scope import secret
 from tenants.sharing import may, sees_marked
 from webapp.download.choice import RIGHTS, File, Size, allowed, archive_of, etag_of, files_of
@@ -22,6 +23,12 @@ from webapp.site.sending import Whole, answer_for, disposition
 download = Blueprint("download", __name__)
 
 UNITS = (("gigabyte", 1e9), ("megabyte", 1e6), ("kilobyte", 1e3), ("byte", 1))
+
+
+@download.before_request
+def _unless_off() -> None:
+    """Single originals are sent by the album site and go on."""
+    features.require(g.site.session, g.site.tenant_id, Feature.ARCHIVES)
 
 
 @download.get("/a/<slug>/download")

@@ -7,8 +7,9 @@ viewer in the place of the session's, for templates as well.
 from flask import Blueprint, g
 
 from infra.errors import Problem
-from tenants import catalog
+from tenants import catalog, features
 from tenants.catalog import Album
+from tenants.features import Feature
 from tenants.sharing import Action, Viewer, may
 from webapp.site.blueprint import shown_asset
 from webapp.site.listing import tile_of
@@ -27,6 +28,7 @@ def look_as(viewer: Viewer) -> None:
 
 @embed.before_request
 def _as_nobody() -> None:
+    features.require(g.site.session, g.site.tenant_id, Feature.EMBEDS)
     look_as(nobody())
 
 

@@ -2,10 +2,24 @@
 
 from flask import Flask
 
-from webapp.site import adding, albums, brand, grid, guests, live, media, photo, picks, robots, search, shares
+from webapp.site import (
+    adding,
+    albums,
+    brand,
+    grid,
+    guests,
+    live,
+    media,
+    photo,
+    picks,
+    reporting,
+    robots,
+    search,
+    shares,
+)
 from webapp.site.blueprint import site
 
-VIEWS = (albums, photo, live, search, shares, guests, picks, adding, media, brand, robots)
+VIEWS = (albums, photo, live, search, shares, guests, picks, adding, media, brand, robots, reporting)
 """Importing them hangs their routes on the blueprint."""
 
 

@@ -7,7 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import Problem
-from tenants import contributions, quota, tickets
+from tenants import contributions, features, quota, tickets
+from tenants.features import Feature
 from tenants.scope import secret, settings
 from tenants.sharing import Action
 from webapp import headers
@@ -22,6 +23,7 @@ TYPES = ("image/*", "video/*", "application/octet-stream")
 @site.get("/a/<slug>/add")
 def add(slug: str) -> str:
     album = album_or_404(slug)
+    features.require(g.site.session, g.site.tenant_id, Feature.GUEST_UPLOADS)
     link = visitors.pass_for(album, Action.UPLOAD).link
     headers.allow("connect-src", settings().upload_url)
     files, taken = contributions.used(g.site.session, link)
@@ -38,6 +40,7 @@ def add(slug: str) -> str:
 def guest_ticket(slug: str) -> ResponseReturnValue:
     """As the dashboard's: `{"endpoint", "ticket", "expires", "max_bytes"}`. It is worth no more than the link is."""
     album = album_or_404(slug)
+    features.require(g.site.session, g.site.tenant_id, Feature.GUEST_UPLOADS)
     if not g.site.entitlements.writable:
         raise Problem("forbidden", _("This site is read-only at the moment: nothing can be changed."))
     link, guest = visitors.guest_for(album, Action.UPLOAD)
