@@ -70,6 +70,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     import uploader
     from processor import sample_video
     from tenants import (  # noqa: F401
+        answered,
+        api_tokens,
         catalog,
         claims,
         contributions,

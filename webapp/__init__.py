@@ -10,6 +10,7 @@ from infra.health import Health
 from infra.settings import Settings
 from tenants.readiness import Readiness
 from webapp import (
+    api,
     assets,
     auth,
     brand,
@@ -61,6 +62,8 @@ def init_app(app: Flask) -> None:
     download.init_app(app)
     embed.init_app(app)
     dashboard.init_app(app)
+    csrf.exempt(api.bp)
+    api.init_app(app)
     operator.init_app(app)
     app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]
 

@@ -20,6 +20,7 @@ from webapp.dashboard import (
     progress,
     shares,
     sign_in,
+    tokens,
     trash,
     uploads,
     watermark,
@@ -28,7 +29,7 @@ from webapp.dashboard.mount import bp
 
 VIEWS = (
     *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, watermark, domains, privacy, members, bill, pictures),
+    *(trash, brand, watermark, domains, privacy, members, bill, tokens, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

@@ -6,8 +6,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from infra.errors import Problem
-from tenants import outbox, purges, search, tags
-from tenants.catalog import SHOWN, AssetState
+from tenants import editing, outbox, tags
+from tenants.catalog import AssetState
 from tenants.people import Role
 from webapp.auth import require
 from webapp.dashboard import lookup, queries
@@ -15,6 +15,7 @@ from webapp.dashboard.answers import album_url, done
 from webapp.dashboard.mount import bp
 
 MAX_CAPTION = 2000
+MAX_ALT = 1000
 
 
 @bp.get("/albums/<album_id>/assets/<asset_id>")
@@ -38,10 +39,14 @@ def caption(album_id: str, asset_id: str) -> ResponseReturnValue:
         raise Problem(
             "invalid", "A caption may have up to %(most)s characters.", values={"most": MAX_CAPTION}, field="caption"
         )
-    found.caption = text
-    if "tags" in request.form:
-        tags.put(g.site.session, found, tags.parse(request.form["tags"]))
-    search.index(g.site.session, found.tenant_id, found.id, camera=g.site.media.get(found.id).get("camera", ""))
+    alt = request.form.get("alt", found.alt).strip()
+    if len(alt) > MAX_ALT:
+        raise Problem(
+            "invalid", "A description may have up to %(most)s characters.", values={"most": MAX_ALT}, field="alt"
+        )
+    labels = tags.parse(request.form["tags"]) if "tags" in request.form else None
+    camera = g.site.media.get(found.id).get("camera", "")
+    editing.describe(g.site, found, camera=camera, labels=labels, caption=text, alt=alt)
     back = url_for("dashboard.asset", album_id=album_id, asset_id=asset_id)
     return done(_("Caption and tags are saved."), back=back, caption=text)
 
@@ -51,9 +56,7 @@ def caption(album_id: str, asset_id: str) -> ResponseReturnValue:
 def cover(album_id: str) -> ResponseReturnValue:
     album = lookup.album_of(album_id)
     found = lookup.asset_of(album, request.form.get("id", ""))
-    if found.state not in SHOWN:
-        raise Problem("conflict", "This file has no picture yet. Wait until it is processed.")
-    album.cover_id = found.id
+    editing.choose_cover(album, found)
     return done(_("This is the album's cover now."), back=album_url(album_id))
 
 
@@ -61,9 +64,7 @@ def cover(album_id: str) -> ResponseReturnValue:
 @require(Role.EDITOR)
 def delete_assets(album_id: str) -> ResponseReturnValue:
     found = lookup.assets_of(lookup.album_of(album_id), request.form.getlist("id"))
-    for row in found:
-        row.deleted_at = g.site.now()
-    purges.close_album(g.site, album_id)
+    editing.bin_assets(g.site, album_id, found)
     return done(
         _("“%(name)s” is in the trash.", name=found[0].filename)
         if len(found) == 1

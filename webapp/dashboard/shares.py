@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import delivery, purges, sharing, watermarks
+from tenants import delivery, editing, purges, sharing, watermarks
 from tenants.catalog import Album
 from tenants.names import is_id
 from tenants.people import Role
@@ -50,15 +50,7 @@ def _create(album_id: str, form: ShareForm) -> None:
         lookup.album_of(album_id)
     g.site.session.rollback()
     hashes = form.secrets()
-    sharing.create_link(
-        g.site.session,
-        lookup.album_of(album_id),
-        secret(),
-        now=g.site.now(),
-        **form.terms(g.site.now()),
-        **hashes,
-    )
-    watermarks.ask(g.site)
+    editing.share(g.site, lookup.album_of(album_id), **form.terms(g.site.now()), **hashes)
     g.site.session.commit()
 
 
@@ -117,8 +109,7 @@ def share_code(album_id: str, link_id: str) -> Response:
 @require(Role.EDITOR)
 def revoke(album_id: str, link_id: str) -> ResponseReturnValue:
     link = _link(album_id, link_id)[1]
-    link.revoked_at = g.site.now()
-    purges.close(g.site, delivery.by_link(link.id))
+    editing.revoke(g.site, link)
     return done(_("The link no longer opens anything."), back=url_for("dashboard.shares", album_id=album_id))
 
 

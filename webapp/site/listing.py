@@ -28,6 +28,7 @@ _TILE = (
     Asset.state,
     Asset.filename,
     Asset.caption,
+    Asset.alt,
     Asset.width,
     Asset.height,
     Asset.duration,
