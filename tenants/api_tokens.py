@@ -125,7 +125,9 @@ def find(session: Session, given: str, now: datetime) -> Bearer | None:
 def living(session: Session, now: datetime) -> list[ApiToken]:
     """The newest first; those that have run out are listed for a month, the revoked ones no more."""
     shown = (ApiToken.expires_at.is_(None)) | (ApiToken.expires_at > now - timedelta(days=30))
-    return list(session.scalars(select(ApiToken).where(ApiToken.revoked_at.is_(None), shown).order_by(ApiToken.id.desc())))
+    return list(
+        session.scalars(select(ApiToken).where(ApiToken.revoked_at.is_(None), shown).order_by(ApiToken.id.desc()))
+    )
 
 
 def needs_note(bearer: Bearer, now: datetime) -> bool:

@@ -2,8 +2,9 @@
 
 A media address is a capability, signed once a page (`Site.generation_token`) and good for days, so that caches work.
 That alone could not be taken back. So it names the way by which its reader came: an album that is open to everyone, a
-share link, an embedding grant, a member, a program's token. Each request asks whether that way still stands, from the tables themselves:
-there is no list of revocations that somebody might forget to write to. One statement answers for all pictures of a way.
+share link, an embedding grant, a member, a program's token. Each request asks whether that way still stands, from the
+tables themselves: there is no list of revocations that somebody might forget to write to. One statement answers for all
+pictures of a way.
 """
 
 from collections.abc import Callable

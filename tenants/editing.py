@@ -1,5 +1,5 @@
-"""What members and their programs do to albums, assets and links: the change itself, what follows from it (copies at the
-edge, watermarks, the search index) and the event that tells of it, all within the caller's transaction.
+"""What members and their programs do to albums, assets and links: the change itself, what follows from it (copies at
+the edge, watermarks, the search index) and the event that tells of it, all within the caller's transaction.
 
 The dashboard and the API both go through here, so that neither forgets a part.
 """
@@ -99,6 +99,4 @@ def revoke(site: Site, link: ShareLink) -> None:
 def _check_mark(site: Site, marks: bool | None) -> None:
     """Whoever is to see a watermark needs one: without it they would see no pictures at all."""
     if marks and watermarks.of(site) is None:
-        raise Problem(
-            "invalid", N_("There is no watermark yet. An admin makes it under “Watermark”."), field="marks"
-        )
+        raise Problem("invalid", N_("There is no watermark yet. An admin makes it under “Watermark”."), field="marks")

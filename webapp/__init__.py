@@ -62,7 +62,7 @@ def init_app(app: Flask) -> None:
     download.init_app(app)
     embed.init_app(app)
     dashboard.init_app(app)
-    csrf.exempt(api.bp)
+    csrf.exempt(api.blueprint.bp)
     api.init_app(app)
     operator.init_app(app)
     app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]

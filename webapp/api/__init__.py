@@ -3,8 +3,19 @@
 from flask import Flask, Response, request
 
 from tenants import purges
-from webapp.api import access, albums, assets, description, links, parsing, reference, searching, uploads, usage
-from webapp.api.blueprint import bp
+from webapp.api import (
+    access,
+    albums,
+    assets,
+    blueprint,
+    description,
+    links,
+    parsing,
+    reference,
+    searching,
+    uploads,
+    usage,
+)
 from webapp.host import SAFE_METHODS
 from webapp.limits import limiter
 
@@ -14,19 +25,21 @@ VIEWS = (albums, assets, links, uploads, searching, usage)
 
 def init_app(app: Flask) -> None:
     """Attach the API's routes. They know no session and no form token (`access.py`)."""
-    limiter.limit(access.allowance, key_func=access.caller)(bp)
+    limiter.limit(access.allowance, key_func=access.caller)(blueprint.bp)
     description.init_app(app)
     app.register_blueprint(reference.bp)
 
 
-@bp.before_request
 def _admit() -> None:
     request.max_content_length = parsing.MOST_BYTES
     access.admit()
 
 
-@bp.after_request
 def _finish(response: Response) -> Response:
     if request.method not in SAFE_METHODS:
         purges.send_all()
     return access.tell_limits(response)
+
+
+blueprint.bp.before_request(_admit)
+blueprint.bp.after_request(_finish)

@@ -1,5 +1,5 @@
-"""Who calls: a bearer token (RFC 6750), and nothing else. A cookie says nothing here, so no other site's page can make a
-browser do anything by it, and no form token is needed.
+"""Who calls: a bearer token (RFC 6750), and nothing else. A cookie says nothing here, so no other site's page can make
+a browser do anything by it, and no form token is needed.
 """
 
 from collections.abc import Callable

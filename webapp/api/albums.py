@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response, g, url_for
 from sqlalchemy import select
 
+from infra.errors import Problem
 from tenants import editing
 from tenants.api_tokens import Scope
 from tenants.catalog import Album, Asset, Ordering, Visibility
@@ -97,7 +98,7 @@ def delete_album(album_id: str) -> Response:
 def cover_of(album: Album, asset_id: str) -> Asset:
     asset = lookup.asset(asset_id)[1]
     if asset.album_id != album.id:
-        raise lookup.Problem("not-found")
+        raise Problem("not-found")
     return asset
 
 

@@ -1,6 +1,7 @@
 """The blueprint of the API, and `operation`, by which every view is mounted, guarded and described at once.
 
-What a view's decorator says is what the description (OpenAPI 3.1) says: an operation that is not described is not there.
+What a view's decorator says is what the description (OpenAPI 3.1) says: an operation that is not described is not
+there.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,9 +33,7 @@ class Blueprint(flask_smorest.Blueprint):
         self._prepare_doc_cbks.append(self._prepare_conventions)
 
     @staticmethod
-    def _prepare_conventions(
-        doc: dict[str, Any], doc_info: dict[str, Any], *, method: str, **_: Any
-    ) -> dict[str, Any]:
+    def _prepare_conventions(doc: dict[str, Any], doc_info: dict[str, Any], *, method: str, **_: Any) -> dict[str, Any]:
         told = doc_info["conventions"]
         parameters = doc.setdefault("parameters", [])
         if method == "post":
@@ -75,7 +74,7 @@ def operation(
     versioned: bool = False,
     refuses: Sequence[int] = (),
 ) -> Callable[[View], View]:
-    """Mount a view: `takes` is the shape of its JSON body, `query` that of its query; both arrive as dicts, query first.
+    """Mount a view: `takes` is the shape of its JSON body, `query` that of its query; both arrive as dicts.
 
     `versioned`: it needs an If-Match. `refuses` are statuses beside those that follow from the rest.
     """
@@ -87,9 +86,7 @@ def operation(
         if query is not None:
             mounted = bp.arguments(query, location="query")(mounted)
         mounted = bp.response(status, returns, description=HTTPStatus(status).phrase)(mounted)
-        mounted = bp.doc(
-            operationId=view.__name__, security=[{"bearer": []}], **{"x-scope": scope.value}
-        )(mounted)
+        mounted = bp.doc(operationId=view.__name__, security=[{"bearer": []}], **{"x-scope": scope.value})(mounted)
         mounted._apidoc["conventions"] = {
             "versioned": versioned,
             "refusals": _refusals(method, rule, bool(takes), bool(query), versioned, refuses),
@@ -100,9 +97,7 @@ def operation(
     return decorate
 
 
-def _refusals(
-    method: str, rule: str, takes: bool, query: bool, versioned: bool, refuses: Sequence[int]
-) -> list[int]:
+def _refusals(method: str, rule: str, takes: bool, query: bool, versioned: bool, refuses: Sequence[int]) -> list[int]:
     found = {*_ALWAYS, *refuses}
     if "<" in rule:
         found.add(404)
@@ -120,5 +115,3 @@ def _refusals(
 def problem_titles(status: int) -> list[str]:
     """What can be behind a status, as the table of errors has it."""
     return [f"`{code}`: {title}" for code, (found, title) in TABLE.items() if found == status]
-
-

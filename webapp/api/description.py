@@ -4,6 +4,8 @@ from http import HTTPStatus
 from typing import Any
 
 import flask_smorest
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.common import resolve_schema_cls
 from flask import Flask
 
 from tenants.answered import KEPT, MAX_KEY
@@ -14,7 +16,7 @@ VERSION = "1.0.0"
 _EXTENSION = "vitrine.api"
 STATUSES = (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503)
 
-_INFO = """
+_INFO = """\
 Albums, photos and videos, share links, uploads and usage of one site, for its own programs.
 
 **Tokens** are made in the dashboard under “API”. Send one as `Authorization: Bearer key_…`. Each has scopes.
@@ -26,22 +28,33 @@ changed it meanwhile. **POST** takes an `Idempotency-Key`: the same request with
 """
 
 
-class Api(flask_smorest.Api):  # type: ignore[misc]
+class Api(flask_smorest.Api):
     """Without flask-smorest's own errors: `webapp/problems.py` answers them like all others."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
-    ERROR_SCHEMA = ProblemShape
 
     def _register_error_handlers(self) -> None:
-        pass
+        """None."""
+
+    def _register_responses(self) -> None:
+        """Those of `_components`."""
 
 
 def init_app(app: Flask) -> None:
     app.config.update(API_TITLE="Albums API", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
-    api = Api(app, spec_kwargs={"info": {"description": _INFO}, "servers": [{"url": "/"}]})
+    plugin = MarshmallowPlugin(schema_name_resolver=_name_of)
+    info = {"description": _INFO}
+    api = Api(app, spec_kwargs={"info": info, "servers": [{"url": "/"}], "marshmallow_plugin": plugin})
     _components(api.spec)
     api.register_blueprint(bp)
     app.extensions[_EXTENSION] = _finished(api.spec.to_dict())
+
+
+def _name_of(shape: Any) -> str:
+    """`AlbumOut` is described as `Album`."""
+    found = resolve_schema_cls(shape)
+    name = found.__name__ if isinstance(found, type) else ""
+    return name.removesuffix("Out").removesuffix("Shape").replace("Link", "ShareLink").replace("ShareShare", "Share")
 
 
 def of(app: Flask) -> dict[str, Any]:
@@ -106,8 +119,6 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 def _finished(spec: dict[str, Any]) -> dict[str, Any]:
     """What of a path is known to be an id is said to be one."""
     for path in spec["paths"].values():
-        for operation in path.values():
-            for parameter in operation.get("parameters", []) if isinstance(operation, dict) else []:
-                if parameter.get("in") == "path":
-                    parameter["schema"] = {"type": "string", "pattern": ID}
+        for parameter in path.get("parameters", []):
+            parameter["schema"] = {"type": "string", "pattern": ID}
     return spec

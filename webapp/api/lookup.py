@@ -12,7 +12,9 @@ from tenants.sharing import ShareLink
 def album(album_id: str, *, lock: bool = False) -> Album:
     """`lock`: nobody else changes its row until the end of the transaction."""
     wanted = select(Album).where(Album.id == album_id, Album.deleted_at.is_(None))
-    found: Album | None = g.site.session.scalar(wanted.with_for_update() if lock else wanted) if is_id(album_id) else None
+    found: Album | None = (
+        g.site.session.scalar(wanted.with_for_update() if lock else wanted) if is_id(album_id) else None
+    )
     if found is None:
         raise Problem("not-found")
     return found
@@ -21,7 +23,9 @@ def album(album_id: str, *, lock: bool = False) -> Album:
 def asset(asset_id: str, *, lock: bool = False) -> tuple[Album, Asset]:
     """A live asset of a live album, with it."""
     wanted = select(Asset).where(Asset.id == asset_id, Asset.deleted_at.is_(None))
-    found: Asset | None = g.site.session.scalar(wanted.with_for_update() if lock else wanted) if is_id(asset_id) else None
+    found: Asset | None = (
+        g.site.session.scalar(wanted.with_for_update() if lock else wanted) if is_id(asset_id) else None
+    )
     if found is None:
         raise Problem("not-found")
     return album(found.album_id), found

@@ -1,5 +1,5 @@
-"""Lists in pages: `{"items": […], "next": "…"}`. The cursor names a place in an order, not a number of rows, so nothing is
-left out or told twice when the list changes meanwhile. It is signed, and good for its own list only."""
+"""Lists in pages: `{"items": […], "next": "…"}`. The cursor names a place in an order, not a number of rows, so nothing
+is left out or told twice when the list changes meanwhile. It is signed, and good for its own list only."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from infra.errors import N_, Problem
 from tenants.scope import secret
-from webapp.api.shapes import Shape
+from webapp.api.shapes import Shape, nothing
 
 MOST, USUAL = 200, 50
 Row = TypeVar("Row")
@@ -27,7 +27,7 @@ class PageQuery(Shape):
         metadata={"description": "How many at most.", "default": USUAL},
     )
     cursor = fields.String(
-        load_default=None,
+        load_default=nothing,
         validate=validate.Length(1, 500),
         metadata={"description": "`next` of the page before; none for the first page."},
     )

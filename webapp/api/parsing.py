@@ -1,5 +1,5 @@
-"""From a request to what a view gets: JSON that is JSON, of the shape that the description says, or a problem that names
-the place (RFC 9457, with JSON pointers in `errors`)."""
+"""From a request to what a view gets: JSON that is JSON, of the shape that the description says, or a problem that
+names the place (RFC 9457, with JSON pointers in `errors`)."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,9 @@ class Parser(FlaskParser):
         places = [{"pointer": pointer, "detail": detail} for pointer, detail in _places(found)]
         if location == "query":
             places = [{"parameter": each["pointer"].removeprefix("#/"), "detail": each["detail"]} for each in places]
-        raise Problem("invalid", N_("Some of what was sent cannot be taken; “errors” says what and why."), errors=places)
+        raise Problem(
+            "invalid", N_("Some of what was sent cannot be taken; “errors” says what and why."), errors=places
+        )
 
 
 def _read(data: bytes) -> Any:

@@ -13,3 +13,9 @@ def openapi() -> Response:
     response = jsonify(description.of(current_app))
     response.headers["Cache-Control"] = "public, max-age=300"
     return response
+
+
+@bp.get("/reference")
+def reference() -> Response:
+    """The description for people."""
+    return openapi()

@@ -14,7 +14,7 @@ from webapp.api.answers import told
 from webapp.api.assets import AssetPage, documents
 from webapp.api.blueprint import operation
 from webapp.api.pages import Cursor, PageQuery
-from webapp.api.shapes import about
+from webapp.api.shapes import about, nothing
 
 MAX_QUERY = 200
 
@@ -27,8 +27,8 @@ class SearchQuery(PageQuery):
         validate=[validate.Length(max=MAX_QUERY), validate.Regexp(r"^[^\x00]*$")],
         metadata=about("Beginnings of words and whole `#tags`, all of which an asset must have."),
     )
-    from_ = fields.Date(data_key="from", load_default=None, metadata=about("First day of capture."))
-    to = fields.Date(load_default=None, metadata=about("Last day of capture."))
+    from_ = fields.Date(data_key="from", load_default=nothing, metadata=about("First day of capture."))
+    to = fields.Date(load_default=nothing, metadata=about("Last day of capture."))
 
 
 @operation("GET", "/search", scope=Scope.ALBUMS_READ, tag="Search", returns=AssetPage, query=SearchQuery)
@@ -43,9 +43,7 @@ def search_assets(query: dict[str, Any]) -> Response:
     ids: list[str] = []
     following = None
     if not sought.nothing:
-        ids, following = search.find(
-            g.site.session, g.site.tenant_id, sought, true(), after=place, size=query["limit"]
-        )
+        ids, following = search.find(g.site.session, g.site.tenant_id, sought, true(), after=place, size=query["limit"])
     rows = {asset.id: asset for asset in g.site.session.scalars(select(Asset).where(Asset.id.in_(ids)))}
     found = [rows[asset_id] for asset_id in ids if asset_id in rows]
     return told({"items": documents(found), "next": cursor.at(*following) if following else None})

@@ -80,6 +80,10 @@ def whole(least: int, most: int, **more: Any) -> fields.Integer:
     return fields.Integer(strict=True, validate=validate.Range(least, most), **more)
 
 
+def nothing() -> None:
+    """The default of a parameter that may be left out. (A plain None would be described as one that may be null.)"""
+
+
 def about(description: str) -> dict[str, Any]:
     return {"description": description}
 
@@ -235,7 +239,9 @@ class LinkOut(Shape):
     album_id = identifier(required=True)
     label = fields.String(required=True)
     rights = fields.List(fields.String(validate=validate.OneOf(list(RIGHTS))), required=True)
-    url = fields.String(required=True, allow_none=True, metadata=about("null if the server's secret was changed since."))
+    url = fields.String(
+        required=True, allow_none=True, metadata=about("null if the server's secret was changed since.")
+    )
     has_password = Flag(required=True)
     has_pin = Flag(required=True)
     asks_name = Flag(required=True)
@@ -251,7 +257,7 @@ class LinkOut(Shape):
 
 
 class TicketOut(Shape):
-    """What a tus 1.0 client needs to upload into the album: POST to `endpoint` with `Authorization: Bearer <ticket>`."""
+    """What a tus 1.0 client needs to upload into the album. It sends `Authorization: Bearer <ticket>` to `endpoint`."""
 
     endpoint = fields.String(required=True)
     ticket = fields.String(required=True)
@@ -265,7 +271,9 @@ class UsageOut(Shape):
     from_ = Moment(required=True, data_key="from", attribute="start")
     to = Moment(required=True, attribute="end")
     meters = fields.Dict(
-        keys=fields.String(), values=fields.Integer(), required=True,
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
         metadata=about("By meter, in bytes, milliseconds (`*.seconds`) or things."),
     )
     max_storage_bytes = fields.Integer(required=True, allow_none=True)
@@ -285,4 +293,4 @@ def page_of(shape: type[Shape], name: str) -> type[Shape]:
                 required=True, allow_none=True, metadata=about("The next page's cursor; null at the end.")
             ),
         },
-    )  # type: ignore[return-value]
+    )

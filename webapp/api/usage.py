@@ -11,14 +11,14 @@ from tenants.api_tokens import Scope
 from tenants.usage import Meter
 from webapp.api.answers import dumped, told
 from webapp.api.blueprint import operation
-from webapp.api.shapes import Moment, Shape, UsageOut, about
+from webapp.api.shapes import Moment, Shape, UsageOut, about, nothing
 
 
 class UsageQuery(Shape):
     """A span of time, by default the last 30 days."""
 
-    from_ = Moment(data_key="from", load_default=None, metadata=about("Included."))
-    to = Moment(load_default=None, metadata=about("Not included; by default now."))
+    from_ = Moment(data_key="from", load_default=nothing, metadata=about("Included."))
+    to = Moment(load_default=nothing, metadata=about("Not included; by default now."))
 
 
 @operation("GET", "/usage", scope=Scope.USAGE_READ, tag="Usage", returns=UsageOut, query=UsageQuery)

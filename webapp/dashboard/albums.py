@@ -32,9 +32,7 @@ def albums() -> ResponseReturnValue:
 def new_album() -> ResponseReturnValue:
     form = AlbumForm()
     if form.validate_on_submit():
-        album = editing.create_album(
-            g.site, form.title.data, ordering=Ordering(form.ordering.data), **form.fields()
-        )
+        album = editing.create_album(g.site, form.title.data, ordering=Ordering(form.ordering.data), **form.fields())
         if places.moved(album, form):
             g.site.session.commit()
             return redirect(album_url(album.id), 303)

@@ -44,9 +44,7 @@ LIFETIMES = {
 
 
 class TokenForm(FlaskForm):
-    name = StringField(
-        _("Name"), [DataRequired(_("A token needs a name.")), Length(max=MAX_NAME)], filters=[stripped]
-    )
+    name = StringField(_("Name"), [DataRequired(_("A token needs a name.")), Length(max=MAX_NAME)], filters=[stripped])
     scopes = SelectMultipleField(
         _("What it may do"),
         [DataRequired(_("Choose at least one."))],
