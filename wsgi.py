@@ -10,6 +10,7 @@ from tenants.db import db, init_app
 from tenants.operators import command as operator
 from tenants.ready import ready
 from tenants.trace import trace
+from tenants.webhook_cli import group as webhook_commands
 
 
 def core(settings: Settings | None = None) -> Flask:
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         sharing,
         tags,
         usage,
+        webhooks,
     )
 
     app = core(settings)
@@ -104,6 +106,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(operator)
     app.cli.add_command(ready)
     app.cli.add_command(trace)
+    app.cli.add_command(webhook_commands)
     return app
 
 

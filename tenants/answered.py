@@ -8,13 +8,11 @@ succeeded is kept: a refused request changed nothing and may be corrected under 
 Answers are sealed with the server's secret, since a share link's address and an upload ticket are among them.
 """
 
-import base64
 import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Index, Integer, String, Text, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -22,9 +20,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from infra.errors import N_, Problem
 from tenants.db import Base, TenantOwned
 from tenants.names import ID_LENGTH
+from tenants.sealing import Unreadable, seal, unseal
 
 KEPT = timedelta(hours=24)
 MAX_KEY = 255
+_PURPOSE = "api answers"
 
 
 class KeptAnswer(TenantOwned, Base):
@@ -71,7 +71,7 @@ def keep(session: Session, tenant_id: str, token_id: str, key: str, answer: Answ
     """The answer to the key that this transaction has taken."""
     row = session.get_one(KeptAnswer, (tenant_id, token_id, key))
     row.status = answer.status
-    row.sealed = _seal(secret).encrypt(json.dumps([answer.body, answer.headers]).encode()).decode()
+    row.sealed = seal(secret, _PURPOSE, json.dumps([answer.body, answer.headers]))
 
 
 def again(session: Session, token_id: str, key: str, request: bytes, secret: str) -> Answer:
@@ -80,11 +80,7 @@ def again(session: Session, token_id: str, key: str, request: bytes, secret: str
     if row.request_sha256 != hashlib.sha256(request).hexdigest():
         raise Problem("conflict", N_("This Idempotency-Key was used for another request. Send a new one."))
     try:
-        body, headers = json.loads(_seal(secret).decrypt(row.sealed.encode()))
-    except InvalidToken:
+        body, headers = json.loads(unseal(secret, _PURPOSE, row.sealed))
+    except Unreadable:
         raise Problem("conflict", N_("This was done before, and its answer can no longer be read.")) from None
     return Answer(row.status, body, headers)
-
-
-def _seal(secret: str) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"api answers\0" + secret.encode()).digest()))

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.errors import N_, Problem
-from tenants import catalog, delivery, nesting, ordering, purges, search, sharing, tags, watermarks
+from tenants import catalog, delivery, nesting, ordering, purges, search, sharing, tags, watermarks, webhooks
 from tenants.catalog import SHOWN, Album, Asset, Ordering, Visibility
 from tenants.names import is_id
 from tenants.scope import Site, secret
 from tenants.sharing import ShareLink
+from tenants.webhooks import Event
 
 UNSAID: Any = object()
 """In the place of a parent: it stays where it is."""
@@ -24,13 +25,16 @@ def create_album(site: Site, title: str, *, parent: Album | None = None, **field
     album = catalog.create_album(site.session, site.tenant_id, title, now=site.now(), **fields)
     if parent is not None:
         nesting.put(site.session, album, parent)
+    webhooks.publish(site, Event.ALBUM_CREATED, webhooks.about_album(album))
+    if album.visibility is not Visibility.PRIVATE:
+        webhooks.publish(site, Event.ALBUM_PUBLISHED, webhooks.about_album(album))
     return album
 
 
 def change_album(site: Site, album: Album, changes: Mapping[str, Any], *, parent: Any = UNSAID) -> None:
     """Set the columns named in `changes`; `parent` is an album, None for the top."""
     _check_mark(site, changes.get("marks"))
-    before = album.marks
+    before, was_private = album.marks, album.visibility is Visibility.PRIVATE
     if parent is not UNSAID:
         nesting.put(site.session, album, parent)
     if changes.get("ordering") is Ordering.MANUAL:
@@ -44,6 +48,9 @@ def change_album(site: Site, album: Album, changes: Mapping[str, Any], *, parent
         site.session.flush()
         watermarks.ask(site)
     album.updated_at = site.now()
+    webhooks.publish(site, Event.ALBUM_CHANGED, webhooks.about_album(album))
+    if was_private and album.visibility is not Visibility.PRIVATE:
+        webhooks.publish(site, Event.ALBUM_PUBLISHED, webhooks.about_album(album))
 
 
 def parent_named(site: Site, album_id: str) -> Album:
@@ -65,11 +72,13 @@ def bin_album(site: Site, album: Album) -> None:
     """Into the trash, from where it comes back whole."""
     album.deleted_at = site.now()
     purges.close_album(site, album.id)
+    webhooks.publish(site, Event.ALBUM_DELETED, webhooks.about_album(album))
 
 
 def bin_assets(site: Site, album_id: str, assets: Sequence[Asset]) -> None:
     for asset in assets:
         asset.deleted_at = site.now()
+        webhooks.publish(site, Event.ASSET_DELETED, webhooks.about_asset(asset))
     purges.close_album(site, album_id)
 
 
@@ -88,12 +97,14 @@ def share(site: Site, album: Album, **terms: Any) -> tuple[ShareLink, str]:
     _check_mark(site, terms.get("marks"))
     link, token = sharing.create_link(site.session, album, secret(), now=site.now(), **terms)
     watermarks.ask(site)
+    webhooks.publish(site, Event.SHARE_CREATED, webhooks.about_link(link))
     return link, token
 
 
 def revoke(site: Site, link: ShareLink) -> None:
     link.revoked_at = site.now()
     purges.close(site, delivery.by_link(link.id))
+    webhooks.publish(site, Event.SHARE_REVOKED, webhooks.about_link(link))
 
 
 def _check_mark(site: Site, marks: bool | None) -> None:

@@ -9,6 +9,7 @@ from webapp.api import (
     assets,
     blueprint,
     description,
+    hooks,
     links,
     parsing,
     reference,
@@ -19,7 +20,7 @@ from webapp.api import (
 from webapp.host import SAFE_METHODS
 from webapp.limits import limiter
 
-VIEWS = (albums, assets, links, uploads, searching, usage)
+VIEWS = (albums, assets, links, uploads, searching, usage, hooks)
 """Importing them hangs their routes on the blueprint."""
 
 

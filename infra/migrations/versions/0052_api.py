@@ -29,7 +29,7 @@ def upgrade() -> None:
     sa.Column('last_used_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_api_tokens_tenant_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_api_tokens')),
-    sa.UniqueConstraint('tenant_id', 'prefix', name=op.f('uq_api_tokens_tenant_id')),
+    sa.UniqueConstraint('tenant_id', 'prefix', name=op.f('uq_api_tokens_tenant_id_prefix')),
     )
     op.create_table('api_answers',
     sa.Column('tenant_id', sa.String(length=26), nullable=False),
