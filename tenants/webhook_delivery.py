@@ -20,6 +20,7 @@ from sqlalchemy import delete, select, update
 from standardwebhooks import Webhook
 
 from infra import guarded
+from infra.errors import N_
 from infra.guarded import Network
 from infra.sql import reading
 from tenants import webhooks
@@ -183,9 +184,9 @@ def _record(parcel: Parcel, outcome: Outcome) -> None:
         if outcome.good:
             row.state = DeliveryState.DELIVERED
         elif outcome.status == 410:
-            _give_up(site.session, row, now, "it answered 410 Gone")
+            _give_up(site.session, row, now, N_("It answered 410 Gone."))
         elif row.attempts > len(PAUSES):
-            _give_up(site.session, row, now, "it took no message for three days")
+            _give_up(site.session, row, now, N_("It took no message for three days."))
         else:
             row.next_at = now + PAUSES[row.attempts - 1] * random.uniform(1, 1.1)  # noqa: S311 (spreads the load)
         site.session.commit()

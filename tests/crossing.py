@@ -11,13 +11,14 @@ from sqlalchemy import select
 from visits import share_link
 from werkzeug.routing import Rule
 
-from tenants import api_tokens, claims, embeds, guests, proofing
+from tenants import api_tokens, claims, embeds, guests, proofing, webhooks
 from tenants.api_tokens import Scope
 from tenants.catalog import Asset, album_by_id
 from tenants.db import Base, TenantOwned, db
 from tenants.delivery import by_membership
 from tenants.scope import Site, open_site, secret
 from tenants.sharing import GUEST_RIGHTS, Rights, ShareLink
+from tenants.webhooks import Event, WebhookDelivery
 
 MARK = "alpha-marked-secret"
 """Part of every name that alpha's private things bear: finding it in an answer is a leak."""
@@ -48,6 +49,8 @@ class Things:
     frame_token: str
     host: str
     token_id: str
+    webhook_id: str
+    delivery_id: str
 
     def path(self, rule: Rule) -> str:
         """The rule's path with alpha's ids in the place of its variables."""
@@ -75,6 +78,8 @@ class Things:
             "number": "alpha-2024-01",
             "code": "photos",
             "token_id": self.token_id,
+            "webhook_id": self.webhook_id,
+            "delivery_id": self.delivery_id,
         }
         return re.sub(r"<([^>]+)>", lambda variable: values[variable.group(1).rpartition(":")[2]], rule.rule)
 
@@ -102,9 +107,13 @@ def things(web: Flask, world: World) -> Things:
         mine, _ = api_tokens.create(
             site.session, world.alpha, MARK, [Scope.ALBUMS_READ], made_by=f"{MARK}@example.com", now=site.now()
         )
+        hook, _ = webhooks.create(site, f"https://{MARK}.example/", [Event.ALBUM_CHANGED], label=MARK)
+        webhooks.publish(site, Event.PING, {MARK: MARK}, only=hook)
+        delivery = site.session.scalars(select(WebhookDelivery)).one()
+        delivery.last_error = MARK
         made = Things(
             *(album.id, asset.id, media_token, link.id, token, world.alice, left),
-            *(grant.id, grant.key, frame_token, host, mine.id),
+            *(grant.id, grant.key, frame_token, host, mine.id, hook.id, delivery.id),
         )
         site.session.commit()
         return made

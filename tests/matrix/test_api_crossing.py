@@ -25,6 +25,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "change_album": {"title": "taken over", "visibility": "public"},
     "change_asset": {"caption": "taken over", "tags": ["taken"]},
     "move_asset": {"after": None},
+    "create_webhook": {"url": "https://mallory.example/", "events": ["asset.ready"]},
+    "change_webhook": {"url": "https://mallory.example/"},
     "create_share_link": {"rights": ["download_original"]},
 }
 

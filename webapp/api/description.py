@@ -20,10 +20,17 @@ _INFO = """\
 Albums, photos and videos, share links, uploads and usage of one site, for its own programs.
 
 **Tokens** are made in the dashboard under “API”. Send one as `Authorization: Bearer key_…`. Each has scopes.
+
 **Lists** come in pages: send `next` as `cursor` to get on, until it is null.
+
 **Changes** (PATCH, DELETE) need the ETag that you have read as `If-Match`: 428 without one, 412 if somebody else has
-changed it meanwhile. **POST** takes an `Idempotency-Key`: the same request with the same key is done once.
-**Errors** are problem details (RFC 9457); their `type` is listed with each status. **Rate limits** are told by
+changed it meanwhile.
+
+**POST** takes an `Idempotency-Key`: the same request with the same key is done once.
+
+**Errors** are problem details (RFC 9457); their `type` is listed with each status.
+
+**Rate limits** are told by
 `RateLimit` and `RateLimit-Policy`, and a 429 says when to come back (`Retry-After`).
 """
 

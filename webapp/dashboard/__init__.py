@@ -12,6 +12,7 @@ from webapp.dashboard import (
     embeds,
     exports,
     guests,
+    hooks,
     members,
     newsroom,
     order,
@@ -29,7 +30,7 @@ from webapp.dashboard.mount import bp
 
 VIEWS = (
     *(sign_in, account, albums, assets, order, uploads, progress, shares, embeds, guests, exports, newsroom),
-    *(trash, brand, watermark, domains, privacy, members, bill, tokens, pictures),
+    *(trash, brand, watermark, domains, privacy, members, bill, tokens, hooks, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 
