@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian machine: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test translations check unit simulate cost hosts-check hosts-rehearsal browser faults test-aws test-stripe infra deploy-check bench format clean
+.PHONY: help run test setup setup-test translations check unit api-fuzz api-client simulate cost hosts-check hosts-rehearsal browser faults test-aws test-stripe infra deploy-check bench format clean
 BIN := .venv/bin
 # What marks a sentence beside gettext's own names; of a Problem the second argument is one.
 KEYWORDS := -k N_ -k NN_:1,2 -k Problem:2 -k Rejected:1 -k _Refused:1
@@ -38,6 +38,15 @@ check: ## ruff, mypy and the layers, without tests
 
 unit: ## Fast tests only: no killed processes, no browser
 	$(BIN)/python -m pytest -m "not faults and not browser"
+
+api-fuzz: ## 5,000 generated requests against the API's description, at a running server (some minutes)
+	VITRINE_FUZZ_CASES=5000 $(BIN)/python -m pytest -n 0 -s --timeout 3600 tests/unit/test_api_fuzz.py
+
+# A generator is a tool: uv runs it, and no environment of ours has it.
+api-client: ## A typed Python client into var/api-client, generated from the API's description
+	@mkdir -p var
+	$(BIN)/python -m webapp.api.describe > var/openapi.json
+	.tools/bin/uv tool run --from openapi-python-client==0.29.1 openapi-python-client generate --path var/openapi.json --output-path var/api-client --overwrite
 
 browser: ## Tests in headless Chromium
 	$(BIN)/python -m pytest -m browser

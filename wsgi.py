@@ -10,6 +10,7 @@ from tenants.db import db, init_app
 from tenants.operators import command as operator
 from tenants.ready import ready
 from tenants.trace import trace
+from tenants.webhook_cli import group as webhook_commands
 
 
 def core(settings: Settings | None = None) -> Flask:
@@ -73,6 +74,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     from tenants import (  # noqa: F401
         abuse,
         announcements,
+        answered,
+        api_tokens,
         audit,
         blocklist,
         catalog,
@@ -108,6 +111,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         two_factor,
         usage,
         visits,
+        webhooks,
     )
 
     app = core(settings)
@@ -119,6 +123,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(operator)
     app.cli.add_command(ready)
     app.cli.add_command(trace)
+    app.cli.add_command(webhook_commands)
     return app
 
 

@@ -7,7 +7,7 @@ one line that names the variable and says what is wrong (`load`).
 import contextlib
 import os
 import secrets
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -133,6 +133,10 @@ class Settings(BaseSettings):
     dns_servers: str = Field(default="", description="`address:port`, comma-separated; the machine's own by default.")
     certificate_askers: str = Field(default="127.0.0.0/8,::1/128", description="Networks of proxies that may ask.")
 
+    webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(), description="Private networks that tenants' webhooks may reach, comma-separated."
+    )
+
     # Limits.
     max_upload_bytes: int = Field(default=20 * GIB, ge=1)
     upload_expiry: int = Field(default=24 * 3600, ge=60, description="Seconds an idle upload is kept.")
@@ -175,7 +179,7 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
-    @field_validator("domain_addresses", mode="before")
+    @field_validator("domain_addresses", "webhook_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return listed(value) if isinstance(value, str) else value

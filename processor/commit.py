@@ -11,11 +11,12 @@ from sqlalchemy import delete, func, insert, update
 
 from processor.lease import Claim, LostLease, mine
 from processor.task import Facts
-from tenants import search
+from tenants import search, webhooks
 from tenants.blanks import Blanks
 from tenants.catalog import Asset, AssetState, Kind, Rendition
 from tenants.scope import Site
 from tenants.usage import Meter
+from tenants.webhooks import Event
 
 REASON_LENGTH = 300
 
@@ -89,6 +90,8 @@ def ready(
         site.use(f"video_out:{held.asset_id}", Meter.VIDEO_OUT, seconds * encodings(stored), **about)
     else:
         site.use(f"photo:{held.asset_id}", Meter.PHOTOS, 1, **about)
+    if not held.rebuild:
+        _tell(site, held, Event.ASSET_READY)
     site.session.commit()
 
 
@@ -115,7 +118,14 @@ def reject(site: Site, held: Claim, reason: str) -> None:
         .where(Rendition.tenant_id == site.tenant_id, Rendition.asset_id == held.asset_id)
         .execution_options(synchronize_session=False)
     )
+    _tell(site, held, Event.ASSET_REJECTED)
     site.session.commit()
+
+
+def _tell(site: Site, held: Claim, event: Event) -> None:
+    """The asset as the statement before has left it."""
+    asset = site.session.get_one(Asset, (site.tenant_id, held.asset_id), populate_existing=True)
+    webhooks.publish(site, event, webhooks.about_asset(asset))
 
 
 def encodings(stored: Sequence[Stored]) -> int:

@@ -123,6 +123,8 @@ class Asset(TenantOwned, Base):
     filename: Mapped[str] = mapped_column(String(255))
     sort_name: Mapped[str] = mapped_column(String(255))
     caption: Mapped[str] = mapped_column(Text, default="")
+    alt: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What a screen reader says instead of the picture; empty: the caption."""
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(BigInteger)
     crc32: Mapped[int | None] = mapped_column(BigInteger)

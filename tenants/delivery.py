@@ -2,8 +2,9 @@
 
 A media address is a capability, signed once a page (`Site.generation_token`) and good for days, so that caches work.
 That alone could not be taken back. So it names the way by which its reader came: an album that is open to everyone, a
-share link, an embedding grant, a member. Each request asks whether that way still stands, from the tables themselves:
-there is no list of revocations that somebody might forget to write to. One statement answers for all pictures of a way.
+share link, an embedding grant, a member, a program's token. Each request asks whether that way still stands, from the
+tables themselves: there is no list of revocations that somebody might forget to write to. One statement answers for all
+pictures of a way.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, and_, cast, false, func, literal, null, or_, select
 from sqlalchemy.orm import Session
 
+from tenants.api_tokens import ApiToken
 from tenants.catalog import Album, Asset, Visibility
 from tenants.embeds import EmbedGrant
 from tenants.hiding import HideRequest, HideState
@@ -59,10 +61,15 @@ def by_support(grant_id: str) -> str:
     return f"h{grant_id}"
 
 
+def by_token(token_id: str) -> str:
+    """The way of a program that reads the API, for as long as its token lives."""
+    return f"k{token_id}"
+
+
 def needs_cookie(way: str) -> bool:
     """Whether an edge that can should ask for a cookie as well: not for what everyone may see, nor in frames of other
-    sites, where browsers keep no cookies."""
-    return not way.startswith(("o", "e"))
+    sites, where browsers keep no cookies, nor for programs, which have none."""
+    return not way.startswith(("o", "e", "k"))
 
 
 def _open_album(tenant_id: str, album_id: str, now: datetime) -> Select[*tuple[Any, ...]]:
@@ -96,10 +103,18 @@ def _member(tenant_id: str, member_id: str, _now: datetime) -> Select[*tuple[Any
     return none_gone.where(Member.tenant_id == tenant_id, Member.id == member_id)
 
 
-def _support(tenant_id: str, grant_id: str, now: datetime) -> Select[Any, Any]:
-    none_gone: Select[Any, Any] = select(cast(null(), String), false()).select_from(SupportGrant)
+def _support(tenant_id: str, grant_id: str, now: datetime) -> Select[*tuple[Any, ...]]:
+    none_gone: Select[*tuple[Any, ...]] = select(cast(null(), String), false(), false()).select_from(SupportGrant)
     live = (SupportGrant.ended_at.is_(None), SupportGrant.expires_at > now)
     return none_gone.where(SupportGrant.tenant_id == tenant_id, SupportGrant.id == grant_id, *live)
+
+
+def _live_token(tenant_id: str, token_id: str, now: datetime) -> Select[*tuple[Any, ...]]:
+    none_gone: Select[*tuple[Any, ...]] = select(cast(null(), String), false(), false()).select_from(ApiToken)
+    lives = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now)
+    return none_gone.where(
+        ApiToken.tenant_id == tenant_id, ApiToken.id == token_id, ApiToken.revoked_at.is_(None), lives
+    )
 
 
 MARKS = func.coalesce(Album.marks, Tenant.marks)
@@ -136,6 +151,7 @@ WAYS: dict[str, Callable[[str, str, datetime], Select[*tuple[Any, ...]]]] = {
     "e": _live_grant,
     "t": _member,
     "h": _support,
+    "k": _live_token,
 }
 """The first character of a way, and the statement that tells its standing: no row, and it is closed; else a row for
 each asset that is gone, or a single NULL, each with whether the way shows marked pictures only, and whether the tenant

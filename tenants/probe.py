@@ -7,26 +7,23 @@ the operator's own) are connected to, at the site's own port, without following 
 
 import hmac
 import http.client
-import ipaddress
 import secrets
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from threading import Timer
 
 from cryptography import x509
 from itsdangerous import BadSignature, TimestampSigner
+
+from infra.guarded import Address, connected, may_connect, secured
 
 PATH = "/.well-known/host-probe/"
 SECONDS = 6.0
 MOST_BYTES = 4096
 NONCE_SECONDS = 120
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Prober:
 
     def reach(self, host: str, addresses: Sequence[str]) -> Reach:
         """Try the first two of the addresses that may be connected to."""
-        allowed = [address for address in addresses if self._may_connect(address)]
+        allowed = [address for address in addresses if may_connect(address, self.own)]
         if not allowed:
             return Reach(here=False, fault="no public address" if addresses else "no address")
         found = Reach(here=False)
@@ -84,17 +81,9 @@ class Prober:
     def _signer(self) -> TimestampSigner:
         return TimestampSigner(self.secret, salt="host probe")
 
-    def _may_connect(self, text: str) -> bool:
-        address = ipaddress.ip_address(text)
-        if address in self.own:
-            return True
-        if address.version == 6 and (address in _NAT64 or address.ipv4_mapped or address.sixtofour or address.teredo):
-            return False  # An IPv4 address in disguise, perhaps one of ours.
-        return address.is_global and not address.is_multicast
-
     def _ask(self, host: str, address: str) -> Reach:
         try:
-            with self._connected(address) as streams:
+            with connected(address, self.port, SECONDS) as streams:
                 found = self._talk(host, address, streams)
         except (OSError, http.client.HTTPException, ValueError) as error:
             return Reach(here=False, address=address, fault=str(error) or type(error).__name__)
@@ -102,29 +91,13 @@ class Prober:
             found = replace(found, certificate=replace(found.certificate, fault=self._fault(host, address)))
         return found
 
-    @contextmanager
-    def _connected(self, address: str) -> Iterator[list[socket.socket]]:
-        """A connection, cut off after `SECONDS` in all; whatever is wrapped around it goes into the list."""
-        with socket.create_connection((address, self.port), timeout=SECONDS) as plain:
-            streams = [plain]
-            # Timeouts of the socket are for each read: one byte at a time would be within all of them.
-            clock = Timer(SECONDS, _cut, (streams,))
-            clock.daemon = True
-            clock.start()
-            try:
-                yield streams
-            finally:
-                clock.cancel()
-                for stream in streams:
-                    stream.close()
-
     def _talk(self, host: str, address: str, streams: list[socket.socket]) -> Reach:
         certificate = None
         if self.scheme == "https":
             # Whether it leads here is one question, whether browsers accept the certificate another.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            certificate = _certificate(_secured(context, host, streams))
+            certificate = _certificate(secured(context, host, streams))
         nonce = self.nonce()
         connection = http.client.HTTPConnection(host, self.port)
         connection.sock = streams[-1]
@@ -137,20 +110,13 @@ class Prober:
     def _fault(self, host: str, address: str) -> str:
         """What a browser would say to the certificate."""
         try:
-            with self._connected(address) as streams:
-                _secured(ssl.create_default_context(), host, streams)
+            with connected(address, self.port, SECONDS) as streams:
+                secured(ssl.create_default_context(), host, streams)
         except ssl.SSLCertVerificationError as error:
             return error.verify_message
         except OSError as error:
             return str(error)
         return ""
-
-
-def _secured(context: ssl.SSLContext, host: str, streams: list[socket.socket]) -> ssl.SSLSocket:
-    secure = context.wrap_socket(streams[-1], server_hostname=host, do_handshake_on_connect=False)
-    streams.append(secure)
-    secure.do_handshake()
-    return secure
 
 
 def _certificate(stream: ssl.SSLSocket) -> Certificate:
@@ -160,9 +126,3 @@ def _certificate(stream: ssl.SSLSocket) -> Certificate:
         alternative = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = tuple(alternative.get_values_for_type(x509.DNSName))
     return Certificate(names, parsed.not_valid_after_utc)
-
-
-def _cut(streams: list[socket.socket]) -> None:
-    for stream in streams:
-        with suppress(OSError):
-            stream.shutdown(socket.SHUT_RDWR)

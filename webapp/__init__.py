@@ -10,6 +10,7 @@ from infra.health import Health
 from infra.settings import Settings
 from tenants.readiness import Readiness
 from webapp import (
+    api,
     assets,
     auth,
     brand,
@@ -64,6 +65,8 @@ def init_app(app: Flask) -> None:
     embed.init_app(app)
     dashboard.init_app(app)
     csrf.exempt(dashboard.support.enter_support)
+    csrf.exempt(api.blueprint.bp)
+    api.init_app(app)
     operator.init_app(app)
     app.wsgi_app = Health(app.wsgi_app, Readiness(app, "web").words)  # type: ignore[method-assign]
 

@@ -29,6 +29,8 @@ def init_app(app: Flask) -> None:
 
 def prefers_page() -> bool:
     """Whether a person is likely to read the answer: browsers name text/html when they navigate, scripts do not."""
+    if request.path.startswith("/api/"):
+        return False
     accepted = request.accept_mimetypes
     named = any(value.lower() == "text/html" for value, _ in accepted)
     return named and accepted["text/html"] >= accepted["application/json"]

@@ -32,7 +32,7 @@ say "Database"
 flask db upgrade --directory infra/migrations 2>"$VITRINE_DATA_DIR/log/migrate.log" ||
     { cat "$VITRINE_DATA_DIR/log/migrate.log" >&2; exit 1; }
 
-say "Starting redis, web, upload, relay, bridge, worker, reconcile, domains, billing (logs in $VITRINE_DATA_DIR/log)"
+say "Starting redis, web, upload, relay, bridge, worker, reconcile, domains, billing, webhooks (logs in $VITRINE_DATA_DIR/log)"
 "$VITRINE_BIN/supervisord" --configuration infra/machine/supervisord.conf &
 supervisor=$!
 

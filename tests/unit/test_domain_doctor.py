@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from name_server import NameServer
 
+from infra.guarded import may_connect
 from infra.local import dns as local_dns
 from infra.local.dns import DnsResolver
 from infra.ports import NoAnswer
@@ -218,7 +219,7 @@ def test_addresses_that_are_not_public_are_never_connected_to(names: NameServer,
     names.put(HOST, kind, address)
     prober = Prober("s" * 40, "http", 80)
     doctor = Doctor(DnsResolver([names.address]), prober, PLACE, NOW)
-    assert not prober._may_connect(address)
+    assert not may_connect(address)
     assert doctor.reached(doctor.reach(HOST)).code == "reach-private"
 
 

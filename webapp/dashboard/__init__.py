@@ -17,6 +17,7 @@ from webapp.dashboard import (
     exports,
     guests,
     guide,
+    hooks,
     joining,
     logbook,
     members,
@@ -29,6 +30,7 @@ from webapp.dashboard import (
     shares,
     sign_in,
     support,
+    tokens,
     trash,
     two_factor,
     uploads,
@@ -40,7 +42,7 @@ from webapp.dashboard.mount import bp
 VIEWS = (
     *(sign_in, joining, account, two_factor, albums, assets, bulk, copies, order, uploads, progress, shares, embeds),
     *(guests, exports, newsroom, trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook),
-    *(visits, guide, support, announcements, pictures),
+    *(visits, guide, support, announcements, tokens, hooks, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import Problem
-from tenants import audit, catalog, delivery, nesting, ordering, purges, watermarks
-from tenants.catalog import Album, Ordering, Visibility
+from tenants import audit, editing, nesting
+from tenants.catalog import Album, Ordering
 from tenants.names import is_id
 from tenants.people import Role
 from tenants.scope import settings
@@ -66,14 +66,7 @@ def _wanted() -> AlbumsWanted:
 def new_album() -> ResponseReturnValue:
     form = AlbumForm()
     if form.validate_on_submit():
-        album = catalog.create_album(
-            g.site.session,
-            g.site.tenant_id,
-            form.title.data,
-            now=g.site.now(),
-            ordering=Ordering(form.ordering.data),
-            **form.fields(),
-        )
+        album = editing.create_album(g.site, form.title.data, ordering=Ordering(form.ordering.data), **form.fields())
         if places.moved(album, form):
             note("album.made", album=album)
             g.site.session.commit()
@@ -131,28 +124,15 @@ def _shown(album: Album) -> dict[str, object]:
 
 
 def _change(album: Album, form: AlbumForm) -> None:
-    chosen, before = Ordering(form.ordering.data), album.marks
-    if chosen is Ordering.MANUAL:
-        ordering.arrange_by_hand(g.site.session, album)
-    album.title = form.title.data
-    album.ordering = chosen
-    for column, value in form.fields().items():
-        setattr(album, column, value)
-    if album.visibility is Visibility.PRIVATE:
-        purges.close(g.site, delivery.by_openness(album.id))
-    if album.marks is not before:
-        purges.close_album(g.site, album.id)
-        g.site.session.flush()
-        watermarks.ask(g.site)
-    album.updated_at = g.site.now()
+    changes = {"title": form.title.data, "ordering": Ordering(form.ordering.data), **form.fields()}
+    editing.change_album(g.site, album, changes)
 
 
 @bp.post("/albums/<album_id>/delete")
 @require(Role.EDITOR)
 def delete_album(album_id: str) -> ResponseReturnValue:
     found = lookup.album_of(album_id)
-    found.deleted_at = g.site.now()
-    purges.close_album(g.site, album_id)
+    editing.bin_album(g.site, found)
     note("album.deleted", album=found)
     undo = url_for("dashboard.restore_album", album_id=found.id)
     return done(_("“%(album)s” is in the trash.", album=found.title), back=url_for("dashboard.albums"), undo=undo)

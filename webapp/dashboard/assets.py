@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from infra.errors import Problem
-from tenants import outbox, search, tags
+from tenants import editing, outbox, tags
 from tenants.audit import MAX_VALUE
-from tenants.catalog import SHOWN, AssetState
+from tenants.catalog import AssetState
 from tenants.people import Role
 from webapp.auth import require
 from webapp.dashboard import lookup, queries
@@ -18,6 +18,7 @@ from webapp.dashboard.mount import bp
 from webapp.dashboard.record import note
 
 MAX_CAPTION = 2000
+MAX_ALT = 1000
 
 
 @bp.get("/albums/<album_id>/assets/<asset_id>")
@@ -38,13 +39,17 @@ def caption(album_id: str, asset_id: str) -> ResponseReturnValue:
     album = lookup.album_of(album_id)
     found = lookup.asset_of(album, asset_id)
     text = checked_caption()
-    was = {"caption": found.caption}
-    found.caption = text
-    told: dict[str, Any] = {"tags": request.form["tags"][:MAX_VALUE]} if "tags" in request.form else {}
+    alt = request.form.get("alt", found.alt).strip()
+    if len(alt) > MAX_ALT:
+        raise Problem(
+            "invalid", "A description may have up to %(most)s characters.", values={"most": MAX_ALT}, field="alt"
+        )
+    labels = tags.parse(request.form["tags"]) if "tags" in request.form else None
+    camera = g.site.media.get(found.id).get("camera", "")
+    was = {"caption": found.caption, "alt": found.alt}
+    editing.describe(g.site, found, camera=camera, labels=labels, caption=text, alt=alt)
+    told: dict[str, Any] = {"tags": request.form["tags"][:MAX_VALUE]} if labels is not None else {}
     note("asset.changed", album=album, about=found.filename, was=was, row=found, **told)
-    if "tags" in request.form:
-        tags.put(g.site.session, found, tags.parse(request.form["tags"]))
-    search.index(g.site.session, found.tenant_id, found.id, camera=g.site.media.get(found.id).get("camera", ""))
     back = url_for("dashboard.asset", album_id=album_id, asset_id=asset_id)
     return done(_("Caption and tags are saved."), back=back, caption=text)
 
@@ -64,9 +69,7 @@ def checked_caption() -> str:
 def cover(album_id: str) -> ResponseReturnValue:
     album = lookup.album_of(album_id)
     found = lookup.asset_of(album, request.form.get("id", ""))
-    if found.state not in SHOWN:
-        raise Problem("conflict", "This file has no picture yet. Wait until it is processed.")
-    album.cover_id = found.id
+    editing.choose_cover(album, found)
     note("album.cover", album=album, about=found.filename)
     return done(_("This is the album's cover now."), back=album_url(album_id))
 

@@ -101,7 +101,7 @@ class AlbumForm(FlaskForm):
     place = SelectField(_("Place on the map"), choices=said({**AS_ALL, **PLACES}), default="")
     marks = SelectField(_("Watermark"), [has_mark], choices=said({**AS_ALL, **MARKS}), default="")
 
-    def fields(self) -> dict[str, object]:
+    def fields(self) -> dict[str, Any]:
         """What the album's columns take."""
         return {
             "description": self.description.data,

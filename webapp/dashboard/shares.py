@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import audit, delivery, purges, sharing, watermarks
+from tenants import audit, delivery, editing, purges, sharing, watermarks
 from tenants.catalog import Album
 from tenants.names import is_id
 from tenants.people import Role
@@ -58,16 +58,8 @@ def _create(album_id: str, form: ShareForm) -> None:
     g.site.session.rollback()
     hashes = form.secrets()
     album = lookup.album_of(album_id)
-    link, _token = sharing.create_link(
-        g.site.session,
-        album,
-        secret(),
-        now=g.site.now(),
-        **form.terms(g.site.now()),
-        **hashes,
-    )
+    link, _token = editing.share(g.site, album, **form.terms(g.site.now()), **hashes)
     note("share.made", album=album, about=link.label or album.title, **audit.told(link, TOLD))
-    watermarks.ask(g.site)
     g.site.session.commit()
 
 
@@ -127,8 +119,7 @@ def share_code(album_id: str, link_id: str) -> Response:
 @require(Role.EDITOR)
 def revoke(album_id: str, link_id: str) -> ResponseReturnValue:
     album, link = _link(album_id, link_id)
-    link.revoked_at = g.site.now()
-    purges.close(g.site, delivery.by_link(link.id))
+    editing.revoke(g.site, link)
     note("share.revoked", album=album, about=link.label or album.title)
     return done(_("The link no longer opens anything."), back=url_for("dashboard.shares", album_id=album_id))
 

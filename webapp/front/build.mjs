@@ -12,7 +12,7 @@ const root = path.resolve(front, "../..");
 const dist = path.join(root, "webapp/static/dist");
 
 const entries = ["base.css", "site.css", "site.ts", "photo.ts", "guest.css", "guest.ts", "dashboard.css", "dashboard.ts",
-  "frame.css", "frame.ts", "embed.ts", "operator.css"]
+  "frame.css", "frame.ts", "embed.ts", "operator.css", "reference.css"]
   .map((name) => path.join(front, name))
   .filter((file) => existsSync(file));
 

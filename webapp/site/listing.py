@@ -229,8 +229,8 @@ def _tiles(tenant_id: Operand, album_id: Operand) -> Select[*tuple[Any, ...]]:
 
 def _tile(row: Sequence[Any]) -> Tile:
     """Of a row that begins with `_TILE`, whether columns' types converted it or not."""
-    asset_id, album_id, kind, state, filename, caption, width, height, duration, taken_at, *more = row[: len(_TILE)]
-    taken_offset, has_capture_time, thumbhash, dominant, generation, progress, renditions = more
+    asset_id, album_id, kind, state, filename, caption, alt, width, height, duration, *more = row[: len(_TILE)]
+    taken_at, taken_offset, has_capture_time, thumbhash, dominant, generation, progress, renditions = more
     return Tile(
         asset_id,
         album_id,
@@ -238,6 +238,7 @@ def _tile(row: Sequence[Any]) -> Tile:
         _STATES.get(state, state),
         filename,
         caption,
+        alt,
         width,
         height,
         duration,

@@ -82,7 +82,7 @@ def sizes_in(layout: Layout, shape: float) -> str:
 
 
 def label(tile: Tile) -> str:
-    """What a screen reader says: the caption, else the kind with the file's name."""
+    """What a screen reader says: the alternative text, or the caption, else the kind with the file's name."""
     return names()(tile)
 
 
@@ -91,8 +91,8 @@ def names() -> Callable[[Tile], str]:
     photo, video = (_("Photo %(name)s"), _("Video %(name)s"))
 
     def said(tile: Tile) -> str:
-        if tile.caption:
-            return tile.caption
+        if tile.alt or tile.caption:
+            return tile.alt or tile.caption
         name = tile.filename.rpartition(".")[0] or tile.filename
         return str((video if tile.is_video else photo) % {"name": name})
 

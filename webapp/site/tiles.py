@@ -70,6 +70,7 @@ class Tile(NamedTuple):
     state: AssetState
     filename: str
     caption: str
+    alt: str
     width: int | None
     height: int | None
     duration: float | None

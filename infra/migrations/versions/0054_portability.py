@@ -10,7 +10,7 @@ import infra.sql
 from infra.migrations.row_security import force, isolate
 
 revision = '0054'
-down_revision = '0050'
+down_revision = '0053'
 branch_labels = None
 depends_on = None
 

@@ -71,7 +71,7 @@ export class Details {
 
   private async saveCaption(form: HTMLFormElement, tile: Tile): Promise<void> {
     const told = new FormData(form);
-    const fields = ["caption", "tags"].map((name): [string, string] => [name, String(told.get(name) ?? "")]);
+    const fields = ["caption", "alt", "tags"].map((name): [string, string] => [name, String(told.get(name) ?? "")]);
     const done = await post<Done & { caption: string }>(form.action, fields);
     const name = tile.querySelector<HTMLElement>(".tile-name")!;
     const shown = done.caption || name.title;
