@@ -119,7 +119,6 @@ def _running(app: Flask, *, push: bool = True) -> Iterator[Flask]:
     else:
         yield app
     engine.dispose()
-    app.extensions.get("vitrine.asking", engine).dispose()
 
 
 @dataclass(frozen=True)
