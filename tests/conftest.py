@@ -121,7 +121,6 @@ def _running(app: Flask, *, push: bool = True) -> Iterator[Flask]:
     if (delivered := app.extensions.get("vitrine.delivered")) is not None:
         delivered.close()
     engine.dispose()
-    app.extensions.get("vitrine.asking", engine).dispose()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 
+_given: set[int] = set()
+"""Ports that this process handed out: whoever got one may not have opened it yet."""
+
 
 def free_port() -> int:
     """A free port below the range that outgoing connections take theirs from, so that none of them takes it first.
@@ -25,6 +28,8 @@ def free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+        if port not in _given:
+            _given.add(port)
             return port
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import psycopg
 from cachetools import LRUCache
 from flask import Flask, request
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 from werkzeug.datastructures import Accept, Headers, HeaderSet
@@ -153,7 +153,9 @@ def _asking(engine: Engine) -> Engine:
         return engine
     url = engine.url.render_as_string(hide_password=False)
     options = {**sql.engine_options(url, pool_size=8), "pool_pre_ping": False, "isolation_level": "AUTOCOMMIT"}
-    return sql.connect(url, **options)
+    asking = sql.connect(url, **options)
+    event.listen(engine, "engine_disposed", lambda _engine: asking.dispose())
+    return asking
 
 
 def _key(environ: Environ) -> Key | None:

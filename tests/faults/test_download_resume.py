@@ -13,6 +13,7 @@ from stack import Stack, eventually
 
 import wsgi
 from tenants import catalog
+from tenants.blanks import Blanks
 from tenants.catalog import AssetState, Kind, album_by_id
 from tenants.db import db
 from tenants.names import new_id, original_key
@@ -44,6 +45,7 @@ def fill(stack: Stack, world: World) -> None:
                 site.session, album, asset_id=asset_id, filename=name, sha256=sha256, size=size, now=site.now()
             )
             asset.kind, asset.state, asset.generation = Kind.VIDEO, AssetState.READY, 1
+            asset.blanks = Blanks().stored()
         site.session.commit()
         db.session.remove()
         db.engine.dispose()

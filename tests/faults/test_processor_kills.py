@@ -87,13 +87,19 @@ def test_messages_delivered_five_times_in_any_order(
 
     def over() -> bool:
         second_host.tend()
-        return second_host.armed() == fleet.armed() == set() and fleet.settled(world.alpha, ids)
+        ready, struck = fleet.settled(world.alpha, ids), second_host.armed() == fleet.armed() == set()
+        if ready and not struck:  # One host was quick enough to do them all, so the other has met nothing yet.
+            more = fleet_upload(4)
+            deliver_again(world.alpha, more, 4)
+            ids.extend(more)
+        return ready and struck
 
     fleet.until(over, "workers of both hosts have died, and all is ready")
     fleet.assert_ready_exactly_once(world.alpha, ids)
     assets = fleet.assets(world.alpha, ids)
     assert [asset.generation for asset in assets] == [asset.fence for asset in assets]
-    assert sum(asset.fence - 1 for asset in assets) == 4
+    # Each of the four kills cost an attempt; on a machine that is slow enough, leases that ran out cost more.
+    assert sum(asset.fence - 1 for asset in assets) >= 4
     with open_site(world.alpha) as site:
         newest = select(Rendition.asset_id, func.max(Rendition.generation)).where(Rendition.asset_id.in_(ids))
         newest = newest.group_by(Rendition.asset_id).order_by(Rendition.asset_id)

@@ -55,6 +55,7 @@ def test_many_requests_at_once_share_few_connections(settings: Settings, world: 
         "VITRINE_DATABASE_URL": settings.database_url,
         "VITRINE_DATABASE_POOL_SIZE": "2",
         "VITRINE_DATABASE_POOL_OVERFLOW": "1",
+        "VITRINE_DATABASE_TIMEOUT": "60",  # How long a slow machine makes them wait is not asked here.
     }
     made = headers(token, Upload_Length=3, Upload_Metadata=named("c.mp4"), Content_Length=3) | BODY
     with Server(settings.data_dir, **environment) as server, ThreadPoolExecutor(24) as threads:
