@@ -19,7 +19,7 @@ OWNED = ('support_grants', 'support_acts', 'abuse_reports', 'tenant_features')
 OTHERS = ('operator_log', 'blocked_hashes', 'feature_switches', 'announcements')
 
 _REFUSE = """
-CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION refuse_operator_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
 END $$"""
@@ -82,7 +82,7 @@ def _append_only(table: str) -> None:
     if op.get_bind().dialect.name == 'postgresql':
         op.execute(_REFUSE)
         op.execute(f'CREATE TRIGGER {table}_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} '
-                   'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()')
+                   'FOR EACH STATEMENT EXECUTE FUNCTION refuse_operator_change()')
         return
     for verb in ('UPDATE', 'DELETE'):
         op.execute(f"CREATE TRIGGER {table}_{verb.lower()} BEFORE {verb} ON {table} "
@@ -94,4 +94,4 @@ def downgrade() -> None:
     for table in ('support_acts', 'support_grants', 'abuse_reports', 'tenant_features', *OTHERS):
         op.drop_table(table)
     if op.get_bind().dialect.name == 'postgresql':
-        op.execute('DROP FUNCTION refuse_change()')
+        op.execute('DROP FUNCTION refuse_operator_change()')
