@@ -11,11 +11,13 @@ help: ## This list
 run: setup ## Install what is missing, start every fleet, import the sample album (ports: VITRINE_WEB_PORT=…)
 	@infra/machine/run.sh
 
-# Many tests wait for processes that they have started, so three at a time keep two cores busy.
+# Many tests wait for processes that they have started, so three at a time keep two cores busy. Browsers come after the
+# rest: beside tests that start and end processes by the hundred, Chromium and the kernel were seen to stand still.
 TEST_PROCESSES ?= 3
 
 test: setup-test check ## Install what is missing, then lint, types, layers and every test (TEST_PROCESSES=3 at a time)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
 
 setup: ## What the product needs: Debian packages, uv, Python and npm packages by lock file
 	@infra/machine/setup.sh run

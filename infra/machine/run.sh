@@ -22,6 +22,11 @@ port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 for name in WEB UPLOAD REDIS; do
     variable=VITRINE_${name}_PORT
+    # A run that was stopped a moment ago may still be closing its connections.
+    for _ in $(seq 20); do
+        port_is_taken "${!variable}" || break
+        sleep 0.5
+    done
     if port_is_taken "${!variable}"; then
         echo "Port ${!variable} is in use. Stop what uses it, or choose another: make run $variable=…" >&2
         exit 1
