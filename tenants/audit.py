@@ -20,7 +20,13 @@ from tenants.names import ID_LENGTH, new_id
 ACTIONS: dict[str, str] = {
     "session.begun": N_("Signed in"),
     "session.ended": N_("Signed out"),
+    "session.confirmed": N_("Confirmed signing in by a code"),
+    "session.others": N_("Signed other devices out"),
     "password.changed": N_("Changed their password"),
+    "two-factor.on": N_("Switched their second factor on"),
+    "two-factor.renewed": N_("Made new recovery codes"),
+    "two-factor.off": N_("Switched their second factor off"),
+    "two-factor.reset": N_("Switched a member’s second factor off"),
     "album.made": N_("Made an album"),
     "album.changed": N_("Changed an album’s settings"),
     "album.deleted": N_("Put an album into the trash"),
@@ -60,9 +66,21 @@ ACTIONS: dict[str, str] = {
     "domain.removed": N_("Removed a domain"),
     "privacy.changed": N_("Changed what photos tell"),
     "member.added": N_("Added a member"),
+    "member.invited": N_("Invited a member"),
+    "member.withdrawn": N_("Withdrew an invitation"),
+    "member.joined": N_("Accepted an invitation"),
     "member.changed": N_("Changed a member’s role"),
     "member.removed": N_("Removed a member"),
     "budget.changed": N_("Changed the budget"),
+    "token.made": N_("Made a token of the API"),
+    "token.revoked": N_("Revoked a token of the API"),
+    "webhook.made": N_("Made a webhook"),
+    "webhook.tried": N_("Sent a test message to a webhook"),
+    "webhook.switched": N_("Switched a webhook on or off"),
+    "webhook.sent": N_("Sent a webhook’s message again"),
+    "webhook.deleted": N_("Deleted a webhook"),
+    "support.let": N_("Let support in"),
+    "support.ended": N_("Ended support’s access"),
     "guide.hidden": N_("Put the first steps away"),
 }
 """Every action with the words for it. What is before the dot groups them: a filter by `album` finds all of those."""
@@ -87,6 +105,10 @@ GROUPS: dict[str, str] = {
     "guide": N_("First steps"),
     "session": N_("Signing in and out"),
     "password": N_("Passwords"),
+    "two-factor": N_("Second factors"),
+    "token": N_("Tokens of the API"),
+    "webhook": N_("Webhooks"),
+    "support": N_("Support"),
 }
 
 MAX_ABOUT = 300

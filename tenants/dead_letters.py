@@ -58,6 +58,7 @@ def _look_up(
         by_id = {tenant.id: tenant for tenant in tenants}
         wanted = select(Asset).where(tuple_(Asset.tenant_id, Asset.id).in_(list(subjects)))
         by_subject = {(asset.tenant_id, asset.id): asset for asset in session.scalars(wanted)} if subjects else {}
+    session.rollback()  # What the caller does next may write, and this transaction only reads.
     return by_id, by_subject
 
 

@@ -134,7 +134,7 @@ def test_every_table_is_in_order(models: Flask, owner: Connection) -> None:
         ("ALTER POLICY own_rows ON assets USING (true)", "assets: its policies"),
         ("DROP POLICY own_rows ON domains", "domains: its policies"),
         ("CREATE TABLE notes (tenant_id varchar(26), id varchar(26))", "notes: say whose rows it holds"),
-        ("ALTER TABLE members DROP CONSTRAINT pk_members", "members: its primary key"),
+        ("ALTER TABLE favourites DROP CONSTRAINT pk_favourites", "favourites: its primary key"),
         ("ALTER TABLE members DROP CONSTRAINT fk_members_tenant_id", "members: tenant_id refers to no tenant"),
         ("ALTER TABLE assets DROP CONSTRAINT fk_assets_tenant_id_album_id", "assets: album_id refers to albums"),
         (

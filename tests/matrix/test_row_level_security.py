@@ -28,6 +28,7 @@ from tenants import (
     embeds,
     guessing,
     guests,
+    moves,
     nesting,
     news,
     outbox,
@@ -49,7 +50,7 @@ pytestmark = pytest.mark.postgres
 
 INSUFFICIENT_PRIVILEGE = "42501"
 LEDGER = "usage_events"
-APPEND_ONLY = (LEDGER, "ledger", "plan_terms", "invoices", "audit_events")
+APPEND_ONLY = (LEDGER, "ledger", "plan_terms", "invoices", "audit_events", "support_acts")
 OWNED: list[Table] = sorted(
     (mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned)),  # type: ignore[misc]
     key=lambda table: table.name,
@@ -105,6 +106,7 @@ def furnish(site: Site, album_id: str) -> None:
     leave(site, album, link, asset)
     embeds.create(site.session, site.tenant_id, ["https://blog.example"], now=now, album=album)
     nesting.put(site.session, catalog.create_album(site.session, site.tenant_id, "Inside", now=now), album)
+    site.session.add(moves.AssetMove(tenant_id=site.tenant_id, album_id=album.id, asset_id=asset.id, moved_at=now))
     tags.put(site.session, asset, ["sea"])
     search.index(site.session, site.tenant_id, asset.id, camera="")
     claims.claim(site.session, site.tenant, "photos.example", "localhost", now=now)
@@ -112,18 +114,23 @@ def furnish(site: Site, album_id: str) -> None:
     site.enqueue(outbox.media_job(site.tenant_id, asset.id))
     site.use("upload:1", Meter.UPLOADED, 1)
     site.session.flush()
-    for table in OWNED:
+    for table in [each for each in Base.metadata.sorted_tables if each in OWNED]:
         if site.session.execute(select(table).where(table.c.tenant_id == site.tenant_id).limit(1)).first() is None:
             site.session.execute(insert(table).values(anything(table, site)))
     site.session.commit()
 
 
 def anything(table: Table, site: Site) -> dict[str, object]:
-    """A row of a table that refers to tenants alone."""
+    """A row of the table. What it refers to is the first that the tenant has of that."""
     made: dict[str, object] = {}
+    for key in table.foreign_key_constraints:
+        (column, found) = key.column_keys[-1], key.referred_table
+        if column != "tenant_id" and not table.columns[column].nullable:
+            wanted = select(found.c.id).where(found.c.tenant_id == site.tenant_id).limit(1)
+            made[column] = site.session.execute(wanted).scalar_one()
     for column in table.columns:
         kind = type(getattr(column.type, "impl", column.type)).__name__
-        if column.nullable or column.name == "tenant_id":
+        if column.nullable or column.name == "tenant_id" or column.name in made:
             continue
         if kind in ("Integer", "BigInteger"):
             made[column.name] = 1
@@ -137,6 +144,8 @@ def anything(table: Table, site: Site) -> dict[str, object]:
             made[column.name] = []
         elif not hasattr(column.type, "choices"):
             made[column.name] = "x"
+        elif column.default is None:
+            made[column.name] = next(iter(column.type.choices))
     return {**made, "tenant_id": site.tenant_id}
 
 

@@ -15,13 +15,30 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from infra.sql import reading
-from tenants import audit, catalog, claims, contributions, embeds, guests, names, people, proofing, sharing
+from tenants import (
+    api_tokens,
+    audit,
+    catalog,
+    claims,
+    contributions,
+    embeds,
+    guests,
+    invitations,
+    names,
+    people,
+    proofing,
+    sharing,
+    webhooks,
+)
+from tenants.api_tokens import Scope
 from tenants.audit import AuditEvent, Wanted, Who
 from tenants.catalog import Album, Asset, AssetState, Kind
 from tenants.db import across_tenants, db
 from tenants.people import Member, Role
 from tenants.registry import Tenant
 from tenants.scope import Site, open_site, secret
+from tenants.sessions import MemberSession
+from tenants.webhooks import Event, WebhookDelivery
 
 Fields = dict[str, object]
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -68,6 +85,21 @@ class Stage:
         self.host = claims.claim(session, site.tenant, "photos.example.com", "localhost", now=now).host
         added = people.add(session, site.tenant_id, "eve@example.com", Role.VIEWER, PASSWORD, now=now)
         self.member = added.id
+        self.invitation = invitations.invite(
+            session, site.tenant_id, "pat@example.com", Role.VIEWER, "alice@example.com", now=now
+        )[0].id
+        self.device, alice = names.new_id(), people.by_email(session, "alice@example.com")
+        assert alice is not None
+        session.add(
+            MemberSession(tenant_id=site.tenant_id, id=self.device, member_id=alice.id, created_at=now, seen_at=now)
+        )
+        self.token = api_tokens.create(
+            session, site.tenant_id, "Script", [Scope.ALBUMS_READ], made_by="alice@example.com", now=now
+        )[0].id
+        hook, _secret = webhooks.create(site, "https://hooks.example.com/", [Event.ALBUM_CHANGED])
+        webhooks.publish(site, Event.PING, {}, only=hook)
+        session.flush()
+        self.hook, self.delivery = hook.id, session.scalars(select(WebhookDelivery.id)).one()
 
     @staticmethod
     def _photo(site: Site, album: Album, number: int) -> str:
@@ -154,10 +186,27 @@ DEEDS: dict[str, tuple[str, Callable[[Stage], tuple[str, Fields]]]] = {
     "check_domain": ("domain.checked", lambda on: (f"/dashboard/domains/{on.host}/check", {})),
     "choose_primary": ("domain.primary", lambda _: ("/dashboard/domains/alpha.localhost/primary", {})),
     "remove_domain": ("domain.removed", lambda on: (f"/dashboard/domains/{on.host}/remove", {})),
-    "members": (
-        "member.added",
-        lambda _: ("/dashboard/members", {"email": "new@example.com", "role": "viewer", "password": PASSWORD}),
+    "invite": ("member.invited", lambda _: ("/dashboard/members", {"email": "new@example.com", "role": "viewer"})),
+    "invite_again": ("member.invited", lambda on: (f"/dashboard/members/invitations/{on.invitation}/again", {})),
+    "withdraw": ("member.withdrawn", lambda on: (f"/dashboard/members/invitations/{on.invitation}/withdraw", {})),
+    "reset_two_factor": ("two-factor.reset", lambda on: (f"/dashboard/members/{on.member}/reset-two-factor", {})),
+    "support": ("support.let", lambda _: ("/dashboard/support", {"role": "viewer", "hours": "1"})),
+    "end_support": ("support.ended", lambda _: ("/dashboard/support/end", {})),
+    "tokens": ("token.made", lambda _: ("/dashboard/api", {"name": "A", "scopes": ["albums:read"], "lifetime": "30"})),
+    "revoke_token": ("token.revoked", lambda on: (f"/dashboard/api/tokens/{on.token}/revoke", {})),
+    "hooks": (
+        "webhook.made",
+        lambda _: ("/dashboard/webhooks", {"url": "https://more.example.com/", "events": ["album.created"]}),
     ),
+    "ping_hook": ("webhook.tried", lambda on: (f"/dashboard/webhooks/{on.hook}/ping", {})),
+    "replay_hook": (
+        "webhook.sent",
+        lambda on: (f"/dashboard/webhooks/{on.hook}/deliveries/{on.delivery}/replay", {}),
+    ),
+    "switch_hook": ("webhook.switched", lambda on: (f"/dashboard/webhooks/{on.hook}/switch", {})),
+    "delete_hook": ("webhook.deleted", lambda on: (f"/dashboard/webhooks/{on.hook}/delete", {})),
+    "end_session": ("session.others", lambda on: (f"/dashboard/account/sessions/{on.device}/end", {})),
+    "sign_out_everywhere": ("session.others", lambda _: ("/dashboard/account/sign-out-everywhere", {})),
     "change_role": ("member.changed", lambda on: (f"/dashboard/members/{on.member}/role", {"role": "editor"})),
     "remove_member": ("member.removed", lambda on: (f"/dashboard/members/{on.member}/remove", {})),
     "bill": ("budget.changed", lambda _: ("/dashboard/usage", {"budget": "50"})),
@@ -172,8 +221,11 @@ DEEDS: dict[str, tuple[str, Callable[[Stage], tuple[str, Fields]]]] = {
     ),
 }
 
-WRITES_NOTHING = {"brand_preview"}
-"""POST only because a form is too long for a query."""
+WRITES_NOTHING = {"brand_preview", "seen_announcement", "enter_support"}
+"""POST only because a form is too long for a query; put away in one browser; told in support's own log."""
+
+ASK_FOR_A_CODE = {"join", "second_step", "two_factor", "two_factor_off"}
+"""Their entries are looked for where their codes are at hand (test_dashboard_people.py)."""
 
 
 @pytest.fixture
@@ -208,7 +260,7 @@ def test_every_post_route_of_the_dashboard_writes_an_entry(
 ) -> None:
     rules = [rule for rule in web.url_map.iter_rules() if rule.endpoint.startswith("dashboard.")]
     posts = {rule.endpoint.removeprefix("dashboard.") for rule in rules if "POST" in (rule.methods or ())}
-    assert posts - WRITES_NOTHING == set(DEEDS), (
+    assert posts - WRITES_NOTHING - ASK_FOR_A_CODE == set(DEEDS), (
         "A route that changes something calls webapp/dashboard/record.py's note() before it commits, and has its line"
         " in DEEDS."
     )
@@ -235,7 +287,7 @@ def test_what_is_refused_leaves_no_entry(alice: Browser, stage: Stage, site: Sit
     before = len(entries(site))
     assert alice.post(_in(stage, "/settings"), {**ALBUM_FORM, "title": ""}).status_code == 422
     assert alice.post(_in(stage, "/assets/delete"), {"id": names.new_id()}).status_code == 404
-    assert alice.post("/dashboard/members", {"email": "x", "role": "viewer", "password": PASSWORD}).status_code == 422
+    assert alice.post("/dashboard/members", {"email": "x", "role": "viewer"}).status_code == 422
     assert len(entries(site)) == before
 
 

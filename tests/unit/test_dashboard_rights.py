@@ -9,11 +9,25 @@ from dashboard_client import Browser
 from flask import Flask
 from werkzeug.routing import Rule
 
-from tenants import catalog, claims, embeds, guests, invitations, names, people, proofing, sharing
+from tenants import (
+    api_tokens,
+    catalog,
+    claims,
+    embeds,
+    guests,
+    invitations,
+    names,
+    people,
+    proofing,
+    sharing,
+    webhooks,
+)
+from tenants.api_tokens import Scope
 from tenants.db import db
 from tenants.people import Role
 from tenants.registry import TenantState
 from tenants.scope import open_site, secret
+from tenants.webhooks import Event, WebhookDelivery
 from webapp.dashboard.mount import ALWAYS
 
 NOT_READ = ("sign_in", "second_step", "bill_parts", "invoice", "invoice_pdf")
@@ -57,7 +71,8 @@ NEEDS = {
     }
     | {"domain", "check_domain", "choose_primary", "remove_domain"}
     | {"bill", "bill_parts", "invoice", "invoice_pdf", "plan", "audit_log", "audit_export"}
-    | {"invite", "invite_again", "withdraw", "reset_two_factor", "support", "end_support"},
+    | {"invite", "invite_again", "withdraw", "reset_two_factor", "support", "end_support"}
+    | {"tokens", "revoke_token", "hooks", "hook", "ping_hook", "switch_hook", "delete_hook", "replay_hook"},
 }
 
 
@@ -95,6 +110,14 @@ def things(web: Flask, world: World) -> Iterator[dict[str, dict[str, str]]]:
                 )
                 found[slug] |= {"invitation_id": invited.id, "token": token, "session_id": names.new_id()}
                 found[slug] |= {"announcement_id": names.new_id()}
+                mine, _ = api_tokens.create(
+                    site.session, tenant, "Script", [Scope.ALBUMS_READ], made_by="x@example.com", now=site.now()
+                )
+                hook, _ = webhooks.create(site, "https://hooks.example.com/", [Event.ALBUM_CHANGED])
+                webhooks.publish(site, Event.PING, {}, only=hook)
+                site.session.flush()
+                delivery = site.session.scalars(db.select(WebhookDelivery)).one()
+                found[slug] |= {"token_id": mine.id, "webhook_id": hook.id, "delivery_id": delivery.id}
                 if slug == "alpha":
                     for role in (Role.EDITOR, Role.ADMIN):
                         address = f"{role.value}@example.com"

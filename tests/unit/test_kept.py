@@ -202,7 +202,7 @@ def test_a_suspended_tenants_pages_are_gone_at_once(web: Flask, world: World, ph
     assert visitor(web).get(ALBUM).status_code == 200
     with changing(web, world.alpha) as site:
         site.tenant.state = TenantState.SUSPENDED
-    assert visitor(web).get(ALBUM).status_code == 404
+    assert visitor(web).get(ALBUM).status_code == 403
 
 
 def test_another_tenants_change_leaves_a_page_kept(web: Flask, world: World, photos: list[str]) -> None:

@@ -202,7 +202,7 @@ def test_deleting_needs_the_name_and_can_be_undone(web: Flask, olga: Operator, w
     assert not lifecycle.is_to_be_erased(gone, now)
     assert lifecycle.is_to_be_erased(gone, gone.delete_after)
     assert gone.delete_after - now > lifecycle.GRACE - timedelta(minutes=5)
-    assert at(web) == 404
+    assert at(web) == 403
     olga.get(base)
     assert olga.post(f"{base}/delete", reason="again", slug="alpha").status_code == 409, "its date stands"
     assert olga.post(f"{base}/suspend", reason="again").status_code == 409

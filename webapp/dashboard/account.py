@@ -45,6 +45,7 @@ def account() -> ResponseReturnValue:
 def end_session(session_id: str) -> ResponseReturnValue:
     if not sessions.end(g.site.session, current_user, session_id):
         raise Problem("not-found")
+    note("session.others")
     return done(_("That device is signed out."), back=url_for("dashboard.account"))
 
 
@@ -54,6 +55,7 @@ def sign_out_everywhere() -> ResponseReturnValue:
     """On every device but this one."""
     member: Member = g.site.session.get_one(Member, (g.site.tenant_id, current_user.id))
     sessions.end_all(g.site.session, member)
+    note("session.others")
     entry.sign_in(member)
     return done(_("Every other device is signed out."), back=url_for("dashboard.account"))
 

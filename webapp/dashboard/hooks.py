@@ -20,6 +20,7 @@ from webapp.auth import require
 from webapp.dashboard.answers import done
 from webapp.dashboard.forms import said, stripped
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.language import told
 
 MOST_DELIVERIES = 100
@@ -87,6 +88,7 @@ def _create(form: WebhookForm) -> str | None:
         g.site.session.rollback()
         form.url.errors = [told(problem)]
         return None
+    note("webhook.made", about=form.url.data)
     g.site.session.commit()
     return secret
 
@@ -119,6 +121,7 @@ def ping_hook(webhook_id: str) -> ResponseReturnValue:
     if found.disabled_at is not None:
         raise Problem("conflict", gettext("This webhook is off. Switch it on first."))
     webhooks.publish(g.site, Event.PING, {}, only=found)
+    note("webhook.tried", about=found.url)
     return done(gettext("A test message is on its way."), back=url_for("dashboard.hook", webhook_id=webhook_id))
 
 
@@ -127,6 +130,7 @@ def ping_hook(webhook_id: str) -> ResponseReturnValue:
 def switch_hook(webhook_id: str) -> ResponseReturnValue:
     found = _hook(webhook_id)
     webhooks.switch(g.site, found, found.disabled_at is not None)
+    note("webhook.switched", about=found.url, on=found.disabled_at is None)
     said_so = gettext("The webhook is off.") if found.disabled_at else gettext("The webhook is on.")
     return done(said_so, back=url_for("dashboard.hook", webhook_id=webhook_id))
 
@@ -134,7 +138,9 @@ def switch_hook(webhook_id: str) -> ResponseReturnValue:
 @bp.post("/webhooks/<webhook_id>/delete")
 @require(Role.ADMIN)
 def delete_hook(webhook_id: str) -> ResponseReturnValue:
-    g.site.session.delete(_hook(webhook_id))
+    found = _hook(webhook_id)
+    note("webhook.deleted", about=found.url)
+    g.site.session.delete(found)
     return done(gettext("The webhook is deleted."), back=url_for("dashboard.hooks"))
 
 
@@ -148,6 +154,7 @@ def replay_hook(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     if row is None or row.endpoint_id != found.id:
         raise Problem("not-found")
     webhooks.replay(g.site, row)
+    note("webhook.sent", about=found.url)
     return done(gettext("The message is sent again."), back=url_for("dashboard.hook", webhook_id=webhook_id))
 
 

@@ -12,6 +12,7 @@ from webapp import entry
 from webapp.dashboard.account_forms import JoinForm
 from webapp.dashboard.answers import say
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.limits import limiter
 
 
@@ -26,6 +27,7 @@ def join(token: str) -> ResponseReturnValue:
         invitation = _invitation(token)
         member = invitations.accept(g.site.session, invitation, form.name.data, password_hash, now=g.site.now())
         member.signed_in_at = g.site.now()
+        note("member.joined", by=member, about=str(member.email))
         entry.sign_in(member)
         say(_("Welcome. You are a member now."))
         return redirect(url_for("dashboard.albums"), 303)

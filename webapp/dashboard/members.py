@@ -50,6 +50,7 @@ def invite() -> ResponseReturnValue:
         g.site.session.rollback()
         form.email.errors = [told(problem)]
         return _page(form)
+    note("member.invited", about=str(made.email), role=role.value)
     g.site.session.commit()
     return _page(InvitationForm(formdata=None), sent=inviting.send(made, token))
 
@@ -63,6 +64,7 @@ def invite_again(invitation_id: str) -> ResponseReturnValue:
     made, token = invitations.invite(
         g.site.session, g.site.tenant_id, str(found.email), found.role, str(current_user.email), now=g.site.now()
     )
+    note("member.invited", about=str(made.email), role=made.role.value)
     g.site.session.commit()
     return _page(InvitationForm(formdata=None), sent=inviting.send(made, token))
 
@@ -73,6 +75,7 @@ def withdraw(invitation_id: str) -> ResponseReturnValue:
     found = _invitation(invitation_id)
     address = found.email
     g.site.session.delete(found)
+    note("member.withdrawn", about=str(address))
     return done(_("The invitation of %(person)s is withdrawn.", person=address), back=url_for("dashboard.members"))
 
 
@@ -116,6 +119,7 @@ def reset_two_factor(member_id: str) -> ResponseReturnValue:
         raise Problem("conflict", "Switch it off in your own account.")
     may_give(member.role)
     two_factor.disable(g.site.session, member)
+    note("two-factor.reset", about=str(member.email))
     sessions.end_all(g.site.session, member)
     return done(
         _("%(person)s signs in with the password alone until they set it up again.", person=member.email),

@@ -74,6 +74,7 @@ def second_step() -> ResponseReturnValue:
         session = g.site.session
         member: Member | None = session.get(Member, (g.site.tenant_id, member_id))
         if member is not None and two_factor.passes(session, member, secret(), form.code.data, now=g.site.now()):
+            note("session.confirmed", by=member)
             entry.sign_in(member)
             if (left := two_factor.left(session, member)) < FEW_CODES:
                 say(_("You have %(left)s recovery codes left. Make new ones in your account.", left=left))

@@ -21,6 +21,7 @@ from webapp.auth import require
 from webapp.dashboard.answers import done
 from webapp.dashboard.forms import said
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.host import writing
 from webapp.limits import limiter
 
@@ -49,6 +50,7 @@ def support() -> ResponseReturnValue:
             now=g.site.now(),
         )
         until = made.expires_at
+        note("support.let", role=form.role.data, hours=form.hours.data)
         return done(
             _("Support can come in until %(time)s UTC.", time=f"{until:%Y-%m-%d %H:%M}"),
             back=url_for("dashboard.support"),
@@ -68,6 +70,7 @@ def support() -> ResponseReturnValue:
 @require(Role.ADMIN)
 def end_support() -> ResponseReturnValue:
     access.end_all(g.site.session, g.site.now())
+    note("support.ended")
     return done(_("Support has no access any more."), back=url_for("dashboard.support"))
 
 

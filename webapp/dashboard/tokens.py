@@ -22,6 +22,7 @@ from webapp.auth import require
 from webapp.dashboard.answers import done
 from webapp.dashboard.forms import said, stripped
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.language import told
 
 SCOPES = {
@@ -95,6 +96,7 @@ def _create(form: TokenForm) -> str | None:
         g.site.session.rollback()
         form.name.errors = [told(problem)]
         return None
+    note("token.made", about=form.name.data, scopes=", ".join(form.scopes.data))
     g.site.session.commit()
     return token
 
@@ -107,4 +109,5 @@ def revoke_token(token_id: str) -> ResponseReturnValue:
         raise Problem("not-found")
     token.revoked_at = g.site.now()
     purges.close(g.site, delivery.by_token(token.id))
+    note("token.revoked", about=token.name)
     return done(gettext("“%(name)s” opens nothing any more.", name=token.name), back=url_for("dashboard.tokens"))

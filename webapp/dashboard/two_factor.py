@@ -15,6 +15,7 @@ from webapp import auth, entry
 from webapp.dashboard.account_forms import ChangeForm, SetUpForm
 from webapp.dashboard.answers import say
 from webapp.dashboard.mount import bp
+from webapp.dashboard.record import note
 from webapp.language import told
 from webapp.limits import limiter
 
@@ -41,6 +42,7 @@ def two_factor() -> ResponseReturnValue:
                 g.site.session.rollback()
                 form.code.errors = [told(problem)]
             else:
+                note("two-factor.on")
                 g.site.session.commit()
                 return _told(codes)
     form.sealed.data = factors.seal(secret(), totp)
@@ -58,6 +60,7 @@ def _in_use() -> ResponseReturnValue:
     if form.validate_on_submit():
         if entry.knows_password(form.current.data):
             codes = factors.renew(g.site.session, _me())
+            note("two-factor.renewed")
             g.site.session.commit()
             return _told(codes)
         form.current.errors = [_("This is not your current password.")]
@@ -72,6 +75,7 @@ def two_factor_off() -> ResponseReturnValue:
     if form.validate_on_submit():
         if entry.knows_password(form.current.data):
             factors.disable(g.site.session, _me())
+            note("two-factor.off")
             g.site.session.commit()
             say(_("Signing in asks for the password alone from now on."))
             return redirect(url_for("dashboard.account"), 303)
