@@ -33,7 +33,12 @@ def servers(settings: Settings, core: Flask, world: World) -> Iterator[tuple[Ser
     with open_site(world.alpha) as site:
         quota.set_limits(site, storage=LIMIT, upload=None, photos=None)
         site.session.commit()
-    given = {"VITRINE_DATABASE_URL": settings.database_url, "VITRINE_DATABASE_OWNER_URL": settings.database_owner_url}
+    given = {
+        "VITRINE_DATABASE_URL": settings.database_url,
+        "VITRINE_DATABASE_OWNER_URL": settings.database_owner_url,
+        # A request that waits five seconds for a connection is told 503. All of them queue at one row here.
+        "VITRINE_DATABASE_POOL_SIZE": str(AT_ONCE // 2),
+    }
     with Server(settings.data_dir, **given) as one, Server(settings.data_dir, **given) as other:
         yield one, other
 
