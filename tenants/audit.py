@@ -81,6 +81,13 @@ ACTIONS: dict[str, str] = {
     "webhook.deleted": N_("Deleted a webhook"),
     "support.let": N_("Let support in"),
     "support.ended": N_("Ended support’s access"),
+    "request.hidden": N_("Hid a photo for somebody in it"),
+    "request.refused": N_("Refused to hide a photo"),
+    "request.undone": N_("Showed a hidden photo again"),
+    "guest.forgotten": N_("Forgot a guest"),
+    "data.export": N_("Had an archive of everything made"),
+    "data.erase": N_("Asked for the account to be erased"),
+    "data.keep": N_("Kept the account after all"),
     "guide.hidden": N_("Put the first steps away"),
 }
 """Every action with the words for it. What is before the dot groups them: a filter by `album` finds all of those."""
@@ -93,6 +100,9 @@ GROUPS: dict[str, str] = {
     "share": N_("Share links"),
     "embed": N_("Embedding"),
     "guests": N_("What guests added"),
+    "guest": N_("Guests"),
+    "request": N_("Requests to hide a photo"),
+    "data": N_("Your data"),
     "comment": N_("Comments"),
     "selection": N_("Selections"),
     "news": N_("News"),

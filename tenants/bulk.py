@@ -65,6 +65,12 @@ def trash(session: Session, chosen: Chosen, *, now: datetime) -> None:
     _set(session, chosen.clause(), deleted_at=now)
 
 
+def remove(session: Session, tenant_id: str, ids: list[str], *, now: datetime) -> None:
+    """For good, past the trash: the keeper removes files and rows."""
+    which = and_(Asset.tenant_id == tenant_id, Asset.id.in_(ids), Asset.emptied_at.is_(None))
+    _set(session, which, deleted_at=func.coalesce(Asset.deleted_at, now), emptied_at=now)
+
+
 def restore(session: Session, album: Album, moment: datetime) -> int:
     """Bring back what went into the trash at that moment; how many."""
     gone = and_(

@@ -87,7 +87,7 @@ def ask(site: Site, asked_by: str, grace: timedelta | None = None) -> Erasure:
         requested_at=now,
         due_at=now + (timedelta(days=settings().erasure_grace_days) if grace is None else grace),
     )
-    tenant.state = TenantState.DELETED
+    tenant.state, tenant.closes_at, tenant.delete_after = TenantState.DELETED, None, erasure.due_at
     site.session.add(erasure)
     purges.add(site, purges.hosts_of(site), ["/"])
     site.session.flush()
@@ -108,7 +108,7 @@ def undo(site: Site) -> None:
     if not kept.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
         raise Problem("gone", "The erasure has begun. Nothing can bring this account back.")
     tenant = site.session.get_one(Tenant, site.tenant_id)
-    tenant.state = TenantState(found.state_before)
+    tenant.state, tenant.delete_after = TenantState(found.state_before), None
     site.session.flush()
 
 

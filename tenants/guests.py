@@ -185,6 +185,11 @@ def guests_of(session: Session, album: Album) -> list[tuple[Guest, int]]:
     return [(row[0], row[1]) for row in session.execute(wanted)]
 
 
+def everybody(session: Session, album: Album, limit: int = 500) -> list[Guest]:
+    """The album's guests, the latest first."""
+    return list(session.scalars(select(Guest).where(Guest.album_id == album.id).order_by(Guest.id.desc()).limit(limit)))
+
+
 def forget(session: Session, comments: Iterable[Comment]) -> None:
     """Delete for good."""
     for comment in comments:

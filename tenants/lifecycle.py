@@ -1,14 +1,14 @@
 """How the operator closes a tenant, opens it again, and ends it.
 
 ACTIVE -> READ_ONLY (members change nothing, visitors see what is there) -> SUSPENDED (a neutral page for everybody) and
-back; DELETED is closed as well, and after `Tenant.delete_after` what it has may be erased for good. Each change is made
-within the current transaction.
+back; DELETED is closed as well, and at `Tenant.delete_after` what it has is erased for good (`erasure.py`). Each change
+is made within the current transaction.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from infra.errors import Problem
-from tenants import purges
+from tenants import erasure, purges
 from tenants.registry import Tenant, TenantState
 from tenants.scope import Site
 
@@ -29,15 +29,17 @@ def suspend(site: Site, notice: timedelta) -> None:
 
 
 def restore(site: Site) -> None:
-    """As before it was suspended or deleted. What its bill says of it stays."""
-    site.tenant.state, site.tenant.closes_at, site.tenant.delete_after = TenantState.ACTIVE, None, None
+    """As before it was suspended or deleted; what its bill says of it stays. Raises `Problem` once erasing began."""
+    if erasure.pending(site.session, site.tenant_id) is not None:
+        erasure.undo(site)
+    site.tenant.state, site.tenant.closes_at = TenantState.ACTIVE, None
 
 
 def delete(site: Site, grace: timedelta = GRACE) -> None:
-    """Closed now, to be erased after `grace`. Raises `Problem` for one that is deleted already: its date stands."""
+    """Closed now, to be erased after `grace`. Raises `Problem` for one that is deleted already, whose date stands, and
+    while a plan is being paid for."""
     _live(site.tenant)
-    _close(site)
-    site.tenant.state, site.tenant.delete_after = TenantState.DELETED, site.now() + grace
+    erasure.ask(site, "operator", grace)
 
 
 def close_if_due(site: Site) -> bool:
@@ -48,10 +50,6 @@ def close_if_due(site: Site) -> bool:
     _close(site)
     site.session.commit()
     return True
-
-
-def is_to_be_erased(tenant: Tenant, now: datetime) -> bool:
-    return tenant.state is TenantState.DELETED and tenant.delete_after is not None and tenant.delete_after <= now
 
 
 def _close(site: Site) -> None:

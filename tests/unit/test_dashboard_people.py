@@ -12,9 +12,13 @@ import pytest
 from conftest import PASSWORD, World
 from dashboard_client import Browser
 from flask import Flask
+from sqlalchemy import select
 
 from infra.settings import Settings
+from infra.sql import reading
 from tenants import invitations, people, sessions
+from tenants.audit import AuditEvent
+from tenants.db import db
 from tenants.people import Role
 from tenants.scope import open_site
 
@@ -56,7 +60,17 @@ def join(web: Flask, path: str, password: str = NEW) -> tuple[Browser, int]:
     return guest, guest.submit(path, {"name": "Carol", "password": password}).status_code
 
 
-def test_an_invitation_becomes_a_member(alice: Browser, web: Flask, settings: Settings) -> None:
+def logged(web: Flask, world: World, action: str) -> list[str]:
+    """Who did that, as the audit log has it."""
+    with web.app_context():
+        with reading(), open_site(world.alpha) as site:
+            found = select(AuditEvent.who).where(AuditEvent.action == action).order_by(AuditEvent.id)
+            who = list(site.session.scalars(found))
+        db.session.remove()
+    return who
+
+
+def test_an_invitation_becomes_a_member(alice: Browser, web: Flask, world: World, settings: Settings) -> None:
     path = invite(alice)
     (letter,) = letters(settings)
     assert letter.startswith("carol@example.com\nInvitation to Alpha\n")
@@ -68,6 +82,7 @@ def test_an_invitation_becomes_a_member(alice: Browser, web: Flask, settings: Se
     assert Browser(web).sign_in("carol", NEW).status_code == 303
     _, again = join(web, path)
     assert again == 404
+    assert logged(web, world, "member.joined") == ["carol@example.com"]
 
 
 def test_without_mail_the_page_says_so(alice: Browser) -> None:
@@ -167,7 +182,7 @@ def set_up(browser: Browser) -> tuple[str, list[str]]:
     return secret, re.findall(r"<code>([a-z2-9]{4}-[a-z2-9]{4}-[a-z2-9]{4})</code>", answer.text)
 
 
-def test_signing_in_takes_two_steps(alice: Browser, web: Flask) -> None:
+def test_signing_in_takes_two_steps(alice: Browser, web: Flask, world: World) -> None:
     secret, codes = set_up(alice)
     assert len(codes) == 10
     other = Browser(web)
@@ -185,6 +200,7 @@ def test_signing_in_takes_two_steps(alice: Browser, web: Flask) -> None:
     third.get("/dashboard/sign-in/code")
     assert third.submit("/dashboard/sign-in/code", {"code": code(secret)}).status_code == 401, "good once"
     assert third.submit("/dashboard/sign-in/code", {"code": codes[0]}).status_code == 303
+    assert logged(web, world, "session.confirmed") == ["alice@example.com"] * 2
 
 
 def test_setting_it_up_needs_the_password_and_the_code(alice: Browser) -> None:
@@ -236,6 +252,8 @@ def test_it_ends_with_the_password_or_by_an_admin(alice: Browser, web: Flask, wo
     assert alice.submit(f"/dashboard/members/{world.adam}/reset-two-factor").status_code == 303
     assert adam.get("/dashboard/").status_code == 303, "whoever was in as them is out"
     assert Browser(web).sign_in("adam").location == "/dashboard/"
+    assert logged(web, world, "two-factor.on") == ["alice@example.com", "adam@example.com"]
+    assert logged(web, world, "two-factor.off") == ["alice@example.com"]
     assert alice.submit(f"/dashboard/members/{world.alice}/reset-two-factor").status_code == 409
 
 

@@ -15,6 +15,7 @@ from tenants import (
     claims,
     embeds,
     guests,
+    hiding,
     invitations,
     names,
     people,
@@ -30,9 +31,9 @@ from tenants.scope import open_site, secret
 from tenants.webhooks import Event, WebhookDelivery
 from webapp.dashboard.mount import ALWAYS
 
-NOT_READ = ("sign_in", "second_step", "bill_parts", "invoice", "invoice_pdf")
+NOT_READ = ("sign_in", "second_step", "bill_parts", "invoice", "invoice_pdf", "archive")
 """Lead on who is signed in, or show what alpha has none of."""
-OPEN = {f"dashboard.{name}" for name in ("sign_in", "second_step", "sign_out", "join", "enter_support")}
+OPEN = {f"dashboard.{name}" for name in ("sign_in", "second_step", "sign_out", "join", "enter_support", "archive")}
 NEEDS = {
     Role.VIEWER: {"albums", "album", "asset", "progress", "account", "two_factor", "two_factor_off", "end_session"}
     | {"sign_out_everywhere", "seen_announcement"},
@@ -56,7 +57,8 @@ NEEDS = {
         "move_to_album",
         "move_back",
         "empty_trash",
-    },
+    }
+    | {"hide_requests", "answer_hide", "undo_hide", "guest_data_file", "forget_guest"},
     Role.ADMIN: {
         "brand",
         "brand_preview",
@@ -72,7 +74,9 @@ NEEDS = {
     | {"domain", "check_domain", "choose_primary", "remove_domain"}
     | {"bill", "bill_parts", "invoice", "invoice_pdf", "plan", "audit_log", "audit_export"}
     | {"invite", "invite_again", "withdraw", "reset_two_factor", "support", "end_support"}
-    | {"tokens", "revoke_token", "hooks", "hook", "ping_hook", "switch_hook", "delete_hook", "replay_hook"},
+    | {"tokens", "revoke_token", "hooks", "hook", "ping_hook", "switch_hook", "delete_hook", "replay_hook"}
+    | {"data", "data_progress", "ask_export"},
+    Role.OWNER: {"erase_account", "keep_account"},
 }
 
 
@@ -109,6 +113,7 @@ def things(web: Flask, world: World) -> Iterator[dict[str, dict[str, str]]]:
                     site.session, tenant, "new@example.com", Role.VIEWER, "alice@example.com", now=site.now()
                 )
                 found[slug] |= {"invitation_id": invited.id, "token": token, "session_id": names.new_id()}
+                found[slug] |= {"hide_id": hiding.ask(site.session, added, "", "", "On the left", now=site.now()).id}
                 found[slug] |= {"announcement_id": names.new_id()}
                 mine, _ = api_tokens.create(
                     site.session, tenant, "Script", [Scope.ALBUMS_READ], made_by="x@example.com", now=site.now()

@@ -9,16 +9,17 @@ from conftest import World
 from dashboard_client import Browser as Member
 from flask import Flask
 from operator_stage import OWN, Operator
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 from visits import ALPHA, member, visitor
 
 from infra.sql import reading
 from processor import reconcile
-from tenants import catalog, claims, lifecycle, operator_log
+from tenants import catalog, claims, erasure, lifecycle, operator_log
 from tenants.catalog import AssetState
 from tenants.claims import DomainClaim
 from tenants.db import across_tenants, db
+from tenants.erasure import Erasure
 from tenants.operator_log import Actor, OperatorEntry
 from tenants.outbox import media_job
 from tenants.registry import Tenant, TenantState
@@ -199,8 +200,11 @@ def test_deleting_needs_the_name_and_can_be_undone(web: Flask, olga: Operator, w
     assert gone.delete_after is not None
     with web.app_context():
         now = ports().clock.now()
-    assert not lifecycle.is_to_be_erased(gone, now)
-    assert lifecycle.is_to_be_erased(gone, gone.delete_after)
+        waiting = db.session.scalars(select(Erasure)).one()
+        assert (waiting.tenant_id, waiting.due_at, erasure.due()) == (world.alpha, gone.delete_after, [])
+        db.session.execute(update(Erasure).values(due_at=now))
+        assert erasure.due() == [waiting.id], "the keeper erases it then"
+        db.session.rollback()
     assert gone.delete_after - now > lifecycle.GRACE - timedelta(minutes=5)
     assert at(web) == 403
     olga.get(base)

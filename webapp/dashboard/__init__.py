@@ -12,6 +12,7 @@ from webapp.dashboard import (
     brand,
     bulk,
     copies,
+    data,
     domains,
     embeds,
     exports,
@@ -27,6 +28,7 @@ from webapp.dashboard import (
     plan,
     privacy,
     progress,
+    requests,
     shares,
     sign_in,
     support,
@@ -42,7 +44,7 @@ from webapp.dashboard.mount import bp
 VIEWS = (
     *(sign_in, joining, account, two_factor, albums, assets, bulk, copies, order, uploads, progress, shares, embeds),
     *(guests, exports, newsroom, trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook),
-    *(visits, guide, support, announcements, tokens, hooks, pictures),
+    *(requests, data, visits, guide, support, announcements, tokens, hooks, pictures),
 )
 """Importing them hangs their routes and template functions on the blueprint."""
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from flask import g, render_template, request, url_for
+from flask import Response, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from infra.errors import Problem
-from tenants import contributions, guests, proofing
+from tenants import bulk, contributions, guest_data, guests, proofing, purges
 from tenants.catalog import Album
 from tenants.guests import Comment, Guest
 from tenants.names import is_id
@@ -19,6 +19,7 @@ from webapp.dashboard import lookup, queries
 from webapp.dashboard.answers import done
 from webapp.dashboard.mount import bp
 from webapp.dashboard.record import named, note
+from webapp.site.sending import disposition
 
 
 @bp.get("/albums/<album_id>/guests")
@@ -34,6 +35,7 @@ def album_guests(album_id: str) -> ResponseReturnValue:
         album=album,
         waiting=waiting,
         selections=proofing.of_album(session, album),
+        everybody=guests.everybody(session, album),
         favourites=guests.guests_of(session, album),
         comments=comments,
         about=about,
@@ -86,6 +88,33 @@ def reopen(album_id: str, selection_id: str) -> ResponseReturnValue:
     selection.submitted_at = None
     note("selection.reopened", album=album, about=selection.name)
     return done(_("“%(name)s” can be changed again.", name=selection.name), back=_page(album_id))
+
+
+@bp.get("/albums/<album_id>/guests/<guest_id>/data")
+@require(Role.EDITOR)
+def guest_data_file(album_id: str, guest_id: str) -> Response:
+    """All that is kept about a guest, as JSON: for who asks (GDPR, articles 15 and 20)."""
+    album = lookup.album_of(album_id)
+    guest = guest_of(album, guest_id)
+    response = jsonify(guest_data.about(g.site.session, guest))
+    response.headers["Content-Disposition"] = disposition(f"{guest.name or 'guest'}.json")
+    return response
+
+
+@bp.post("/albums/<album_id>/guests/<guest_id>/forget")
+@require(Role.EDITOR)
+def forget_guest(album_id: str, guest_id: str) -> ResponseReturnValue:
+    """Everything under the guest's name goes for good, and with `files` what they added (GDPR, article 17)."""
+    album = lookup.album_of(album_id)
+    guest = guest_of(album, guest_id)
+    ids = guest_data.uploaded(g.site.session, guest) if "files" in request.form else []
+    counted = guest_data.erase(g.site.session, guest)
+    bulk.remove(g.site.session, g.site.tenant_id, ids, now=g.site.now())
+    if ids:
+        purges.close_album(g.site, album.id)
+    # Without the name: the log would be where it is still kept.
+    note("guest.forgotten", album=album, count=sum(counted.values()), files=len(ids))
+    return done(_("Everything of this guest is gone."), back=_page(album_id))
 
 
 def selection_of(album: Album, selection_id: str) -> Selection:

@@ -5,6 +5,8 @@ The forms post to routes of `billing.desk`, which are there where plans are paid
 
 from flask import g, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import format_date
+from flask_babel import gettext as _
 
 from infra.errors import N_
 from tenants.people import Role
@@ -40,5 +42,8 @@ def plan() -> ResponseReturnValue:
 
 @bp.app_template_global("standing_told")
 def standing_told() -> str:
-    """What members are told on every page while a bill is not paid; empty while all is well."""
+    """What members are told on every page while a bill is not paid or the end is near; empty while all is well."""
+    until = g.site.tenant.delete_after
+    if until is not None:
+        return str(_("This account is to be erased on %(day)s. See “Your data”.", day=format_date(until)))
     return language.translated(TOLD.get(g.site.entitlements.standing, ""))

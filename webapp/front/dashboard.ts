@@ -1,4 +1,5 @@
 // The dashboard's script. Every page works as plain forms; this makes them quick. Uploading needs it.
+import { followArchives } from "./dashboard/archives";
 import { previewBrand } from "./dashboard/brand";
 import { copyButtons, roleForms } from "./dashboard/forms";
 import { tendToasts } from "./dashboard/toast";
@@ -9,6 +10,7 @@ copyButtons();
 roleForms();
 previewBrand();
 previewWatermark();
+followArchives();
 if (document.getElementById("album")) {
   // The album page's own script, with drag and drop, is a chunk of its own.
   void import("./dashboard/album").then(({ openAlbum }) => openAlbum());

@@ -8,6 +8,7 @@ from webapp.site import (
     brand,
     grid,
     guests,
+    hiding,
     live,
     media,
     photo,
@@ -19,7 +20,7 @@ from webapp.site import (
 )
 from webapp.site.blueprint import site
 
-VIEWS = (albums, photo, live, search, shares, guests, picks, adding, media, brand, robots, reporting)
+VIEWS = (albums, photo, live, search, shares, guests, picks, adding, media, brand, robots, reporting, hiding)
 """Importing them hangs their routes on the blueprint."""
 
 
