@@ -3,7 +3,7 @@
 .PHONY: help run test setup setup-test translations check unit api-fuzz api-client simulate cost hosts-check hosts-rehearsal browser faults test-aws test-stripe infra deploy-check bench format clean
 BIN := .venv/bin
 # What marks a sentence beside gettext's own names; of a Problem the second argument is one.
-KEYWORDS := -k N_ -k NN_:1,2 -k Problem:2 -k Rejected:1 -k _Refused:1
+KEYWORDS := -k lazy -k N_ -k NN_:1,2 -k Problem:2 -k Rejected:1 -k _Refused:1
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1mmake %-16s\033[0m %s\n", $$1, $$2}'

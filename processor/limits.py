@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from infra.settings import GIB, Settings
@@ -53,7 +54,7 @@ def confined(limits: Limits) -> Iterator[None]:
     cpu = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_seconds
     wanted = {
         resource.RLIMIT_CPU: cpu,
-        resource.RLIMIT_DATA: limits.memory,
+        resource.RLIMIT_DATA: _data_now() + limits.memory,
         resource.RLIMIT_FSIZE: limits.file_size,
     }
     before = {which: resource.getrlimit(which) for which in wanted}
@@ -66,6 +67,11 @@ def confined(limits: Limits) -> Iterator[None]:
     finally:
         for which, pair in before.items():
             resource.setrlimit(which, pair)
+
+
+def _data_now() -> int:
+    """Bytes of private memory that the process has (proc(5), statm): the limit is for what a job adds to that."""
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
 
 
 @contextmanager

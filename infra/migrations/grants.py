@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine import make_url
 
 READ_ONLY = {"alembic_version"}
-APPEND_ONLY = {"usage_events", "ledger", "plan_terms", "audit_events", "operator_log", "support_acts"}
+APPEND_ONLY = {"usage_events", "ledger", "plan_terms", "invoices", "audit_events", "operator_log", "support_acts"}
 """What bills are made of, and logs of what was done: an entry is written once, and corrected by another entry."""
 
 
