@@ -7,11 +7,12 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, selec
 from sqlalchemy.orm import Session
 
 from infra.errors import Problem
-from tenants import healing, search
+from tenants import healing, search, webhooks
 from tenants.catalog import Album, Asset, AssetState, Kind
 from tenants.scope import Site
 from tenants.search import AssetWord
 from tenants.tags import MOST_TAGS, AssetTag
+from tenants.webhooks import Event
 from tenants.words import tag_word
 
 MOST_NAMED = 10_000
@@ -60,9 +61,11 @@ def check(session: Session, chosen: Chosen) -> tuple[int, list[str]]:
     return count, list(session.scalars(names))
 
 
-def trash(session: Session, chosen: Chosen, *, now: datetime) -> None:
+def trash(site: Site, chosen: Chosen, *, now: datetime) -> None:
     """Into the trash, all at one moment: by that moment `restore` knows them again."""
-    _set(session, chosen.clause(), deleted_at=now)
+    about = select(Asset.id, Asset.album_id, Asset.filename, Asset.kind).where(chosen.clause())
+    webhooks.publish_of_each(site, Event.ASSET_DELETED, about)
+    _set(site.session, chosen.clause(), deleted_at=now)
 
 
 def remove(session: Session, tenant_id: str, ids: list[str], *, now: datetime) -> None:

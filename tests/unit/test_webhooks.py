@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
 
+import gallery
 import pytest
 from api_client import Program, make_token
 from conftest import ManualClock, World
@@ -19,7 +20,7 @@ from infra.errors import Problem
 from infra.guarded import may_connect
 from infra.settings import Settings
 from infra.sql import reading
-from tenants import editing, webhook_delivery, webhooks
+from tenants import bulk, editing, webhook_delivery, webhooks
 from tenants.catalog import Visibility, album_by_id
 from tenants.scope import open_site
 from tenants.webhook_delivery import PAUSES, Parcel, attempt
@@ -108,6 +109,21 @@ def test_each_event_is_told_by_what_causes_it(web: Flask, world: World, receiver
     told = {json.loads(body)["type"] for _, _, body in receiver.got}
     assert told == {"album.created", "album.published", "share.created", "share.revoked", "album.deleted"}
     assert not any(link.json["url"].encode() in body for _, _, body in receiver.got)
+
+
+def test_many_that_are_trashed_at_once_are_told_one_by_one(core: Flask, world: World, receiver: Receiver) -> None:
+    listen(world, receiver.url, Event.ASSET_DELETED)
+    with open_site(world.alpha) as site:
+        album = album_by_id(site.session, world.alpha, world.alpha_album)
+        assert album is not None
+        ids = {gallery.add_photo(site, album, gallery.shot(path)).id for path in gallery.sources()[:3]}
+        bulk.trash(site, bulk.Chosen(album, frozenset(), every=True), now=site.now())
+        site.session.commit()
+    assert webhook_delivery.deliver_due() == 3
+    told = [json.loads(body) for _, _, body in receiver.got]
+    assert {each["type"] for each in told} == {"asset.deleted"}
+    assert {each["data"]["asset_id"] for each in told} == ids
+    assert all(each["data"]["album_id"] == world.alpha_album and each["data"]["kind"] == "photo" for each in told)
 
 
 def test_another_tenants_changes_are_not_told(core: Flask, world: World, receiver: Receiver) -> None:

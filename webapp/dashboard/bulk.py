@@ -9,10 +9,11 @@ from flask_babel import ngettext
 from sqlalchemy import select
 
 from infra.errors import Problem
-from tenants import arrivals, bulk, catalog, moves, ordering, purges, tags, watermarks
+from tenants import arrivals, bulk, catalog, moves, ordering, purges, tags, watermarks, webhooks
 from tenants.catalog import Album, Asset
 from tenants.names import is_id
 from tenants.people import Role
+from tenants.webhooks import Event
 from webapp.auth import require
 from webapp.dashboard import lookup
 from webapp.dashboard.answers import album_url, done
@@ -30,7 +31,7 @@ def delete_assets(album_id: str) -> ResponseReturnValue:
     album = lookup.album_of(album_id)
     chosen, count, names = chosen_of(album)
     now = g.site.now()
-    bulk.trash(g.site.session, chosen, now=now)
+    bulk.trash(g.site, chosen, now=now)
     purges.close_album(g.site, album_id)
     note("asset.deleted", album=album, about=named(names, count), count=count)
     return done(
@@ -116,6 +117,8 @@ def move_back(album_id: str) -> ResponseReturnValue:
 def _settle(left: Album, into: Album) -> None:
     """After a move: pictures that others may have seen are closed, those that want the mark are made with it."""
     left.updated_at = into.updated_at = g.site.now()
+    for album in (left, into):
+        webhooks.publish(g.site, Event.ALBUM_CHANGED, webhooks.about_album(album))
     purges.close_album(g.site, left.id)
     watermarks.ask(g.site)
 
