@@ -19,7 +19,7 @@ from sqlalchemy_utils import ChoiceType
 
 from infra.errors import N_, Problem
 from infra.guarded import may_connect
-from tenants.catalog import Album, Asset
+from tenants.catalog import Album, Asset, Kind
 from tenants.db import Base, TenantOwned, belongs_to
 from tenants.names import ID_LENGTH, new_id
 from tenants.scope import Site, secret, settings
@@ -201,7 +201,7 @@ def publish(site: Site, event: Event, data: dict[str, Any], *, only: WebhookEndp
         )
 
 
-def publish_of_each(site: Site, event: Event, assets: Select[tuple[str, str, str, Any]]) -> None:
+def publish_of_each(site: Site, event: Event, assets: Select[str, str, str, Kind]) -> None:
     """As `publish`, once for each row of id, album's id, file name and kind: nothing is read where nobody listens, and
     thousands take two statements."""
     hearers = _hearers(site, event)
