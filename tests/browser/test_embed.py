@@ -1,14 +1,12 @@
 """Albums in frames on other sites' pages, in a real browser: shown where a grant says so, nowhere else."""
 
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import gallery
 import pytest
 from conftest import PASSWORD, World
+from elsewhere import Elsewhere, sites_elsewhere
 from flask import Flask
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
@@ -22,39 +20,10 @@ pytestmark = pytest.mark.browser
 NewPage = Callable[..., Page]
 
 
-@dataclass
-class Elsewhere:
-    """Sites of other people, `shop.localhost` and the like, each with the page in `html`."""
-
-    port: int
-    html: dict[str, str] = field(default_factory=dict)
-
-    def origin(self, name: str) -> str:
-        return f"http://{name}.localhost:{self.port}"
-
-
 @pytest.fixture
 def elsewhere() -> Iterator[Elsewhere]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = sites.html.get((self.headers["Host"] or "").partition(".")[0], "").encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_anything: Any) -> None:
-            """Requests are not news."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    sites = Elsewhere(server.server_port)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield sites
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with sites_elsewhere() as sites:
+        yield sites
 
 
 @pytest.fixture
