@@ -14,10 +14,12 @@ run: setup ## Install what is missing, start every fleet, import the sample albu
 # Many tests wait for processes that they have started, so three at a time keep two cores busy. Browsers come after the
 # rest: beside tests that start and end processes by the hundred, Chromium and the kernel were seen to stand still.
 TEST_PROCESSES ?= 3
+# Real processes on a machine of unknown pace: what fails is tried once more, and the summary says so ("rerun").
+PYTEST := $(BIN)/python -m pytest --dist loadfile --reruns 1 -r fER
 
 test: setup-test check ## Install what is missing, then lint, types, layers and every test (TEST_PROCESSES=3 at a time)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not browser"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m browser
+	$(PYTEST) -n $(TEST_PROCESSES) -m "not browser"
+	$(PYTEST) -n 2 -m browser
 
 setup: ## What the product needs: Debian packages, uv, Python and npm packages by lock file
 	@infra/machine/setup.sh run

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from visits import share_link
 from werkzeug.routing import Rule
 
-from tenants import api_tokens, claims, embeds, guests, invitations, proofing, webhooks
+from tenants import api_tokens, claims, embeds, guests, hiding, invitations, proofing, webhooks
 from tenants.api_tokens import Scope
 from tenants.catalog import Asset, album_by_id
 from tenants.db import Base, TenantOwned, db
@@ -54,6 +54,7 @@ class Things:
     token_id: str
     webhook_id: str
     delivery_id: str
+    hide_id: str
 
     def path(self, rule: Rule) -> str:
         """The rule's path with alpha's ids in the place of its variables."""
@@ -87,6 +88,7 @@ class Things:
             "token_id": self.token_id,
             "webhook_id": self.webhook_id,
             "delivery_id": self.delivery_id,
+            "hide_id": self.hide_id,
         }
         return re.sub(r"<([^>]+)>", lambda variable: values[variable.group(1).rpartition(":")[2]], rule.rule)
 
@@ -121,9 +123,11 @@ def things(web: Flask, world: World) -> Things:
         webhooks.publish(site, Event.PING, {MARK: MARK}, only=hook)
         delivery = site.session.scalars(select(WebhookDelivery)).one()
         delivery.last_error = MARK
+        wish = hiding.ask(site.session, asset, MARK, f"{MARK}@example.com", MARK, now=site.now())
         made = Things(
             *(album.id, asset.id, media_token, link.id, token, world.alice, left),
             *(grant.id, grant.key, invited.id, invitation_token, frame_token, host, mine.id, hook.id, delivery.id),
+            wish.id,
         )
         site.session.commit()
         return made

@@ -30,8 +30,11 @@ def settings(settings: Settings) -> Settings:
     return by_stripe(settings, "http://127.0.0.1:9")
 
 
-NOT_THERE = ("site.logo", "site.full_size", "dashboard.invoice", "dashboard.invoice_pdf", "dashboard.bill_parts")
-"""Of what `Things` has none: a logo, an invoice (tests/unit/test_dashboard_bill.py)."""
+NOT_THERE = (
+    *("site.logo", "site.full_size", "dashboard.invoice", "dashboard.invoice_pdf", "dashboard.bill_parts"),
+    "dashboard.archive",
+)
+"""Of what `Things` has none: a logo, an invoice (tests/unit/test_dashboard_bill.py), an archive (test_data.py)."""
 
 
 Actor = Callable[[Flask, World], Browser]
@@ -160,8 +163,8 @@ def test_the_owner_gets_through_everywhere(web: Flask, world: World, things: Thi
 
 def test_a_viewer_changes_nothing(web: Flask, world: World, things: Things) -> None:
     adam = member(web, world.alpha, world.adam)
-    # Adam may sign out and in again, and the audit log says so.
-    but = {"members", "member_sessions", "audit_events"}
+    # Adam may sign out and in again, and the audit log says so; like any visitor he may ask to be hidden.
+    but = {"members", "member_sessions", "audit_events", "hide_requests"}
     before = rows_of(web, world.alpha, but=but)
     for rule in routes(web, "POST"):
         if rule.endpoint not in ("site.share", "dashboard.join"):
