@@ -67,7 +67,7 @@ def test_from_a_new_tenant_to_an_embedded_album(
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Your first shared album")).to_be_visible()
     assert_accessible(page)
-    page.get_by_role("link", name="Create an album").click()
+    page.get_by_role("link", name="New album").first.click()
     page.get_by_label("Title").fill("Coast")
     page.keyboard.press("Enter")
     page.locator("#pick-files").set_input_files(PHOTOS)
