@@ -58,6 +58,10 @@ class Export(TenantOwned, Base):
     expires_at: Mapped[datetime | None]
 
     @property
+    def under_way(self) -> bool:
+        return self.state not in OVER
+
+    @property
     def percent(self) -> int:
         return 100 if self.state is ExportState.READY else min(99, 100 * self.done // max(1, self.total))
 

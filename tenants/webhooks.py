@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import JSON, Index, Integer, Select, String, Text, insert, select
+from sqlalchemy import JSON, Index, Integer, Row, Select, String, Text, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy_utils import ChoiceType
 
@@ -179,43 +179,25 @@ def _is_private(host: str) -> bool:
 
 def publish(site: Site, event: Event, data: dict[str, Any], *, only: WebhookEndpoint | None = None) -> None:
     """Have an event told, within the current transaction, to whoever wants it (or to `only` one)."""
-    now = site.now()
     hearers = [only] if only else _hearers(site, event)
-    if not hearers:
-        return
-    body = {"type": event.value, "timestamp": now.isoformat().replace("+00:00", "Z"), "data": data}
-    message = WebhookMessage(tenant_id=site.tenant_id, id=new_id(), event=event.value, body=body, created_at=now)
-    site.session.add(message)
-    site.session.flush()
-    for endpoint in hearers:
-        site.session.add(
-            WebhookDelivery(
-                tenant_id=site.tenant_id,
-                id=new_id(),
-                endpoint_id=endpoint.id,
-                message_id=message.id,
-                event=event.value,
-                next_at=now,
-                created_at=now,
-            )
-        )
+    if hearers:
+        _write(site, event, hearers, [data])
 
 
 def publish_of_each(site: Site, event: Event, assets: Select[str, str, str, Kind]) -> None:
     """As `publish`, once for each row of id, album's id, file name and kind: nothing is read where nobody listens, and
     thousands take two statements."""
     hearers = _hearers(site, event)
-    if not hearers:
-        return
+    found = [about_asset(row) for row in site.session.execute(assets)] if hearers else []
+    if found:
+        _write(site, event, hearers, found)
+
+
+def _write(site: Site, event: Event, hearers: list[WebhookEndpoint], told: list[dict[str, Any]]) -> None:
     now = site.now()
-    told = {"type": event.value, "timestamp": now.isoformat().replace("+00:00", "Z")}
     common = {"tenant_id": site.tenant_id, "event": event.value, "created_at": now}
-    messages: list[dict[str, Any]] = []
-    for asset_id, album_id, filename, kind in site.session.execute(assets):
-        data = {"asset_id": asset_id, "album_id": album_id, "filename": filename, "kind": kind.value}
-        messages.append(common | {"id": new_id(), "body": told | {"data": data}})
-    if not messages:
-        return
+    said = {"type": event.value, "timestamp": now.isoformat().replace("+00:00", "Z")}
+    messages: list[dict[str, Any]] = [common | {"id": new_id(), "body": said | {"data": data}} for data in told]
     site.session.execute(insert(WebhookMessage), messages)
     deliveries = [
         common | {"next_at": now, "id": new_id(), "endpoint_id": endpoint.id, "message_id": message["id"]}
@@ -233,7 +215,7 @@ def about_album(album: Album) -> dict[str, Any]:
     return {"album_id": album.id, "title": album.title, "slug": album.slug, "visibility": album.visibility.value}
 
 
-def about_asset(asset: Asset) -> dict[str, Any]:
+def about_asset(asset: Asset | Row[str, str, str, Kind]) -> dict[str, Any]:
     return {"asset_id": asset.id, "album_id": asset.album_id, "filename": asset.filename, "kind": asset.kind.value}
 
 

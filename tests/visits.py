@@ -1,5 +1,6 @@
 """Clients as visitors and members have them: bound to a host, with a session of their own."""
 
+import re
 from typing import Any
 
 from flask import Flask
@@ -61,8 +62,13 @@ def share_link(app: Flask, tenant_id: str, album_id: str, **terms: Any) -> str:
         return f"/s/{token}"
 
 
+def token_of(client: FlaskClient, path: str) -> str:
+    """The CSRF token of the form on that page."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)
+    assert found is not None
+    return found[1]
+
+
 def give(client: FlaskClient, path: str, password: str) -> int:
     """Fill in a share link's password form; the status of the answer."""
-    form = client.get(path).text
-    token = form.partition('name="csrf_token" value="')[2].partition('"')[0]
-    return client.post(path, data={"csrf_token": token, "password": password}).status_code
+    return client.post(path, data={"csrf_token": token_of(client, path), "password": password}).status_code

@@ -4,6 +4,7 @@
 script error, refused resource or content-security-policy violation, and that reaches nothing but this machine.
 """
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import World
+from elsewhere import Elsewhere, sites_elsewhere
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
+from stack import Stack
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +65,21 @@ def _kept(app: Any) -> Any:
         return response
 
     return keep
+
+
+@pytest.fixture(scope="module")
+def stack(populated: tuple[Path, World], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Every fleet as real processes, on a database of the module's own."""
+    folder = tmp_path_factory.mktemp("stack")
+    shutil.copyfile(populated[0], folder / "vitrine.db")
+    with Stack(folder) as stack:
+        yield stack
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    with sites_elsewhere() as sites:
+        yield sites
 
 
 @dataclass(frozen=True)

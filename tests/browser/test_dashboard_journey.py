@@ -1,12 +1,11 @@
 """A member's first hour, against every fleet as real processes: sign in, create, upload, arrange, delete, share."""
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import PASSWORD, World
+from conftest import PASSWORD
 from playwright.sync_api import Page, expect
 from stack import Stack
 
@@ -16,14 +15,6 @@ NATURE = Path("/usr/share/backgrounds/mate/nature")
 PHOTOS = [NATURE / "Aqua.jpg", NATURE / "Dune.jpg"]
 GARDEN = NATURE / "Garden.jpg"
 PROCESSED_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def stack(populated: tuple[Path, World], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
-    shutil.copyfile(populated[0], folder / "vitrine.db")
-    with Stack(folder) as stack:
-        yield stack
 
 
 @pytest.fixture

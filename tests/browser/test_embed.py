@@ -1,12 +1,12 @@
 """Albums in frames on other sites' pages, in a real browser: shown where a grant says so, nowhere else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import gallery
 import pytest
 from conftest import PASSWORD, World
-from elsewhere import Elsewhere, sites_elsewhere
+from elsewhere import Elsewhere
 from flask import Flask
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
@@ -18,12 +18,6 @@ from tenants.scope import open_site
 pytestmark = pytest.mark.browser
 
 NewPage = Callable[..., Page]
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Elsewhere]:
-    with sites_elsewhere() as sites:
-        yield sites
 
 
 @pytest.fixture
@@ -130,6 +124,8 @@ def test_messages_of_others_change_nothing(served: Any, elsewhere: Elsewhere, ke
     elsewhere.html["shop"] = host_page(alpha, f"{alpha}/a/alpha-shows")
     page.goto(elsewhere.origin("shop"))
     expect(page.frame_locator("vitrine-album iframe").locator(".tile")).to_have_count(7)
+    # Only once the frame has said how high it is: until then that changes by itself.
+    expect(page.locator("vitrine-album iframe")).to_be_visible()
     before = page.locator("vitrine-album iframe").bounding_box()
     page.evaluate("window.postMessage({type: 'album-height', height: 5}, '*')")
     page.wait_for_timeout(100)

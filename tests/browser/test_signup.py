@@ -1,13 +1,11 @@
 """From a new tenant to its album on somebody else's page, against every fleet as real processes."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import World
-from elsewhere import Elsewhere, sites_elsewhere
+from elsewhere import Elsewhere
 from playwright.sync_api import Page, expect
 from stack import Stack
 
@@ -18,20 +16,6 @@ pytestmark = pytest.mark.browser
 NATURE = Path("/usr/share/backgrounds/mate/nature")
 PHOTOS = [NATURE / "Aqua.jpg", NATURE / "Dune.jpg"]
 PROCESSED_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def stack(populated: tuple[Path, World], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
-    shutil.copyfile(populated[0], folder / "vitrine.db")
-    with Stack(folder) as stack:
-        yield stack
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Elsewhere]:
-    with sites_elsewhere() as sites:
-        yield sites
 
 
 def made_tenant(stack: Stack, page: Page, check: Callable[[Page], None]) -> str:

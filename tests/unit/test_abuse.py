@@ -7,7 +7,7 @@ import pytest
 from conftest import World
 from flask import Flask
 from operator_stage import Operator
-from visits import ALPHA, BETA, Browser, member, share_link, visitor
+from visits import ALPHA, BETA, Browser, member, share_link, token_of, visitor
 
 from infra.errors import Problem
 from tenants import abuse, arrivals, blocklist, catalog
@@ -39,12 +39,6 @@ def photos(web: Flask, world: World) -> tuple[str, str]:
         with open_site(world.beta) as site:
             second = put_photo(site, world.beta_album)
     return first, second
-
-
-def token_of(browser: Browser, path: str) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get(path).text)
-    assert found is not None
-    return found[1]
 
 
 def send(browser: Browser, path: str, **fields: str) -> int:

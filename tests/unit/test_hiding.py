@@ -7,7 +7,7 @@ import pytest
 from conftest import World
 from dashboard_client import Browser
 from flask import Flask
-from visits import visitor
+from visits import token_of, visitor
 
 from infra.errors import Problem
 from infra.sql import reading
@@ -39,9 +39,8 @@ def alice(web: Flask, world: World) -> Browser:
 def ask(web: Flask, photo: str, **given: str) -> tuple[int, str]:
     browser = visitor(web)
     path = f"/a/alpha-shows/{photo}/hide-me"
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get(path).text)
-    assert token is not None
-    answer = browser.post(path, data={"csrf_token": token[1], "text": "On the left, in red.", **given})
+    token = token_of(browser, path)
+    answer = browser.post(path, data={"csrf_token": token, "text": "On the left, in red.", **given})
     return answer.status_code, answer.text
 
 
@@ -110,7 +109,6 @@ def test_nobody_fills_the_tenants_list(web: Flask, world: World, photo: str) -> 
 def test_asking_is_limited(web: Flask, photo: str) -> None:
     browser = visitor(web)
     path = f"/a/alpha-shows/{photo}/hide-me"
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get(path).text)
-    assert token is not None
-    answers = [browser.post(path, data={"csrf_token": token[1], "text": "Me"}).status_code for _ in range(11)]
+    token = token_of(browser, path)
+    answers = [browser.post(path, data={"csrf_token": token, "text": "Me"}).status_code for _ in range(11)]
     assert answers == [303] * 10 + [429]

@@ -11,7 +11,7 @@ import gallery
 import pytest
 from conftest import World
 from flask import Flask
-from visits import Browser, give, member, share_link, visitor
+from visits import Browser, give, member, share_link, token_of, visitor
 
 from infra.sql import reading
 from tenants import guessing, sharing
@@ -68,9 +68,7 @@ def guest(web: Flask, world: World, name: str = "", **terms: object) -> Browser:
 
 def submit(browser: Browser, path: str, *, page: str = "", **fields: object) -> int:
     """As a form of `page` sends it; the status of the answer."""
-    found = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(page or ALBUM).text)
-    assert found is not None
-    return browser.post(path, data={"csrf_token": found[1], **fields}).status_code
+    return browser.post(path, data={"csrf_token": token_of(browser, page or ALBUM), **fields}).status_code
 
 
 def change(web: Flask, world: World, table: type, key: tuple[str, ...], **fields: object) -> None:
@@ -231,7 +229,7 @@ def test_guessing_costs_the_guesser_a_growing_wait(web: Flask, world: World, sha
     guesser.environ_base["REMOTE_ADDR"] = "198.51.100.7"
     free = guessing.FREE_FAILURES
     assert [give(guesser, path, "guess") for _ in range(free + 1)] == [422] * (free + 1)
-    refused = guesser.post(path, data={"csrf_token": token(guesser, path), "password": WORD})
+    refused = guesser.post(path, data={"csrf_token": token_of(guesser, path), "password": WORD})
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 5
     assert "Try again in" in refused.text
@@ -241,12 +239,6 @@ def test_guessing_costs_the_guesser_a_growing_wait(web: Flask, world: World, sha
     neighbour = visitor(web)
     neighbour.environ_base["REMOTE_ADDR"] = "198.51.101.7"
     assert give(neighbour, path, WORD) == 303
-
-
-def token(browser: Browser, path: str) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(path).text)
-    assert found is not None
-    return found[1]
 
 
 def test_waits_double_and_are_forgotten(core: Flask, world: World) -> None:

@@ -52,7 +52,7 @@ def data() -> ResponseReturnValue:
 @require(Role.ADMIN)
 def data_progress() -> str:
     """The list of archives as a fragment, for the page's script while one is being made."""
-    return render_template("dashboard/_exports.html", made=exports.latest(g.site.session), told=TOLD, live=True)
+    return render_template("dashboard/_exports.html", made=exports.latest(g.site.session), told=TOLD)
 
 
 @bp.post("/data/export")

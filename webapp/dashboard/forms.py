@@ -8,7 +8,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField, RadioField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Email, InputRequired, Length, Optional, ValidationError
 
 from infra.errors import N_
 from tenants import watermarks
@@ -59,6 +59,12 @@ def role_name(role: Role) -> str:
 
 def stripped(value: str | None) -> str:
     return (value or "").strip()
+
+
+def address_for_answer() -> Any:
+    """The field for the address of a visitor who asks for something without an account."""
+    valid = [Optional(), Length(max=254), Email(_("This is not an e-mail address."))]
+    return EmailField(_("Your e-mail address, if you want an answer"), valid, filters=[stripped])
 
 
 def said(choices: dict[Any, str]) -> Callable[[], dict[Any, str]]:

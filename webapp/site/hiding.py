@@ -2,25 +2,22 @@
 
 from flask import g, redirect, render_template
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from flask_wtf import FlaskForm
-from wtforms import EmailField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Email, Length, Optional
+from wtforms import StringField, TextAreaField
+from wtforms.validators import DataRequired, Length, Optional
 
 from tenants import hiding
 from tenants.guests import MAX_NAME
-from webapp.dashboard.forms import stripped
+from webapp.dashboard.forms import address_for_answer, stripped
 from webapp.limits import limiter, visitor
 from webapp.site.blueprint import album_or_404, asset_or_404, site
 
 
 class HideForm(FlaskForm):  # type: ignore[misc]  # the library has no types
     name = StringField(lazy("Your name"), [Optional(), Length(max=MAX_NAME)], filters=[stripped])
-    email = EmailField(
-        lazy("Your e-mail address, if you want an answer"),
-        [Optional(), Length(max=254), Email(lazy("This is not an e-mail address."))],
-        filters=[stripped],
-    )
+    email = address_for_answer()
     text = TextAreaField(
         lazy("Where you are in it, and anything else they should know"),
         [DataRequired(lazy("Say where you are in the photo.")), Length(max=hiding.MAX_TEXT)],
@@ -47,4 +44,5 @@ def hide_me(slug: str, asset_id: str) -> ResponseReturnValue:
 
 @site.get("/a/<slug>/hide-me/thanks")
 def hide_asked(slug: str) -> str:
-    return render_template("site/hide_asked.html", album=album_or_404(slug))
+    text = _("%(site)s has your request and looks at it.", site=g.site.tenant.name)
+    return render_template("site/thanks.html", album=album_or_404(slug), title=_("Hide me"), text=text)

@@ -2,17 +2,18 @@
 
 from flask import g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from flask_wtf import FlaskForm
-from wtforms import EmailField, RadioField, TextAreaField
-from wtforms.validators import DataRequired, Email, InputRequired, Length, Optional
+from wtforms import RadioField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from infra.errors import N_
 from tenants import abuse
 from tenants.abuse import Reason
 from tenants.catalog import Album, Asset
 from webapp import canonical
-from webapp.dashboard.forms import said, stripped
+from webapp.dashboard.forms import address_for_answer, said, stripped
 from webapp.limits import limiter, visitor
 from webapp.site.blueprint import album_or_404, asset_or_404, site
 
@@ -32,11 +33,7 @@ class ReportForm(FlaskForm):  # type: ignore[misc]  # the library has no types
         [DataRequired(lazy("Say in a sentence or two what is wrong.")), Length(max=5000)],
         filters=[stripped],
     )
-    email = EmailField(
-        lazy("Your e-mail address, if you want an answer"),
-        [Optional(), Length(max=254), Email(lazy("This is not an e-mail address."))],
-        filters=[stripped],
-    )
+    email = address_for_answer()
 
 
 @site.route("/a/<slug>/report", methods=["GET", "POST"])
@@ -58,7 +55,8 @@ def report(slug: str) -> ResponseReturnValue:
 
 @site.get("/a/<slug>/report/thanks")
 def reported(slug: str) -> str:
-    return render_template("site/reported.html", album=album_or_404(slug))
+    text = _("Your report has arrived. Somebody looks at it; if you left an address, you get an answer there.")
+    return render_template("site/thanks.html", album=album_or_404(slug), title=_("Report"), text=text)
 
 
 def _keep(form: ReportForm, album: Album, asset: Asset | None) -> None:
