@@ -1,6 +1,7 @@
 """Reports of visitors, and what is taken down: gone everywhere at once, and not accepted again."""
 
 import re
+from datetime import timedelta
 
 import gallery
 import pytest
@@ -13,7 +14,7 @@ from infra.errors import Problem
 from tenants import abuse, arrivals, blocklist, catalog
 from tenants.catalog import Asset, AssetState
 from tenants.db import across_tenants, db
-from tenants.scope import Site, open_site
+from tenants.scope import Site, open_site, ports
 
 
 @pytest.fixture
@@ -63,6 +64,9 @@ def test_a_visitor_reports_a_photo(web: Flask, world: World, photos: tuple[str, 
     assert (report.tenant_id, report.asset, report.email) == (world.alpha, photos[0], "me@example.com")
     assert report.url.endswith(f"/a/alpha-shows/{photos[0]}")
     assert report.state is abuse.ReportState.OPEN
+    with web.app_context():
+        hour, now = timedelta(hours=1), ports().clock.now()
+        assert ports().metrics.total("abuse.reports", now - hour, now + hour) == 1, "an alarm hears of it"
 
 
 @pytest.mark.parametrize(

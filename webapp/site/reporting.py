@@ -62,4 +62,3 @@ def reported(slug: str) -> str:
 def _keep(form: ReportForm, album: Album, asset: Asset | None) -> None:
     address = canonical.photo_url(album, asset.id) if asset else canonical.album_url(album)
     abuse.report(g.site, album, asset, address, Reason(form.reason.data), form.text.data, form.email.data or "")
-    g.site.session.commit()
