@@ -81,6 +81,8 @@ def test_pages_of_the_day_are_accessible_and_fit(
         ("visits", "/dashboard/visits"),
         ("visits-none", f"/dashboard/visits?album={world.alpha_private}"),
         ("trash", "/dashboard/trash"),
+        ("data", "/dashboard/data"),
+        ("requests-none", "/dashboard/requests"),
         ("album", album),
     ):
         page.goto(origin + path)
