@@ -10,7 +10,20 @@ import re
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text, UniqueConstraint, false, func, select, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    false,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy_utils import ChoiceType
 
@@ -250,8 +263,12 @@ def create_album(session: Session, tenant_id: str, title: str, *, now: datetime,
     return album
 
 
+_BY_SLUG = select(Album).where(Album.slug == bindparam("slug"), Album.deleted_at.is_(None))
+"""Put together once: to do so costs more than to ask."""
+
+
 def album_by_slug(session: Session, slug: str) -> Album | None:
-    return session.scalar(select(Album).where(Album.slug == slug, Album.deleted_at.is_(None)))
+    return session.scalar(_BY_SLUG, {"slug": slug})
 
 
 def album_by_id(session: Session, tenant_id: str, album_id: str) -> Album | None:

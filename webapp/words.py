@@ -9,6 +9,8 @@ from functools import lru_cache
 from babel import Locale
 from flask import Flask
 from flask_babel import get_translations
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 
 from infra.errors import N_
 from webapp.language import current
@@ -113,9 +115,14 @@ def init_app(app: Flask) -> None:
     app.add_template_global(words)
 
 
-def words(page: str) -> dict[str, str | dict[str, str]]:
-    """The sentences of one kind of page in the language of the request, `%(name)s` still to be filled."""
-    return {key: _translated(word) for key, word in PAGES[page].items()}
+def words(page: str) -> Markup:
+    """The sentences of one kind of page in the language of the request as JSON, `%(name)s` still to be filled."""
+    return _written(page, str(current()))
+
+
+@lru_cache(maxsize=64)
+def _written(page: str, _locale: str) -> Markup:
+    return htmlsafe_json_dumps({key: _translated(word) for key, word in PAGES[page].items()})
 
 
 def _translated(word: str | Counted) -> str | dict[str, str]:

@@ -1,35 +1,35 @@
-"""The web app, made to forget before each request what it kept: `python -m tests.bench.page` asks it for pages.
+"""The web app, for which every request is the first after something: `python -m tests.bench.page` asks it for pages.
 
-`after_a_change` forgets pages, as a change of the site makes it. `after_a_start` forgets drawn tiles and the tenant as
-well, as a new process has none.
+`after_a_change`: the tenant has another edition each time, as a change of its site makes it, so the page is made anew
+and what goes by the edition is looked up again. `after_a_start` has no drawn tiles as well, as a new process has none.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import wsgi
 from infra.settings import load
-from webapp.kept import KeptPages
+from tenants import editions
 
 app = wsgi.make_web(load())
+_as_stored = editions.current
+_changes = count(1)
 
 
-def _pages() -> KeptPages:
-    here: Any = app.wsgi_app
-    while not isinstance(here, KeptPages):
-        here = here._inner if hasattr(here, "_inner") else here._app
-    return here
+def _changed(*asked: Any) -> editions.Current | None:
+    found = _as_stored(*asked)
+    return found and replace(found, number=found.number + next(_changes))
 
 
-_kept = _pages()
+editions.current = _changed
 
 
 def after_a_change(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    _kept._pages.clear()
     return app(environ, start_response)
 
 
 def after_a_start(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     app.extensions["vitrine.drawn"].cache_clear()
-    app.extensions["vitrine.tenants"].clear()
-    return after_a_change(environ, start_response)
+    return app(environ, start_response)

@@ -89,7 +89,7 @@ class _Grid:
             until=g.site.media_until(),
         )
         self._hearts = hearts
-        self._names = names()
+        self._names = names(self._look.language)
         self._drawn = current_app.extensions["vitrine.drawn"]
 
     def item(self, one: Tile, eager: bool, first: bool) -> str:
@@ -122,7 +122,7 @@ def _draw(look: _Look, one: Tile, eager: bool, first: bool) -> tuple[str, str]:
         f'<li class="tile" data-id="{one.id}"{anchor} style="--r:{shape}{colour}">\n'
         f'<a href="{look.path}{one.id}" data-open data-large="{shown.base}{large.name}" '
         f'data-width="{large.width}" data-height="{large.height}"{_data(one, shown)}>\n'
-        f"{_picture(shown, sizes, eager, first, names()(one))}{_badge(one, shown)}</a>"
+        f"{_picture(shown, sizes, eager, first, names(look.language)(one))}{_badge(one, shown)}</a>"
     )
     return head, f"{_story(one, look.layout)}</li>"
 

@@ -1,13 +1,14 @@
 """Addresses and `srcset`s of an asset's renditions, as templates want them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from flask_babel import gettext as _
 
 from tenants.registry import Layout
 from webapp import delivery
+from webapp.language import current
 from webapp.site.tiles import Picture, Tile
 
 NARROWEST_ASPECT, WIDEST_ASPECT = 0.5, 3.0
@@ -17,8 +18,7 @@ Sources = tuple[str, str]
 """A media type and its `srcset`."""
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """A tile with addresses. `sources` are the formats beside JPEG, best first."""
 
     tile: Tile
@@ -83,11 +83,13 @@ def sizes_in(layout: Layout, shape: float) -> str:
 
 def label(tile: Tile) -> str:
     """What a screen reader says: the alternative text, or the caption, else the kind with the file's name."""
-    return names()(tile)
+    return names(str(current()))(tile)
 
 
-def names() -> Callable[[Tile], str]:
-    """`label` for many tiles: the language is asked once."""
+@lru_cache(maxsize=64)
+def names(_locale: str) -> Callable[[Tile], str]:
+    """`label` for many tiles. `_locale` is the request's (`language.current`): its words are looked up once a process,
+    since two look-ups a tile cost more than the rest of it."""
     photo, video = (_("Photo %(name)s"), _("Video %(name)s"))
 
     def said(tile: Tile) -> str:
