@@ -6,8 +6,8 @@ page and of its 304, the CPU (the server process's, a request) of a page that is
 one that is drawn by a process that remembers none of its tiles (`tests/bench/anew.py`), and the median time of the
 first two with 10 tenants and 1,000 assets, and with 10,000 tenants and 1,000,000.
 
-`VITRINE_BENCH_ROUNDS` (5), `VITRINE_BENCH_SECONDS` (3, of wrk), `VITRINE_BENCH_TENANTS` (10,000),
-`VITRINE_BENCH_SERVER` (gthread; also sync, gevent where it is installed).
+`VITRINE_BENCH_ROUNDS` (5), `VITRINE_BENCH_SECONDS` (3, of wrk), `VITRINE_BENCH_TENANTS` (10,000). Other servers than
+gunicorn's threads: `tests/bench/servers.py`.
 """
 
 import http.client
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,8 @@ from tests.bench.many import multiply  # noqa: E402
 ROUNDS = int(os.environ.get("VITRINE_BENCH_ROUNDS", 5))
 SECONDS = int(os.environ.get("VITRINE_BENCH_SECONDS", 3))
 TENANTS = int(os.environ.get("VITRINE_BENCH_TENANTS", 10_000))
-WORKER = os.environ.get("VITRINE_BENCH_SERVER", "gthread")
 HOST = "bench-0.localhost"
+Command = Callable[[str, int], list[str]]
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Site:
 
     def seconds(self) -> float:
         """CPU that the worker has used."""
-        children = psutil.Process(self.process.pid).children()
+        children = psutil.Process(self.process.pid).children(recursive=True)
         return sum(sum(child.cpu_times()[:2]) for child in children)
 
     def load(self, **more: str) -> tuple[float, float]:
@@ -94,12 +94,21 @@ class Site:
         return median(taken) * 1000
 
 
-@contextmanager
-def served(app: str, path: str, environ: dict[str, str], headers: dict[str, str]) -> Iterator[Site]:
-    port = free_port()
+def gunicorn(worker: str, app: str, port: int) -> list[str]:
+    """The web fleet's own configuration, with one worker process."""
     run = [sys.executable, "-m", "gunicorn", "-c", "webapp/gunicorn_conf.py", "--bind", f"127.0.0.1:{port}"]
-    run += ["--workers", "1", "--worker-class", WORKER, "--max-requests", "0", app]
-    process = subprocess.Popen(run, cwd=ROOT, env={**os.environ, **environ}, stderr=subprocess.DEVNULL)
+    return [*run, "--workers", "1", "--worker-class", worker, "--max-requests", "0", app]
+
+
+@contextmanager
+def served(
+    app: str, path: str, environ: dict[str, str], headers: dict[str, str], command: Command | None = None
+) -> Iterator[Site]:
+    """By gunicorn's threads, or by what `command` makes of the app and a port."""
+    port = free_port()
+    run = command(app, port) if command else gunicorn("gthread", app, port)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(run, cwd=ROOT, env={**os.environ, **environ}, stdout=quiet, stderr=quiet)
     try:
         wait_for_port(port)
         site = Site(process, port, path, headers)
@@ -166,7 +175,7 @@ def main() -> None:
         warm = stack.enter_context(served("wsgi:web", "/a/many", environ, asks))
         cold = stack.enter_context(served("tests.bench.anew:after_a_change", "/a/many", environ, asks))
         first = stack.enter_context(served("tests.bench.anew:after_a_start", "/a/many", environ, asks))
-        print(f"gunicorn {WORKER}, one worker, {os.cpu_count()} cores, {ROUNDS} rounds of {SECONDS} s")
+        print(f"gunicorn gthread, one worker, {os.cpu_count()} cores, {ROUNDS} rounds of {SECONDS} s")
         compare(bare, warm, cold, first)
         few = [(warm.milliseconds(), cold.milliseconds()) for _ in range(ROUNDS)]
         database = environ["VITRINE_DATABASE_URL"].rpartition("/")[2]
