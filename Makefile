@@ -46,11 +46,8 @@ unit: ## Fast tests only: no killed processes, no browser
 api-fuzz: ## 5,000 generated requests against the API's description, at a running server (some minutes)
 	VITRINE_FUZZ_CASES=5000 $(BIN)/python -m pytest -n 0 -s --timeout 3600 tests/unit/test_api_fuzz.py
 
-# A generator is a tool: uv runs it, and no environment of ours has it.
-api-client: ## A typed Python client into var/api-client, generated from the API's description
-	@mkdir -p var
-	$(BIN)/python -m webapp.api.describe > var/openapi.json
-	.tools/bin/uv tool run --from openapi-python-client==0.29.1 openapi-python-client generate --path var/openapi.json --output-path var/api-client --overwrite
+api-client: ## A typed Python client into var/api-client, generated from the API's description; client/import_folder.py uses it
+	@client/generate.sh
 
 browser: ## Tests in headless Chromium
 	$(BIN)/python -m pytest -m browser

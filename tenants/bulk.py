@@ -1,12 +1,16 @@
 """Many assets of one album at once: a few statements each, whatever their number."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from infra.errors import Problem
+from infra.sql import among
 from tenants import healing, search, webhooks
 from tenants.catalog import Album, Asset, AssetState, Kind
 from tenants.scope import Site
@@ -22,6 +26,8 @@ MOST_REBUILT = 500
 MOST_CAPTIONS = 500
 """Captions that are written at once: each asset's words are indexed one by one."""
 NAMES_TOLD = 3
+_WORD = ("tenant_id", "word", "taken_at", "asset_id", "album_id")
+_TAG = ("tenant_id", "asset_id", "word", "label")
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,10 @@ class Chosen:
     def clause(self, *, kept: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
         """`kept` says which of the album's assets count; by default those that are not deleted."""
         live = Asset.deleted_at.is_(None) if kept is None else kept
-        named = Asset.id.not_in(self.ids) if self.every else Asset.id.in_(self.ids)
+        named = among(Asset.id, sorted(self.ids))
         seen = [Asset.created_at <= self.seen] if self.every and self.seen else []
         here = (Asset.tenant_id == self.album.tenant_id, Asset.album_id == self.album.id, Asset.held.is_(False))
-        return and_(*here, live, named, *seen)
+        return and_(*here, live, ~named if self.every else named, *seen)
 
 
 def check(session: Session, chosen: Chosen) -> tuple[int, list[str]]:
@@ -97,19 +103,16 @@ def tag(session: Session, chosen: Chosen, labels: list[str]) -> int:
         .correlate(Asset)
         .scalar_subquery()
     )
-    roomy = and_(chosen.clause(), held <= MOST_TAGS - len(labels))
-    count = session.scalar(select(func.count()).select_from(Asset).where(roomy)) or 0
-    new = set(search.stored_words("", labels, "", "")) - {""}
-    for word in sorted(new):
-        _add_word(session, roomy, word)
+    roomy = select(Asset.id).where(chosen.clause(), held <= MOST_TAGS - len(labels))
+    ids = session.scalars(roomy).all()
+    mine = and_(Asset.tenant_id == chosen.album.tenant_id, among(Asset.id, ids))
+    for word in sorted(set(search.stored_words("", labels, "", "")) - {""}):
+        rows = select(Asset.tenant_id, literal(word), Asset.taken_at, Asset.id, Asset.album_id)
+        _add(session, AssetWord, _WORD, rows.where(mine, Asset.generation > 0))
     for label in labels:
-        has = select(AssetTag.asset_id).where(
-            AssetTag.tenant_id == Asset.tenant_id, AssetTag.asset_id == Asset.id, AssetTag.word == tag_word(label)
-        )
-        rows = select(Asset.tenant_id, Asset.id, literal(tag_word(label)), literal(label))
-        missing = rows.where(roomy, ~has.correlate(Asset).exists())
-        session.execute(insert(AssetTag).from_select(["tenant_id", "asset_id", "word", "label"], missing))
-    return count
+        tags = select(Asset.tenant_id, Asset.id, literal(tag_word(label)), literal(label))
+        _add(session, AssetTag, _TAG, tags.where(mine))
+    return len(ids)
 
 
 def untag(session: Session, chosen: Chosen, labels: list[str]) -> int:
@@ -119,10 +122,10 @@ def untag(session: Session, chosen: Chosen, labels: list[str]) -> int:
     not asked for: a tag that is called like the camera takes that word along until the asset is indexed again.
     """
     removed = 0
-    assets = select(Asset.id).where(chosen.clause())
+    ids = session.scalars(select(Asset.id).where(chosen.clause())).all()
     for label in labels:
         mark = tag_word(label)
-        mine = (AssetTag.tenant_id == chosen.album.tenant_id, AssetTag.word == mark, AssetTag.asset_id.in_(assets))
+        mine = (AssetTag.tenant_id == chosen.album.tenant_id, AssetTag.word == mark, among(AssetTag.asset_id, ids))
         had = session.scalars(select(AssetTag.asset_id).where(*mine)).all()
         _forget_words(session, chosen.album.tenant_id, {mark}, had)
         session.execute(delete(AssetTag).where(*mine).execution_options(synchronize_session=False))
@@ -167,30 +170,27 @@ def _set(session: Session, which: ColumnElement[bool], **values: object) -> int:
     return int(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result is a CursorResult
 
 
-def _add_word(session: Session, which: ColumnElement[bool], word: str) -> None:
-    has = select(AssetWord.asset_id).where(
-        AssetWord.tenant_id == Asset.tenant_id,
-        AssetWord.asset_id == Asset.id,
-        AssetWord.word == word,
-    )
-    columns = ["tenant_id", "word", "taken_at", "asset_id", "album_id"]
-    rows = select(Asset.tenant_id, literal(word), Asset.taken_at, Asset.id, Asset.album_id)
-    missing = rows.where(which, Asset.generation > 0, ~has.correlate(Asset).exists())
-    session.execute(insert(AssetWord).from_select(columns, missing))
+def _add(
+    session: Session, table: type[AssetWord | AssetTag], columns: Sequence[str], rows: Select[*tuple[Any, ...]]
+) -> None:
+    """Those that are not there yet. (To ask first makes PostgreSQL compare each with each while its statistics know
+    nothing of the album: a minute for ten thousand.)"""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    session.execute(insert(table).from_select(columns, rows).on_conflict_do_nothing())
 
 
-def _forget_words(session: Session, tenant_id: str, gone: set[str], asset_ids: object) -> None:
+def _forget_words(session: Session, tenant_id: str, gone: set[str], asset_ids: Sequence[str]) -> None:
     session.execute(
         delete(AssetWord)
-        .where(AssetWord.tenant_id == tenant_id, AssetWord.word.in_(gone), AssetWord.asset_id.in_(asset_ids))  # type: ignore[arg-type]
+        .where(AssetWord.tenant_id == tenant_id, AssetWord.word.in_(gone), among(AssetWord.asset_id, asset_ids))
         .execution_options(synchronize_session=False)
     )
 
 
-def _without(session: Session, word: str, asset_ids: object) -> list[str]:
+def _without(session: Session, word: str, asset_ids: Sequence[str]) -> list[str]:
     """Those of the assets that have the word neither in caption nor file name nor in a tag."""
-    rows = session.execute(select(Asset.id, Asset.caption, Asset.filename).where(Asset.id.in_(asset_ids)))  # type: ignore[arg-type]
+    rows = session.execute(select(Asset.id, Asset.caption, Asset.filename).where(among(Asset.id, asset_ids)))
     bare = [row.id for row in rows if word not in search.stored_words(row.caption, [], row.filename, "")]
-    labels = session.execute(select(AssetTag.asset_id, AssetTag.label).where(AssetTag.asset_id.in_(bare)))
+    labels = session.execute(select(AssetTag.asset_id, AssetTag.label).where(among(AssetTag.asset_id, bare)))
     tagged = {row.asset_id for row in labels if word in search.stored_words("", [row.label], "", "")}
     return [asset_id for asset_id in bare if asset_id not in tagged]

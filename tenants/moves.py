@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Index, String, and_, delete, func, insert, literal, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from infra.sql import among
 from tenants.catalog import POSITION_STEP, Album, Asset
 from tenants.db import Base, TenantOwned, belongs_to
 from tenants.guests import Comment
@@ -36,8 +37,8 @@ class AssetMove(TenantOwned, Base):
 def move(session: Session, source: Album, which: ColumnElement[bool], target: Album, *, now: datetime) -> int:
     """Put those assets of `source` at the end of `target`, in the order that they had; how many.
 
-    A handful of statements, however many assets. Their words, their comments and the way by which visitors saw them
-    move along.
+    A handful of statements, however many assets. What search knows of their album, their comments and the way by which
+    visitors saw them move along.
     """
     session.flush()
     # Arrivals in the target take turns here as in `catalog.add_asset`; the source's order is read, not changed.
@@ -51,23 +52,22 @@ def move(session: Session, source: Album, which: ColumnElement[bool], target: Al
     if moved:
         _note(session, source, moved, target, now)
         _place(session, source, moved, target)
-        for table in (AssetWord, Comment):
+        home = and_(AssetWord.tenant_id == target.tenant_id, AssetWord.word == "", among(AssetWord.asset_id, moved))
+        said = and_(Comment.tenant_id == target.tenant_id, among(Comment.asset_id, moved))
+        for table, theirs in ((AssetWord, home), (Comment, said)):
             session.execute(
-                update(table)
-                .where(table.tenant_id == target.tenant_id, table.asset_id.in_(moved))
-                .values(album_id=target.id)
-                .execution_options(synchronize_session=False)
+                update(table).where(theirs).values(album_id=target.id).execution_options(synchronize_session=False)
             )
         session.expire_all()
     return len(moved)
 
 
-def left_at(album: Album, moment: datetime) -> ColumnElement[bool]:
+def left_at(session: Session, album: Album, moment: datetime) -> ColumnElement[bool]:
     """Assets that left the album at that moment, for `move` to bring back."""
     gone = select(AssetMove.asset_id).where(
         AssetMove.tenant_id == album.tenant_id, AssetMove.album_id == album.id, AssetMove.moved_at == moment
     )
-    return Asset.id.in_(gone)
+    return among(Asset.id, session.scalars(gone).all())
 
 
 def _note(session: Session, source: Album, moved: Sequence[str], target: Album, now: datetime) -> None:
@@ -75,19 +75,20 @@ def _note(session: Session, source: Album, moved: Sequence[str], target: Album, 
         session.execute(
             delete(AssetMove)
             .where(
-                AssetMove.tenant_id == album.tenant_id, AssetMove.album_id == album.id, AssetMove.asset_id.in_(moved)
+                AssetMove.tenant_id == album.tenant_id, AssetMove.album_id == album.id, among(AssetMove.asset_id, moved)
             )
             .execution_options(synchronize_session=False)
         )
-    common = {"tenant_id": source.tenant_id, "album_id": source.id, "moved_at": now}
-    session.execute(insert(AssetMove), [{**common, "asset_id": asset_id} for asset_id in moved])
+    rows = select(Asset.tenant_id, literal(source.id), Asset.id, literal(now, AssetMove.moved_at.type))
+    rows = rows.where(Asset.tenant_id == source.tenant_id, among(Asset.id, moved))
+    session.execute(insert(AssetMove).from_select(["tenant_id", "album_id", "asset_id", "moved_at"], rows))
 
 
 def _place(session: Session, source: Album, moved: Sequence[str], target: Album) -> None:
     last = session.scalar(select(func.max(Asset.position)).where(Asset.album_id == target.id)) or 0
     ranked = (
         select(Asset.id, func.row_number().over(order_by=(sort_key(source.ordering), Asset.id)).label("rank"))
-        .where(Asset.tenant_id == source.tenant_id, Asset.album_id == source.id, Asset.id.in_(moved))
+        .where(Asset.tenant_id == source.tenant_id, Asset.album_id == source.id, among(Asset.id, moved))
         .subquery()
     )
     session.execute(

@@ -2,7 +2,8 @@
 
 A row says that an asset has a word. The key begins with the tenant, so a search costs what the tenant has, whatever the
 others hold, and row-level security covers it like any other table. It goes on with the capture time, so that a page of
-results is read from the index in its order. Each asset also has the empty word: a search by date alone reads that.
+results is read from the index in its order. Each asset also has the empty word: a search by date alone reads that,
+and every search reads there which album the asset is in, so that moving it changes one row and not one for each word.
 
 Words come from the caption, the tags, the file name and the camera, without case and accents. Searching is by the
 beginnings of words; a tag is found whole, as `#golden-hour`.
@@ -50,6 +51,7 @@ class AssetWord(TenantOwned, Base):
     taken_at: Mapped[datetime] = mapped_column(primary_key=True)
     asset_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     album_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    """True of the empty word; with others the album in which the asset got the word."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ class _Fit:
 
     def __init__(self, low: str, high: str | None) -> None:
         self._low, self._high = low, high
+        self.empty = (low, high) == ("", None)
 
     def __call__(self, of: type[AssetWord]) -> ColumnElement[bool]:
         if self._high is None:
@@ -189,9 +192,13 @@ def _statement(
     """Start from the rarest word, and ask of each asset whether it has the others."""
     start, *others = fits
     open_albums = select(Album.id).where(Album.tenant_id == tenant_id, Album.deleted_at.is_(None), albums)
-    statement = select(AssetWord.taken_at, AssetWord.asset_id).where(
-        AssetWord.tenant_id == tenant_id, start(AssetWord), AssetWord.album_id.in_(open_albums)
-    )
+    statement = select(AssetWord.taken_at, AssetWord.asset_id).where(AssetWord.tenant_id == tenant_id, start(AssetWord))
+    if start.empty:
+        statement = statement.where(AssetWord.album_id.in_(open_albums))
+    else:
+        home = aliased(AssetWord)
+        here = (home.tenant_id == tenant_id, home.asset_id == AssetWord.asset_id, home.word == "")
+        statement = statement.where(select(literal(1)).where(*here, home.album_id.in_(open_albums)).exists())
     if sought.first is not None:
         statement = statement.where(AssetWord.taken_at >= sought.first)
     if sought.last is not None:

@@ -27,6 +27,20 @@ def furnish(web: Flask, world: World, count: int = 6, *, manual: bool = False) -
         return ids
 
 
+PIXEL = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
+
+
+def long_album(web: Flask, world: World, page: Page, count: int) -> list[str]:
+    """Rows of so many photos without files, and a pixel for each of their pictures; the ids in the album's order."""
+    with web.app_context(), open_site(world.alpha) as site:
+        album = album_by_id(site.session, world.alpha, world.alpha_album)
+        assert album is not None
+        ids = gallery.fill_rows(site, album, count)
+        site.session.commit()
+    page.route("**/m/**", lambda route: route.fulfill(status=200, content_type="image/gif", body=PIXEL))
+    return ids
+
+
 def sign_in(page: Page, origin: str) -> Page:
     page.goto(f"{origin}/dashboard/sign-in")
     page.get_by_label("E-mail address").fill("alice@example.com")

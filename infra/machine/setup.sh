@@ -92,4 +92,6 @@ compile_translations
 install_front_end
 if [ "$kind" = test ]; then
     npm_packages tests/bench "npm's tus client and the peers of the benchmarks (tests/bench/package-lock.json)"
+    say "The API's client (client/generate.sh)"
+    client/generate.sh
 fi

@@ -6,16 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import gallery
 import pytest
 from conftest import World
-from dashboard_stage import furnish, shown, sign_in
+from dashboard_stage import furnish, long_album, shown, sign_in
 from flask import Flask
 from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
 from tenants import catalog, search, visits
-from tenants.catalog import Asset, album_by_id
+from tenants.catalog import Asset
 from tenants.db import db
 from tenants.scope import open_site, ports
 from tenants.visits import Visit
@@ -142,12 +141,7 @@ def test_a_whole_album_is_deleted_and_brought_back_however_long_it_is(
 ) -> None:
     """The page holds a window of the album; what is chosen reaches beyond it."""
     monkeypatch.setattr("webapp.dashboard.queries.ASSETS_A_PAGE", 250)
-    with web.app_context(), open_site(world.alpha) as site:
-        album = album_by_id(site.session, world.alpha, world.alpha_album)
-        assert album is not None
-        ids = gallery.fill_rows(site, album, 1000)
-        site.session.commit()
-    page.route("**/m/**", lambda route: route.fulfill(status=200, content_type="image/gif", body=PIXEL))
+    ids = long_album(web, world, page, 1000)
     sign_in(page, served.origin("alpha"))
     page.goto(f"{served.origin('alpha')}/dashboard/albums/{world.alpha_album}")
     for count in (500, 600):
@@ -173,9 +167,6 @@ def test_a_whole_album_is_deleted_and_brought_back_however_long_it_is(
     with page.expect_navigation():
         toast.get_by_role("button", name="Undo").click()
     assert live(web, world.alpha, world.alpha_album) == 1000
-
-
-PIXEL = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
 
 
 def test_without_scripts_many_are_moved_and_brought_back(

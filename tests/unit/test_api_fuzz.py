@@ -7,8 +7,6 @@ mixed in, or nearly every case would be a 404. `make api-fuzz` runs 5,000 cases;
 
 import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +17,12 @@ import pytest
 import requests
 import schemathesis
 from api_client import make_token
+from api_server import HOST, serving
 from conftest import World
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from loopback import free_port, wait_for_port
 from schemathesis.checks import CHECKS
 from schemathesis.core.parameters import ParameterLocation
 from sqlalchemy import select
@@ -43,16 +41,6 @@ CHECKED = (
 )
 
 
-PROGRAM = """
-import webapp.api.access
-from wsgi import make_web
-
-webapp.api.access.PER_MINUTE = webapp.api.access.WRONG_PER_MINUTE = 10**9
-web = make_web()
-"""
-HOST = {"Host": "alpha.localhost"}
-
-
 @dataclass(frozen=True)
 class Server:
     url: str
@@ -64,26 +52,8 @@ class Server:
 def server(web: Flask, world: World, settings: Settings, tmp_path: Path) -> Iterator[Server]:
     token = make_token(web, world.alpha)
     ids = made(web, world)
-    port = free_port()
-    # Its own limit would stop the run after a few seconds: the limit has tests of its own.
-    (tmp_path / "fuzzed.py").write_text(PROGRAM)
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"),
-            # Without gunicorn's own limits, which are not the API's: it answers 414 and 400 in HTML.
-            *("--limit-request-line", "0", "--limit-request-field_size", "0"),
-            *("--threads", "4", "--pythonpath", f"{Path.cwd()},{tmp_path}", "fuzzed:web"),
-        ],
-        env={**os.environ, "VITRINE_DATA_DIR": str(settings.data_dir), "VITRINE_REDIS_URL": "memory://"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        wait_for_port(port)
-        yield Server(f"http://127.0.0.1:{port}", token, ids)
-    finally:
-        process.terminate()
-        process.wait(20)
+    with serving(settings, tmp_path) as url:
+        yield Server(url, token, ids)
 
 
 def made(web: Flask, world: World) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import pytest
 from conftest import World
 from dashboard_client import Browser
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from visits import visitor
 
 from infra.sql import reading
@@ -61,9 +61,11 @@ def where(site: Site, album_id: str) -> list[str]:
     return list(site.session.scalars(wanted.order_by(Asset.position, Asset.id)))
 
 
-def found(site: Site, text: str) -> set[str]:
+def found(site: Site, text: str, *albums: str) -> set[str]:
+    """By a search in these albums, or in all."""
     site.session.rollback()
-    return set(search.find(site.session, site.tenant_id, search.wanted(text), Album.id != "", after=None, size=99)[0])
+    where = Album.id.in_(albums) if albums else true()
+    return set(search.find(site.session, site.tenant_id, search.wanted(text), where, after=None, size=99)[0])
 
 
 def test_all_but_some_go_into_the_trash_and_come_back_by_one_address(
@@ -115,8 +117,8 @@ def test_moving_keeps_order_words_and_undo(alice: Browser, site: Site, world: Wo
     ).get_json()
     assert moved["message"] == "2 files are in “alpha secret” now."
     assert where(site, world.alpha_private) == [ids[1], ids[3]]
-    words = select(AssetWord.album_id).where(AssetWord.asset_id == ids[1]).distinct()
-    assert site.session.scalars(words).all() == [world.alpha_private]
+    assert found(site, "leica", world.alpha_private) == {ids[1], ids[3]}
+    assert found(site, "leica", world.alpha_album) == {ids[0], ids[2], ids[4]}
     assert alice.post(moved["undo"]).status_code == 200
     assert sorted(where(site, world.alpha_album)) == ids
     assert where(site, world.alpha_private) == []

@@ -14,12 +14,12 @@ from marshmallow import Schema
 from infra.errors import TABLE
 from tenants.api_tokens import Scope
 from webapp.api import access
-from webapp.api.parsing import Parser
+from webapp.api.parsing import Parser, Query
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 PROBLEM = "application/problem+json"
-_ALWAYS = (400, 401, 403, 429, 503)
+_ALWAYS = (400, 401, 403, 422, 429, 503)
 _RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
 
 
@@ -70,26 +70,27 @@ def operation(
     returns: type[Schema] | None = None,
     status: int = 200,
     takes: type[Schema] | None = None,
-    query: type[Schema] | None = None,
+    query: type[Query] | None = None,
     versioned: bool = False,
     refuses: Sequence[int] = (),
 ) -> Callable[[View], View]:
     """Mount a view: `takes` is the shape of its JSON body, `query` that of its query; both arrive as dicts.
+    An operation without one has no query parameters, and refuses any.
 
     `versioned`: it needs an If-Match. `refuses` are statuses beside those that follow from the rest.
     """
 
     def decorate(view: View) -> View:
-        mounted: Any = access.needs(scope)(view)
+        mounted: Any = view
         if takes is not None:
             mounted = bp.arguments(takes)(mounted)
-        if query is not None:
-            mounted = bp.arguments(query, location="query")(mounted)
+        mounted = bp.arguments(query or Query, location="query", as_kwargs=query is None)(mounted)
         mounted = bp.response(status, returns, description=HTTPStatus(status).phrase)(mounted)
         mounted = bp.doc(operationId=view.__name__, security=[{"bearer": []}], **{"x-scope": scope.value})(mounted)
+        mounted = access.needs(scope)(mounted)
         mounted._apidoc["conventions"] = {
             "versioned": versioned,
-            "refusals": _refusals(method, rule, bool(takes), bool(query), versioned, refuses),
+            "refusals": _refusals(method, rule, bool(takes), versioned, refuses),
         }
         bp.route(rule, methods=[method], tags=[tag], endpoint=view.__name__)(mounted)
         return view
@@ -97,16 +98,14 @@ def operation(
     return decorate
 
 
-def _refusals(method: str, rule: str, takes: bool, query: bool, versioned: bool, refuses: Sequence[int]) -> list[int]:
+def _refusals(method: str, rule: str, takes: bool, versioned: bool, refuses: Sequence[int]) -> list[int]:
     found = {*_ALWAYS, *refuses}
     if "<" in rule:
         found.add(404)
-    if takes or query:
-        found.add(422)
     if takes:
         found |= {413, 415}
     if method == "POST":
-        found |= {409, 422}
+        found.add(409)
     if versioned:
         found |= {412, 428}
     return sorted(found)

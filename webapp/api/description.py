@@ -23,6 +23,8 @@ Albums, photos and videos, share links, uploads and usage of one site, for its o
 
 **Lists** come in pages: send `next` as `cursor` to get on, until it is null.
 
+**Query parameters** are those that an operation describes, each at most once. Others are refused with 422, by name.
+
 **Changes** (PATCH, DELETE) need the ETag that you have read as `If-Match`: 428 without one, 412 if somebody else has
 changed it meanwhile.
 

@@ -10,7 +10,8 @@ from marshmallow import fields, validate
 
 from infra.errors import N_, Problem
 from tenants.scope import secret
-from webapp.api.shapes import Shape, nothing
+from webapp.api.parsing import Query
+from webapp.api.shapes import nothing
 
 MOST, USUAL = 200, 50
 Row = TypeVar("Row")
@@ -18,7 +19,7 @@ Place = tuple[Any, str]
 """The key of an order, and the id that breaks ties."""
 
 
-class PageQuery(Shape):
+class PageQuery(Query):
     """Which page of a list."""
 
     limit = fields.Integer(

@@ -6,17 +6,40 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from flask import Request
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema, ValidationError, pre_load
 from webargs.core import missing
 from webargs.flaskparser import FlaskParser
+from webargs.multidictproxy import MultiDictProxy
 
 from infra.errors import N_, Problem
+from webapp.api.shapes import Shape
 
 MOST_BYTES = 256 * 1024
 
 
+class Query(Shape):
+    """The parameters of an operation's query, none by itself: each is told once, and others are refused by name."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        known = ", ".join(f"“{field.data_key or name}”" for name, field in self.fields.items())
+        said = f"those of this operation are {known}" if known else "this operation has none"
+        self.error_messages["unknown"] = f"There is no such query parameter: {said}."
+
+    @pre_load
+    def _once_each(self, sent: MultiDictProxy, **_: Any) -> MultiDictProxy:
+        given: Any = sent.data
+        again = [name for name in given if name not in sent.multiple_keys and len(given.getlist(name)) > 1]
+        if again:
+            raise ValidationError({name: ["It is there more than once."] for name in again})
+        return sent
+
+
 class Parser(FlaskParser):
-    """webargs' parser, stricter about JSON and with this API's errors."""
+    """webargs' parser, stricter about JSON and queries, and with this API's errors."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}  # noqa: RUF012 (the library's)
+    """Of what is not described the schemas decide. (webargs ignores it, in queries.)"""
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         if not req.mimetype == "application/json":
@@ -28,9 +51,10 @@ class Parser(FlaskParser):
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         messages: Any = error.messages
         location, found = next(iter(messages.items())) if isinstance(messages, dict) else ("json", messages)
-        places = [{"pointer": pointer, "detail": detail} for pointer, detail in _places(found)]
         if location == "query":
-            places = [{"parameter": each["pointer"].removeprefix("#/"), "detail": each["detail"]} for each in places]
+            places = [{"parameter": name, "detail": detail} for name, details in found.items() for detail in details]
+        else:
+            places = [{"pointer": pointer, "detail": detail} for pointer, detail in _places(found)]
         raise Problem(
             "invalid", N_("Some of what was sent cannot be taken; “errors” says what and why."), errors=places
         )

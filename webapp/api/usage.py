@@ -11,10 +11,11 @@ from tenants.api_tokens import Scope
 from tenants.usage import Meter
 from webapp.api.answers import dumped, told
 from webapp.api.blueprint import operation
-from webapp.api.shapes import Moment, Shape, UsageOut, about, nothing
+from webapp.api.parsing import Query
+from webapp.api.shapes import Moment, UsageOut, about, nothing
 
 
-class UsageQuery(Shape):
+class UsageQuery(Query):
     """A span of time, by default the last 30 days."""
 
     from_ = Moment(data_key="from", load_default=nothing, metadata=about("Included."))

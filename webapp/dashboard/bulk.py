@@ -102,7 +102,7 @@ def move_back(album_id: str) -> ResponseReturnValue:
     """Undo a move: what came into this album from `source` `at` that moment, and still is here, goes back."""
     album, source = lookup.album_of(album_id), lookup.album_of(request.args.get("source", ""))
     at = moment(request.args.get("at", ""))
-    which = Asset.deleted_at.is_(None) & moves.left_at(source, at) if at else Asset.id.is_(None)
+    which = Asset.deleted_at.is_(None) & moves.left_at(g.site.session, source, at) if at else Asset.id.is_(None)
     count = moves.move(g.site.session, album, which, source, now=g.site.now())
     if not count:
         raise Problem("not-found", "There is nothing to move back any more.")
