@@ -41,7 +41,7 @@ def turn(now: datetime, *, look_back: bool = True) -> Counter[str]:
     """Close what is due, send what is closed, and do what was left undone."""
     done = deliveries.run(now)
     done += closing.run(now, closing.rules(settings()), look_back=look_back) + outgoing.run(backend.sink())
-    return done + backend.catch_up()
+    return done + backend.catch_up(now)
 
 
 @group.command("close")
@@ -66,6 +66,7 @@ def run(loop: bool) -> None:
         heartbeat.beat()
         try:
             done = turn(ports().clock.now(), look_back=number % LOOK_BACK == 0)
+            heartbeat.turned()
             if done:
                 log.info("usage closed", **done)
         except Exception:
