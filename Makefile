@@ -81,7 +81,7 @@ bench: setup-test ## Compare with named peers side by side and print the ratios 
 simulate: ## Run the simulated days of the scaling policies; writes docs/scaling-days.md and its plots (two minutes)
 	.tools/bin/uv run --quiet --frozen --isolated --group plots python -m infra.scaling.report
 
-cost: ## Write docs/cost.md from infra/cost/prices.json
+cost: ## Write docs/cost.md from infra/cost/prices.toml
 	$(BIN)/python -m infra.cost.table
 
 hosts-check: ## Units, cloud-init and Dockerfile by systemd, cloud-init and hadolint (Debian's cloud-init is needed)

@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     import billing
     import processor
     import uploader
-    from billing import budgets  # noqa: F401
+    from billing import alerts, budgets  # noqa: F401
     from processor import sample_video
     from tenants import (  # noqa: F401
         abuse,

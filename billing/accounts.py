@@ -60,6 +60,8 @@ class StripeEvent(Base):
     """The tenant that the thing's own metadata name; empty if none."""
     created_at: Mapped[datetime]
     received_at: Mapped[datetime]
+    handled_at: Mapped[datetime | None]
+    """None before, and of events that an earlier release handled."""
     outcome: Mapped[str] = mapped_column(String(8), default="received")
     """`received`, then `done`, `ignored` or `refused`."""
     why: Mapped[str] = mapped_column(String(200), default="")

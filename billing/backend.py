@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, current_app
@@ -49,14 +50,14 @@ def gateway() -> "StripeGateway":
     return cast("StripeGateway", current_app.extensions[_KEPT])
 
 
-def catch_up() -> Counter[str]:
-    """What was left undone with Stripe: webhooks that failed, meter events in doubt."""
+def catch_up(now: datetime) -> Counter[str]:
+    """What was left undone with Stripe: webhooks that failed, meter events in doubt, events that are kept no longer."""
     if not uses_stripe():
         return Counter()
-    from billing import reports
+    from billing import reports, webhook
     from billing.stripe_sink import StripeSink
 
-    return handle_left() + reports.look(StripeSink(gateway()))
+    return handle_left() + reports.look(StripeSink(gateway())) + webhook.forget(now)
 
 
 def handle_left() -> Counter[str]:

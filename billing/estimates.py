@@ -9,10 +9,11 @@ from billing.ledger import hour_of
 from billing.plans import Dimension
 from billing.terms import plan_at
 from tenants.catalog import Asset, AssetState, Kind, Rendition
+from tenants.registry import OnBudget
 from tenants.scope import Site
 
-RUNGS = 4
-"""Encodings of a video in 1080p, which most are."""
+RUNGS, LEAN_RUNGS = 5, 3
+"""Encodings of a video in 1080p, which most are; and while a reached budget has videos made leaner."""
 PICTURES = 100
 """Photos of an album's page that a visit loads in the grid at most."""
 OPENED = 10
@@ -33,11 +34,12 @@ def of_upload(site: Site, photos: int, size: int, seconds: int) -> Price:
     now = site.now()
     _, end = bills.month(now.year, now.month)
     left = int((end - hour_of(now)).total_seconds())
+    lean = site.entitlements.over_budget is OnBudget.LEAN
     more = {
         Dimension.PHOTOS: photos,
         Dimension.STORAGE: size * left,
         Dimension.VIDEO_IN: seconds * 1000,
-        Dimension.VIDEO_OUT: seconds * 1000 * RUNGS,
+        Dimension.VIDEO_OUT: seconds * 1000 * (LEAN_RUNGS if lean else RUNGS),
     }
     return _price(site, more)
 

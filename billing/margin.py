@@ -16,6 +16,7 @@ from billing import costs
 from billing.bills import bill, month, quantities, rounded
 from billing.plans import GB, Dimension
 from billing.terms import plan_at
+from infra.cost.prices import Book
 from infra.errors import Problem
 from tenants.catalog import Rendition
 from tenants.db import across_tenants
@@ -37,7 +38,7 @@ class FromLedger:
 
 def of_month(
     session: Session,
-    prices: costs.Prices,
+    prices: Book,
     year: int,
     number: int,
     now: datetime,

@@ -13,8 +13,9 @@ from billing.plans import PLANS, Dimension
 from billing.terms import plan_at
 from infra.errors import Problem
 from tenants.catalog import Album, Asset
+from tenants.registry import OnBudget
 from tenants.scope import Site
-from tenants.statements import Allowance, Issued, Line, Overview, Part, Parts, Paying, Plan, Visits
+from tenants.statements import Allowance, Issued, Line, Overview, Part, Parts, Paying, Plan, Room, Visits
 
 KNOWN = {dimension.value: dimension for dimension in Dimension}
 
@@ -28,6 +29,7 @@ class FromLedger:
         head = site.session.get(LedgerHead, (site.tenant_id, CHAIN))
         closed = head.closed_until if head else start
         made = bills.bill(site.session, site.tenant_id, start, end)
+        wish = budgets.of(site.session, site.tenant_id)
         issued = select(invoices.Invoice).where(invoices.Invoice.tenant_id == site.tenant_id)
         newest = site.session.scalars(issued.order_by(invoices.Invoice.start.desc()).limit(36))
         return Overview(
@@ -40,7 +42,8 @@ class FromLedger:
             lines=tuple(map(_line, made.document())),
             total=made.total,
             forecast=bills.forecast(site.session, site.tenant_id, start, end, closed),
-            budget=budgets.of(site.session, site.tenant_id),
+            budget=wish.amount if wish else None,
+            reach=wish.reach if wish else OnBudget.TELL,
             invoices=tuple(_issued(each, lines=False) for each in newest),
         )
 
@@ -65,6 +68,14 @@ class FromLedger:
         found = estimates.of_upload(site, photos, size, seconds)
         return found.amount, found.currency
 
+    def room(self, site: Site) -> Room | None:
+        wish = budgets.of(site.session, site.tenant_id)
+        if wish is None:
+            return None
+        now = site.now()
+        made = bills.bill(site.session, site.tenant_id, *bills.month(now.year, now.month))
+        return Room(wish.amount - made.total, wish.amount, wish.reach, made.currency)
+
     def visits(self, site: Site, album_id: str, number: int) -> Visits:
         size = number * estimates.visit_bytes(site, album_id)
         found = estimates.of_delivery(site, size)
@@ -80,8 +91,8 @@ class FromLedger:
 
         return desk.standing(site)
 
-    def set_budget(self, site: Site, amount: int | None) -> None:
-        budgets.put(site, amount)
+    def set_budget(self, site: Site, amount: int | None, reach: OnBudget) -> None:
+        budgets.put(site, None if amount is None else budgets.Wish(amount, reach))
 
 
 def _offered(plan: plans.Plan) -> Plan:

@@ -6,12 +6,12 @@ for three days, and `flask --app wsgi billing webhooks` tries what is left.
 """
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from flask import Blueprint, Response, jsonify, request
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,9 @@ hooks = Blueprint("stripe_hooks", __name__)
 MOST_BYTES = 512 * 1024
 MOST_LEFT = 100
 """Events tried again in one turn."""
+KEPT = timedelta(days=90)
+"""After it was handled: long beyond the three days in which Stripe sends an event again."""
+MOST_FORGOTTEN = 1000
 ERROR_REPORTS = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
 ABOUT_SUBSCRIPTIONS = ("customer.subscription.", "checkout.session.", "invoice.")
 
@@ -112,8 +115,28 @@ def _carry_out(gateway: StripeGateway, event_id: str, kind: str, tenant_id: str,
 
 def _settle(session: Session, event_id: str, outcome: str, why: str) -> None:
     settled = update(StripeEvent).where(StripeEvent.id == event_id)
-    session.execute(settled.values(outcome=outcome, why=why[:200]))
+    session.execute(settled.values(outcome=outcome, why=why[:200], handled_at=ports().clock.now()))
     session.commit()
+
+
+def forget(now: datetime) -> Counter[str]:
+    """Drop events that were handled `KEPT` ago, some in a turn. One that nobody could handle yet is kept for ever."""
+    session = db.session()
+    handled = func.coalesce(StripeEvent.handled_at, StripeEvent.received_at)
+    old = (
+        select(StripeEvent.id)
+        .where(
+            StripeEvent.outcome.in_(("done", "ignored", "refused")),
+            StripeEvent.received_at < now - KEPT,  # What the index knows; no event is handled before it is received.
+            handled < now - KEPT,
+        )
+        .limit(MOST_FORGOTTEN)
+    )
+    dropped = session.execute(
+        delete(StripeEvent).where(StripeEvent.id.in_(old)).execution_options(synchronize_session=False)
+    )
+    session.commit()
+    return +Counter({"webhooks forgotten": dropped.rowcount})  # type: ignore[attr-defined]
 
 
 def handle_left(gateway: StripeGateway) -> Counter[str]:

@@ -24,6 +24,7 @@ TABLE: dict[str, tuple[int, str]] = {
     "origin": (403, N_("This cannot be shown on that website")),
     "paused": (403, N_("This site is paused")),
     "off": (403, N_("This is switched off")),
+    "over-budget": (403, N_("The month's budget is used up")),
     "not-found": (404, N_("There is nothing here")),
     "wrong-method": (405, N_("That method is not allowed here")),
     "timeout": (408, N_("The request took too long to arrive")),

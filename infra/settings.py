@@ -166,7 +166,7 @@ class Settings(BaseSettings):
         default=3600, ge=2, description="Longer than any transaction that records usage, in seconds."
     )
 
-    aws_prices: Path | None = Field(default=None, description="What AWS asks; `billing/prices.toml` by default.")
+    aws_prices: Path | None = Field(default=None, description="What AWS asks; `infra/cost/prices.toml` by default.")
 
     # The end of a tenant.
     erasure_grace_days: int = Field(default=14, ge=0, le=365, description="Days in which an erasure can be undone.")

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert, update
 
 from processor.lease import Claim, LostLease, mine
 from processor.task import Facts
-from tenants import search, webhooks
+from tenants import lean, search, webhooks
 from tenants.blanks import Blanks
 from tenants.catalog import Asset, AssetState, Kind, Rendition
 from tenants.scope import Site
@@ -82,12 +82,17 @@ def ready(
     """
     whole = [] if held.rebuild else [Asset.generation == held.fence]
     end = {**_end(AssetState.READY), "generation": held.fence, "ready_at": site.now(), "rebuild_asked_at": None}
+    before = lean.encoded(site, held.asset_id) if held.lean and not facts.lean else None
+    end["lean"] = facts.lean
     _set(site, held, *whole, **end, progress=100, crc32=crc32, mark=mark, blanks=blanks.stored() if blanks else None)
     about = {"album_id": held.album_id, "asset_id": held.asset_id}
     if facts.kind is Kind.VIDEO:
         seconds = facts.duration or 0.0
         site.use(f"video_in:{held.asset_id}", Meter.VIDEO_IN, seconds, **about)
         site.use(f"video_out:{held.asset_id}", Meter.VIDEO_OUT, seconds * encodings(stored), **about)
+        if before is not None:  # Of a lean set the rungs that it had are counted already.
+            more = lean.encodings_beyond(before, [one.name for one in stored if _is_rung(one)])
+            site.use(f"video_whole:{held.asset_id}", Meter.VIDEO_OUT, seconds * more, **about)
     else:
         site.use(f"photo:{held.asset_id}", Meter.PHOTOS, 1, **about)
     if not held.rebuild:
@@ -96,8 +101,9 @@ def ready(
 
 
 def keep(site: Site, held: Claim) -> None:
-    """The end of a rebuild that cannot succeed: what is shown stays, without what was lost."""
-    _set(site, held, **_end(AssetState.READY), progress=100)
+    """The end of a rebuild that cannot succeed: what is shown stays, without what was lost. A lean set stays lean, and
+    is not asked to be made whole again."""
+    _set(site, held, **_end(AssetState.READY), progress=100, lean=False)
     site.session.execute(
         delete(Rendition)
         .where(
@@ -133,7 +139,11 @@ def encodings(stored: Sequence[Stored]) -> int:
 
     The MP4 is copied together from a rung, and sound is small beside pictures.
     """
-    return sum(one.name.endswith(".m3u8") and one.width is not None for one in stored)
+    return sum(map(_is_rung, stored))
+
+
+def _is_rung(one: Stored) -> bool:
+    return one.name.endswith(".m3u8") and one.width is not None
 
 
 def _end(state: AssetState) -> dict[str, Any]:

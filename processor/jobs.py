@@ -22,7 +22,7 @@ from infra.crc import crc32_of
 from processor import commit, lease, limits
 from processor.lease import Claim, Keeper, LostLease
 from processor.task import Facts, Made, Mark, Rejected, Task
-from tenants import watermarks
+from tenants import lean, watermarks
 from tenants.blanks import Blanks
 from tenants.catalog import Kind
 from tenants.names import brand_key, generation_prefix, is_id, original_key, rendition_key, renditions_prefix
@@ -168,6 +168,7 @@ class _Run:
             threads=settings().video_threads,
             mark=self._mark(work.parent),
             turn=self._held.turn,
+            lean=lean.wanted_by(self._site, whole=self._held.rebuild and not self._held.lean),
             put=self.put,
             publish=self.publish,
             progress=self.progress,

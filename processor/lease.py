@@ -43,6 +43,8 @@ class Claim:
     rebuild: bool = False
     turn: int = 0
     """Degrees clockwise (`Asset.turn`)."""
+    lean: bool = False
+    """Whether the generation that is shown is a lean one (`Asset.lean`)."""
 
 
 def claim(site: Site, asset_id: str, seconds: float) -> Claim | None:
@@ -80,6 +82,7 @@ def claim(site: Site, asset_id: str, seconds: float) -> Claim | None:
             Asset.sha256,
             Asset.rebuild_asked_at.is_not(None),
             Asset.turn,
+            Asset.lean,
         ).where(Asset.tenant_id == site.tenant_id, Asset.id == asset_id)
     ).one()
     site.session.commit()

@@ -14,7 +14,7 @@ from infra.sql import reading
 from processor import erasing, leftovers, losses, purge
 from processor.giving_up import give_up
 from processor.verdict import is_media_job, look_up, subject_of
-from tenants import dead_letters, exports, lifecycle, outbox, visits, watermarks
+from tenants import dead_letters, exports, lean, lifecycle, outbox, visits, watermarks
 from tenants.catalog import TERMINAL, Asset
 from tenants.db import db
 from tenants.outbox import Outbox
@@ -48,6 +48,7 @@ class Report:
     closed_tenants: int = 0
     rebuilt: int = 0
     marked_again: int = 0
+    made_whole: int = 0
     requeued: int = 0
     failed: int = 0
     settled_dead_letters: int = 0
@@ -83,6 +84,7 @@ def run(graces: Graces | None = None) -> Report:
             site.session.commit()
             report.rebuilt += losses.look(site)
             report.marked_again += watermarks.catch_up(site)
+            report.made_whole += lean.catch_up(site)
             report.superseded_generations += leftovers.superseded(site, graces.superseded)
             report.orphan_renditions += leftovers.renditions(site, graces.orphan)
             report.orphan_originals += leftovers.originals(site, graces.orphan)

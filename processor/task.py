@@ -61,6 +61,8 @@ class Facts:
     thumbhash: str | None = None
     dominant: str | None = None
     media: dict[str, str] = field(default_factory=dict)
+    lean: bool = False
+    """Whether sizes were left out for the tenant's budget."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Task:
     compare-and-set, and raises if the lease is lost: the step lets that pass. `progress` takes percent and a stage.
     `sandbox` (as in the settings) and `threads` (of each codec) are for the programs that a step starts. With a `mark`
     every rendition is put twice: as it is, and below `m/` with the watermark. `turn` is degrees clockwise, by which a
-    photo's pictures are turned after its own orientation.
+    photo's pictures are turned after its own orientation. `lean`: only the smaller sizes (`tenants/lean.py`).
     """
 
     asset_id: str
@@ -87,3 +89,4 @@ class Task:
     threads: int = 2
     mark: Mark | None = None
     turn: int = 0
+    lean: bool = False

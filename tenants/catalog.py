@@ -83,6 +83,9 @@ UNFINISHED = text("state IN ('received', 'processing', 'viewable')")
 DELETED = text("deleted_at IS NOT NULL")
 
 
+LEAN = text("lean")
+
+
 class Album(TenantOwned, Base):
     __tablename__ = "albums"
     __table_args__ = (UniqueConstraint("tenant_id", "slug"),)
@@ -124,6 +127,7 @@ class Asset(TenantOwned, Base):
         Index(
             "ix_assets_deleted", "tenant_id", "album_id", "deleted_at", sqlite_where=DELETED, postgresql_where=DELETED
         ),
+        Index("ix_assets_lean", "tenant_id", "id", sqlite_where=LEAN, postgresql_where=LEAN),
         Index("ix_assets_unfinished", "tenant_id", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     )
 
@@ -168,6 +172,8 @@ class Asset(TenantOwned, Base):
     """The published generation; 0 before the first."""
     mark: Mapped[str | None] = mapped_column(String(16))
     """Of the published generation: which watermark its marked renditions carry; None if it has none."""
+    lean: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Of the published generation: whether it lacks sizes, which a reached budget left out (`tenants/lean.py`)."""
     blanks: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """What leaves of the original blanked, where its place may not be told (`tenants/blanks.py`)."""
     fence: Mapped[int] = mapped_column(Integer, default=0)

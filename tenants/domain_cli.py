@@ -1,9 +1,12 @@
 """`flask --app wsgi domains add|list|check|remove|primary`."""
 
+from collections.abc import Callable
+
 import click
 import structlog
 from flask.cli import AppGroup
 from sqlalchemy import select
+from structlog.contextvars import bind_contextvars
 
 from infra.errors import Problem, Unavailable
 from tenants import claims, domain_steps, domains, purges
@@ -11,6 +14,7 @@ from tenants.claims import DomainClaim
 from tenants.commands import fail, friendly, site_of
 from tenants.db import db
 from tenants.doctor import MESSAGES
+from tenants.heartbeat import Heartbeat
 from tenants.scope import Site, ports, settings
 
 log = structlog.get_logger(__name__)
@@ -67,10 +71,15 @@ def check(slug: str | None, host: str | None, loop: bool, every: int) -> None:
         return
     if slug:
         raise Problem("invalid", "Name the host as well, or neither.")
+    if not loop:
+        _tend(lambda: None)
+        return
+    bind_contextvars(fleet="domains")
+    heartbeat = Heartbeat("domains")
     while True:
-        _tend()
-        if not loop:
-            return
+        heartbeat.beat()
+        if _tend(heartbeat.beat):
+            heartbeat.turned()
         ports().clock.sleep(every)
 
 
@@ -98,10 +107,12 @@ def primary(slug: str, host: str | None, redirect: bool) -> None:
         site.session.commit()
 
 
-def _tend() -> None:
-    """Every step that is due, and what the edge still has to drop. One that has to wait does not hold up others."""
+def _tend(step: Callable[[], None]) -> bool:
+    """Every step that is due, and what the edge still has to drop; whether nothing broke. One that has to wait does not
+    hold up others. `step` is called before each."""
     try:
         for tenant_id, host in domain_steps.due():
+            step()
             try:
                 state = domain_steps.advance(tenant_id, host)
                 log.info("looked at a domain", tenant=tenant_id, host=host, state=state.value if state else "removed")
@@ -112,6 +123,8 @@ def _tend() -> None:
     except Exception:
         db.session.rollback()
         log.exception("domains are looked at again later")
+        return False
+    return True
 
 
 def _claim_of(site: Site, host: str) -> DomainClaim:

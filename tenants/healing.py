@@ -12,7 +12,7 @@ original would have it tried for ever.
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 
 from infra.errors import BlobMissing
 from infra.sql import reading
@@ -24,6 +24,8 @@ from tenants.scope import Site
 log = structlog.get_logger(__name__)
 
 PAUSE = timedelta(hours=1)
+AT_ONCE = 200
+"""Assets of a tenant that are under way to a new generation, for a new mark or a whole set."""
 
 
 def ask(site: Site, lost: RenditionKey, *, why: str) -> bool:
@@ -71,6 +73,16 @@ def again(site: Site, *wanted: ColumnElement[bool], why: str) -> list[str]:
     for asset_id in sorted(asked):
         site.enqueue({**outbox.media_job(site.tenant_id, asset_id), "why": why})
     return sorted(asked)
+
+
+def room(site: Site) -> int:
+    """How many more may be asked for without anybody waiting for them: up to `AT_ONCE` are under way."""
+    with reading():
+        under_way = site.session.scalar(
+            select(func.count()).where(Asset.state == AssetState.VIEWABLE, Asset.rebuild_asked_at.is_not(None))
+        )
+        site.session.rollback()
+    return max(0, AT_ONCE - (under_way or 0))
 
 
 def rested(site: Site) -> ColumnElement[bool]:

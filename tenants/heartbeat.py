@@ -6,15 +6,30 @@ See docs/adr/0106 for why a file. A loop that hangs leaves it untouched, which a
 import time
 from pathlib import Path
 
-from tenants.scope import settings
+from tenants.scope import ports, settings
 
 EVERY_SECONDS = 5.0
-LATE_SECONDS = {"relay": 60.0, "bridge": 60.0, "worker": 60.0, "reconcile": 3600.0, "heal": 120.0}
-"""How old a sign of life may be. A turn of `reconcile` looks through everything that is stored."""
+LATE_SECONDS = {
+    "relay": 60.0,
+    "bridge": 60.0,
+    "worker": 60.0,
+    "reconcile": 3600.0,
+    "heal": 120.0,
+    "billing": 1800.0,
+    "domains": 300.0,
+    "webhooks": 300.0,
+}
+"""How old a sign of life may be. A turn of `reconcile` looks through everything that is stored, one of `billing` closes
+all hours since it last ran."""
+
+
+TURNS = "loop.turns"
+"""The metric of turns that ended well, by `fleet`: a loop that fails each time shows signs of life, and none of it."""
 
 
 class Heartbeat:
     def __init__(self, fleet: str) -> None:
+        self._fleet = fleet
         self._path = _path(fleet)
         self._next = float("-inf")
 
@@ -28,6 +43,10 @@ class Heartbeat:
                 self._path.touch()
             except OSError:
                 return
+
+    def turned(self) -> None:
+        """A turn ended well. For loops whose turns are a quarter of a minute apart at least: each is a metric."""
+        ports().metrics.put(TURNS, 1, fleet=self._fleet)
 
 
 def age(fleet: str) -> float | None:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from infra.errors import N_, Problem
 from tenants.catalog import Asset
 from tenants.db import Base, TenantOwned
-from tenants.registry import Tenant
+from tenants.registry import OnBudget, Tenant
 from tenants.scope import Site
 
 STORAGE, PHOTOS = "storage", "photos"
@@ -50,8 +50,23 @@ def set_limits(site: Site, *, storage: int | None, upload: int | None, photos: i
         recount(site)
 
 
-def check(site: Site) -> int | None:
+def refuse_over_budget(site: Site, *, guest: bool = False) -> None:
+    """Raises `Problem` while the tenant's own budget is reached and set to stop. What began before may come to its end.
+
+    A guest is told that it is so, and not of anybody's money.
+    """
+    if site.entitlements.over_budget is OnBudget.STOP:
+        raise Problem(
+            "over-budget",
+            N_("No files are taken in at the moment. Please tell whoever sent you the link.")
+            if guest
+            else N_("This month's budget is used up, and set to stop uploads. Raise it under Usage, or wait."),
+        )
+
+
+def check(site: Site, *, guest: bool = False) -> int | None:
     """Before a ticket is given: bytes that are free, None without a limit. Raises `Problem` if nothing is left."""
+    refuse_over_budget(site, guest=guest)
     limits = site.entitlements
     photos = _used(site, PHOTOS, month_of(site.now())) if limits.max_photos_month is not None else 0
     if limits.max_photos_month is not None and photos >= limits.max_photos_month:

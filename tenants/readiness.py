@@ -102,6 +102,9 @@ FLEETS: Mapping[str, Sequence[str]] = {
     "worker": ("database", "blobs", "disk", "redis"),
     "reconcile": ("database", "blobs", "queue"),
     "heal": ("database", "blobs"),
+    "billing": ("database",),
+    "domains": ("database",),
+    "webhooks": ("database",),
 }
 """What each fleet cannot work without. The web and the upload fleet need no queue: the outbox waits."""
 

@@ -38,6 +38,17 @@ class Standing(enum.Enum):
     """Visitors see nothing; members read and take their files home."""
 
 
+class OnBudget(enum.Enum):
+    """What happens once a month has come to the budget that a tenant has set for itself."""
+
+    TELL = "tell"
+    """Letters and notices, no more."""
+    LEAN = "lean"
+    """New photos and videos are made in fewer sizes (`tenants/lean.py`)."""
+    STOP = "stop"
+    """Nothing new is taken in (`tenants/quota.py`)."""
+
+
 class Theme(enum.Enum):
     """Which colours a visitor sees; AUTO follows the visitor's own preference."""
 
@@ -104,6 +115,9 @@ class Tenant(Base):
     max_upload_bytes: Mapped[int | None] = mapped_column(BigInteger)
     max_photos_month: Mapped[int | None] = mapped_column(BigInteger)
     """The plan's limits (`tenants/quota.py`); None: no limit."""
+    over_budget: Mapped[OnBudget | None] = mapped_column(ChoiceType(OnBudget, impl=String(8)))
+    over_budget_month: Mapped[str | None] = mapped_column(String(7))
+    """What its own budget asks for since it was reached, and of which month that is true, as `2026-02`."""
 
     brand: Mapped["Brand"] = relationship(lazy="joined", cascade="all, delete-orphan", single_parent=True)
 

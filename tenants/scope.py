@@ -18,7 +18,7 @@ from infra.tally import Tally
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
 from tenants.names import MARKED, generation_prefix, tenant_prefix
-from tenants.registry import Standing, Tenant, TenantState
+from tenants.registry import OnBudget, Standing, Tenant, TenantState
 
 
 def ports() -> Ports:
@@ -149,6 +149,8 @@ class Entitlements:
     max_storage_bytes: int | None = None
     max_photos_month: int | None = None
     """None: without limit. What is taken of them: `tenants/quota.py`."""
+    over_budget: OnBudget | None = None
+    """What the tenant's own budget of this month asks for, once it is reached."""
 
 
 @dataclass(frozen=True)
@@ -224,12 +226,12 @@ def enter(tenant: Tenant) -> Site:
         media=TenantMedia(tenant.id, adapters),
         edge=adapters.edge,
         metrics=adapters.metrics,
-        entitlements=_entitlements(tenant),
+        entitlements=_entitlements(tenant, adapters.clock.now()),
         _ports=adapters,
     )
 
 
-def _entitlements(tenant: Tenant) -> Entitlements:
+def _entitlements(tenant: Tenant, now: datetime) -> Entitlements:
     most = settings().max_upload_bytes
     paid = tenant.standing in (Standing.GOOD, Standing.OVERDUE)
     return Entitlements(
@@ -239,6 +241,7 @@ def _entitlements(tenant: Tenant) -> Entitlements:
         max_upload_bytes=most if tenant.max_upload_bytes is None else min(most, tenant.max_upload_bytes),
         max_storage_bytes=tenant.max_storage_bytes,
         max_photos_month=tenant.max_photos_month,
+        over_budget=tenant.over_budget if tenant.over_budget_month == f"{now:%Y-%m}" else None,
     )
 
 

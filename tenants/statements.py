@@ -14,7 +14,7 @@ from typing import Protocol
 from flask import current_app
 
 from infra.errors import N_
-from tenants.registry import Standing
+from tenants.registry import OnBudget, Standing
 from tenants.scope import Site
 
 # What people call the dimensions and units of bills.
@@ -78,6 +78,7 @@ class Overview:
     total: int
     forecast: int
     budget: int | None
+    reach: OnBudget
     invoices: tuple[Issued, ...]
 
 
@@ -147,6 +148,16 @@ class Paying:
 
 
 @dataclass(frozen=True)
+class Room:
+    """What is `left` of the month's budget of `amount`; below 0 once it is passed."""
+
+    left: int
+    amount: int
+    reach: OnBudget
+    currency: str
+
+
+@dataclass(frozen=True)
 class Visits:
     """`size` is bytes of all `number` visits, an estimate; `amount` what they would add to the month."""
 
@@ -171,6 +182,9 @@ class Statements(Protocol):
         """What so many photos, bytes kept for the rest of the month and seconds of video would add to it; with the
         currency."""
 
+    def room(self, site: Site) -> Room | None:
+        """None without a budget."""
+
     def visits(self, site: Site, album_id: str, number: int) -> Visits:
         """What so many visits to the album would deliver and add to the month."""
 
@@ -179,8 +193,9 @@ class Statements(Protocol):
     def paying(self, site: Site) -> Paying:
         """As last known; asks nobody outside."""
 
-    def set_budget(self, site: Site, amount: int | None) -> None:
-        """A month's; None for none. Within the current transaction."""
+    def set_budget(self, site: Site, amount: int | None, reach: OnBudget) -> None:
+        """A month's, and what happens when it is reached; no amount for none. Within the current transaction. Raises
+        `Problem` for one that would do something at once, whatever is used."""
 
 
 def of_app() -> Statements:

@@ -29,8 +29,6 @@ from tenants.sharing import ShareLink
 
 ONLY = "main"
 """The name of a tenant's one mark."""
-AT_ONCE = 200
-"""Photos of a tenant that are under way to a new mark."""
 _DRAWING = "1"
 """Changes with `mark_layout` and `processor/steps/watermark.py`, so that every photo is marked again."""
 
@@ -92,7 +90,7 @@ def wanted_by(site: Site, album_id: str) -> Watermark | None:
     return mark
 
 
-def ask(site: Site, most: int = AT_ONCE) -> int:
+def ask(site: Site, most: int = healing.AT_ONCE) -> int:
     """Have up to `most` photos without the present mark made again, within the current transaction; how many."""
     mark = of(site)
     if mark is None:
@@ -112,14 +110,8 @@ def ask_next(site: Site) -> None:
 
 
 def catch_up(site: Site) -> int:
-    """`ask` for what nobody has asked for: a job that was under way when the mark changed made the old one. Fills up to
-    `AT_ONCE` and commits."""
-    with reading():
-        under_way = site.session.scalar(
-            select(func.count()).where(Asset.state == AssetState.VIEWABLE, Asset.rebuild_asked_at.is_not(None))
-        )
-        site.session.rollback()
-    asked = ask(site, max(0, AT_ONCE - (under_way or 0)))
+    """`ask` for what nobody has asked for: a job that was under way when the mark changed made the old one. Commits."""
+    asked = ask(site, healing.room(site))
     site.session.commit()
     return asked
 

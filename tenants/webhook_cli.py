@@ -6,6 +6,7 @@ from flask.cli import AppGroup
 
 from tenants import webhook_delivery
 from tenants.db import db
+from tenants.heartbeat import Heartbeat
 from tenants.scope import ports
 
 log = structlog.get_logger(__name__)
@@ -19,7 +20,10 @@ TIDY_ROUNDS = 3600
 def deliver(loop: bool) -> None:
     """Send what is due. Several of these may run: each message is taken up by one."""
     rounds = 0
+    heartbeat = Heartbeat("webhooks")
     while True:
+        if loop:
+            heartbeat.beat()
         try:
             tried = webhook_delivery.deliver_due()
             if rounds % TIDY_ROUNDS == 0:

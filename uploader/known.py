@@ -87,6 +87,7 @@ def _twin(site: Site, ticket: Ticket, sha256: str) -> tuple[str, int]:
 
 def _add(site: Site, ticket: Ticket, asset_id: str, filename: str, sha256: str, size: int) -> Finished:
     blocklist.refuse_blocked(site.session, sha256)
+    quota.refuse_over_budget(site)
     quota.take(site, size)
     if not (mimetypes.guess_type(filename)[0] or "").startswith("video/"):
         quota.take_photo(site)

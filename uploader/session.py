@@ -106,6 +106,8 @@ def album_of(site: Site, ticket: Ticket) -> Album:
 def create(site: Site, ticket: Ticket, wanted: Creation) -> Upload:
     """A new upload within the current transaction; refuses early what could never be accepted."""
     album = album_of(site, ticket)
+    if wanted.part != "final":  # Of one in parts, the parts were taken.
+        quota.refuse_over_budget(site, guest=bool(ticket.link))
     limit = min(ticket.max_bytes, site.entitlements.max_upload_bytes)
     if wanted.length is not None:
         check_length(wanted.length, limit)

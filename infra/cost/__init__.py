@@ -1,1 +1,1 @@
-"""What an installation costs a month: prices that the operator edits (`prices.json`), and their table (`table.py`)."""
+"""What an installation costs a month: prices that the operator edits (`prices.toml`), and their table (`table.py`)."""

@@ -1,9 +1,9 @@
-"""`make cost`: writes `docs/cost.md` from `prices.json` and the service times of `infra/scaling`."""
+"""`make cost`: writes `docs/cost.md` from `prices.toml` and the service times of `infra/scaling`."""
 
 import math
 from pathlib import Path
 
-from infra.cost.prices import FILE, described, price, use
+from infra.cost.prices import FILE, book, described, price, use, worker_hour
 from infra.scaling import policy
 from infra.scaling.simulate import WORKERS_A_HOST
 from infra.scaling.traffic import photo_seconds, video_seconds
@@ -13,7 +13,6 @@ HOURS = 730.0
 """Of a month, as AWS counts."""
 
 _SQS_REQUESTS_A_JOB = 6
-_PUTS_ON_ARRIVAL = 5
 _ROW_GB = 12e-6
 _SMALL = 1_000
 """Up to so many tenants one zone and a small database do."""
@@ -21,23 +20,26 @@ _SMALL = 1_000
 
 def worker_dollars(seconds: float) -> float:
     """What a worker's `seconds` cost: Spot and On-Demand as they are mixed, idle time included."""
-    share = use("spot_share")
-    host = share * price("processor_spot_hour") + (1 - share) * price("processor_hour")
-    return seconds / 3600 / WORKERS_A_HOST / use("worker_busy") * host
+    return seconds / 3600 * float(worker_hour(book()))
 
 
 def of_one(kind: str) -> dict[str, float]:
     """Dollars of one photo (`photo`) or one minute of video (`video`). `stored` and `delivered` are for a month."""
     seconds = photo_seconds() if kind == "photo" else video_seconds(60.0)
-    puts = _PUTS_ON_ARRIVAL + use(f"{kind}_renditions")
-    stored = (use(f"{kind}_original_mb") + use(f"{kind}_renditions_mb")) / 1000
+    puts = use("upload_puts") + use(f"{kind}_renditions")
     delivered = use(f"{kind}_view_mb") / 1000 * price("cloudfront_gb") + price("cloudfront_requests_10000") / 10_000
     return {
         "worked on": worker_dollars(seconds),
         "written": puts * price("s3_put_1000") / 1000 + _SQS_REQUESTS_A_JOB * price("sqs_million") / 1e6,
-        "stored": stored * price("s3_gb_month"),
+        "stored": _stored(kind),
         "delivered": delivered,
     }
+
+
+def _stored(kind: str) -> float:
+    """Dollars of one for a month."""
+    original, renditions = (use(f"{kind}_{what}_mb") / 1000 for what in ("original", "renditions"))
+    return original * price("s3_gb_month") + renditions * price("s3_renditions_gb_month")
 
 
 def _added(tenants: int) -> dict[str, float]:
@@ -51,17 +53,14 @@ def month(tenants: int) -> dict[str, float]:
     """Dollars a month by what they are for."""
     added = _added(tenants)
     views = {kind: number * use(f"views_{kind}_month") for kind, number in added.items()}
-    stored_gb = {
-        kind: number * use("kept_months") * (use(f"{kind}_original_mb") + use(f"{kind}_renditions_mb")) / 1000
-        for kind, number in added.items()
-    }
+    stored = sum(number * use("kept_months") * _stored(kind) for kind, number in added.items())
     delivered_gb = sum(number * use(f"{kind}_view_mb") / 1000 for kind, number in views.items())
     # A look at a video is a playlist and its segments of six seconds.
     requests = views["photo"] + views["video"] * 12
     behind = requests * (1 - use("edge_hits"))
     kept = sum(added.values()) * use("kept_months")
     return {
-        "S3 storage": sum(stored_gb.values()) * price("s3_gb_month"),
+        "S3 storage": stored,
         "S3 and SQS requests": sum(number * of_one(kind)["written"] for kind, number in added.items())
         + behind * price("s3_get_1000") / 1000,
         "CloudFront delivery": delivered_gb * price("cloudfront_gb")

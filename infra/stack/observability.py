@@ -17,9 +17,12 @@ from infra.stack.fleet import HOSTS_NAMESPACE, FleetStack
 from infra.stack.fleets import ServerStack
 from infra.stack.network import retention
 
-_MINUTE = Duration.minutes(1)
+_MINUTE, _QUARTER = Duration.minutes(1), Duration.minutes(15)
 _GIB = 1024**3
-LOG_GROUPS = ("web", "upload", "relay", "bridge", "worker", "reconcile", "heal", "redis", "migrate", "first-boot")
+LOG_GROUPS = (
+    *("web", "upload", "relay", "bridge", "worker", "webhooks"),
+    *("reconcile", "heal", "billing", "domains", "redis", "migrate", "first-boot"),
+)
 """What infra/hosts/ec2/cloudwatch-agent.json writes to, below /vitrine/."""
 
 
@@ -46,6 +49,7 @@ class Observability(Stack):
         if self.deployment.alarm_mail:
             self.topic.add_subscription(subscriptions.EmailSubscription(self.deployment.alarm_mail))
         self._jobs()
+        self._money()
         self._sites()
         self._database()
         self._dashboard()
@@ -53,9 +57,13 @@ class Observability(Stack):
 
     # -- metrics --
 
-    def _ours(self, name: str, statistic: str = "Maximum") -> cloudwatch.Metric:
+    def _ours(self, name: str, statistic: str = "Maximum", **dimensions: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
-            namespace=namespace(self.deployment), metric_name=name, statistic=statistic, period=_MINUTE
+            namespace=namespace(self.deployment),
+            metric_name=name,
+            statistic=statistic,
+            period=_MINUTE,
+            dimensions_map=dimensions or None,
         )
 
     def _balancer(self, name: str, statistic: str = "Sum", **more: str) -> cloudwatch.Metric:
@@ -75,10 +83,19 @@ class Observability(Stack):
     # -- alarms --
 
     def _alarm(
-        self, name: str, about: str, metric: cloudwatch.IMetric, threshold: float, *, minutes: int, below: bool = False
+        self,
+        name: str,
+        about: str,
+        metric: cloudwatch.IMetric,
+        threshold: float,
+        *,
+        periods: int,
+        below: bool = False,
+        silent: bool = False,
     ) -> None:
-        """`about` says what to do; it is what the mail says. Silence is none: an idle installation has no requests."""
-        compared = cloudwatch.ComparisonOperator
+        """`about` says what to do; it is what the mail says. Silence is none, since an idle installation has no
+        requests, unless it is what the alarm is about (`silent`)."""
+        compared, missing = cloudwatch.ComparisonOperator, cloudwatch.TreatMissingData
         alarm = cloudwatch.Alarm(
             self,
             name,
@@ -86,9 +103,9 @@ class Observability(Stack):
             alarm_description=about,
             metric=metric,
             threshold=threshold,
-            evaluation_periods=minutes,
+            evaluation_periods=periods,
             comparison_operator=compared.LESS_THAN_THRESHOLD if below else compared.GREATER_THAN_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=missing.BREACHING if silent else missing.NOT_BREACHING,
         )
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         alarm.add_ok_action(actions.SnsAction(self.topic))
@@ -97,9 +114,9 @@ class Observability(Stack):
         dead = self.data.dead_queue.metric_approximate_number_of_messages_visible(period=_MINUTE, statistic="Maximum")
         age = self.data.queue.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum")
         lost = self.data.lost_queue.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic="Maximum")
-        self._alarm("DeadLetters", "Jobs failed for good: docs/runbooks.md says what to do.", dead, 0, minutes=1)
-        self._alarm("QueueAge", "Photos wait for ten minutes: is there a processor?", age, 600, minutes=5)
-        self._alarm("LostObjects", "Nobody reads S3's lost-object events: is the keeper there?", lost, 3600, minutes=5)
+        self._alarm("DeadLetters", "Jobs failed for good: docs/runbooks.md says what to do.", dead, 0, periods=1)
+        self._alarm("QueueAge", "Photos wait for ten minutes: is there a processor?", age, 600, periods=5)
+        self._alarm("LostObjects", "Nobody reads S3's lost-object events: is the keeper there?", lost, 3600, periods=5)
         for fleet in self.fleets:
             running = cloudwatch.Metric(
                 namespace="AWS/AutoScaling",
@@ -111,29 +128,40 @@ class Observability(Stack):
             about = (
                 f"No machine of the {fleet} fleet: its group's activities say why (Spot drought, a failed first boot)."
             )
-            self._alarm(f"{fleet.title()}Empty", about, running, 1, minutes=15, below=True)
+            self._alarm(f"{fleet.title()}Empty", about, running, 1, periods=15, below=True)
+
+    def _money(self) -> None:
+        """The loops of the keeper that nobody waits for before a page: they are missed when an invoice is."""
+        for fleet in ("billing", "domains"):
+            about = f"No turn of the keeper's {fleet} loop ended well for half an hour: its log says why."
+            turns = self._ours("loop.turns", "Sum", fleet=fleet).with_(period=_QUARTER)
+            self._alarm(f"{fleet.title()}Still", about, turns, 1, periods=2, below=True, silent=True)
+        about = "Hours of usage wait for metrics: `billing status` says which and why."
+        self._alarm("MeteringWaits", about, self._ours("metering.waiting").with_(period=_QUARTER), 0, periods=8)
+        about = "Meter events of which nobody knows whether Stripe has them: docs/billing.md says what to do."
+        self._alarm("MeteringDoubtful", about, self._ours("metering.doubtful").with_(period=_QUARTER), 0, periods=4)
 
     def _sites(self) -> None:
         for fleet in ("web", "upload"):
             errors = self._of(fleet, "HTTPCode_Target_5XX_Count")
             self._alarm(
-                f"{fleet.title()}Errors", f"The {fleet} fleet answers 5xx: its log says why.", errors, 10, minutes=5
+                f"{fleet.title()}Errors", f"The {fleet} fleet answers 5xx: its log says why.", errors, 10, periods=5
             )
             ill = self._of(fleet, "UnHealthyHostCount", "Maximum")
             about = f"A machine of the {fleet} fleet is not ready: ask its /readyz what is missing."
-            self._alarm(f"{fleet.title()}NotReady", about, ill, 0, minutes=10)
+            self._alarm(f"{fleet.title()}NotReady", about, ill, 0, periods=10)
         slow = self._of("web", "TargetResponseTime", "p95")
-        self._alarm("WebSlow", "Every twentieth page takes more than two seconds.", slow, 2, minutes=10)
+        self._alarm("WebSlow", "Every twentieth page takes more than two seconds.", slow, 2, periods=10)
         nobody = self._balancer("HTTPCode_ELB_5XX_Count")
-        self._alarm("NobodyAnswers", "The load balancer has nobody to ask.", nobody, 10, minutes=5)
+        self._alarm("NobodyAnswers", "The load balancer has nobody to ask.", nobody, 10, periods=5)
 
     def _database(self) -> None:
         database = self.data.database
-        self._alarm("DatabaseBusy", "A larger class, or the proxy.", database.metric_cpu_utilization(), 80, minutes=3)
+        self._alarm("DatabaseBusy", "A larger class, or the proxy.", database.metric_cpu_utilization(), 80, periods=3)
         free = database.metric_free_storage_space()
-        self._alarm("DatabaseFull", "storage_most_gib is nearly reached.", free, 2 * _GIB, minutes=1, below=True)
+        self._alarm("DatabaseFull", "storage_most_gib is nearly reached.", free, 2 * _GIB, periods=1, below=True)
         memory = database.metric_freeable_memory()
-        self._alarm("DatabaseMemory", "A larger class.", memory, 100 * 1024**2, minutes=3, below=True)
+        self._alarm("DatabaseMemory", "A larger class.", memory, 100 * 1024**2, periods=3, below=True)
 
     # -- the dashboard --
 

@@ -5,6 +5,7 @@ so it is published first; the modern format and an animation follow.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from processor.steps.photo_animation import animate
 from processor.steps.photo_colour import over_white, to_srgb, upright
@@ -25,6 +26,9 @@ Step = Callable[[Picture], Picture]
 PIPELINE: Sequence[Step] = (shrink, to_srgb, upright)
 """From the decoded original to the largest rendition."""
 
+LEAN_WIDTH = 1280
+"""Pixels of the widest picture of a lean set: enough for a laptop's window, half of the bytes of a whole set."""
+
 
 def process(task: Task) -> None:
     """Renditions in JPEG, published; then in the modern format (and the animation), published.
@@ -37,11 +41,12 @@ def process(task: Task) -> None:
     header = turned(read_header(task.original, content_type, task.max_pixels), task.turn)
     task.progress(5, "decoding")
     with blaming_the_file():
-        rungs = develop(header)
+        whole = develop(header)
+    rungs = leaner(whole) if task.lean else whole
     both = versions(task, rungs)
     task.progress(20, "jpeg")
     write(task, both, JPEG)
-    facts = _facts(header, rungs[0])
+    facts = replace(_facts(header, rungs[0]), lean=len(rungs) < len(whole))
     task.publish(facts)
     task.progress(35, MODERN.suffix)
     write(task, both, MODERN)
@@ -66,6 +71,11 @@ def develop(header: Header) -> list[Rows]:
     for width, height in reversed(ladder(*header.shown)[:-1]):
         rungs.insert(0, resized(from_array(rungs[0]), width, height).numpy())
     return rungs
+
+
+def leaner(rungs: Sequence[Rows]) -> Sequence[Rows]:
+    """Without the sizes that a reached budget saves; at least the smallest."""
+    return [rows for rows in rungs if rows.shape[1] <= LEAN_WIDTH] or rungs[:1]
 
 
 def versions(task: Task, rungs: Sequence[Rows]) -> list[tuple[str, Rows]]:

@@ -13,9 +13,10 @@ from pathlib import Path
 from processor.ffmpeg import DEMUXERS, Reached, Tools
 from processor.sandbox import choose
 from processor.steps import video_storyboard as storyboard
+from processor.steps.photo import LEAN_WIDTH
 from processor.steps.photo_placeholder import Placeholder
 from processor.steps.sniff import kind_of
-from processor.steps.video_ladder import Rung, encode, rungs
+from processor.steps.video_ladder import Rung, encode, leaner, rungs
 from processor.steps.video_metadata import details_of
 from processor.steps.video_playlist import multivariant
 from processor.steps.video_poster import make_posters
@@ -47,6 +48,8 @@ class Work:
     source: Source
     ladder: list[Rung]
     versions: Sequence[Version]
+    lean: bool
+    """Whether a size was left out, of the ladder or of the poster."""
     placeholder: Placeholder | None = None
 
 
@@ -64,8 +67,10 @@ def process(task: Task) -> None:
     tools = Tools(choose(task.sandbox), task.threads)
     task.progress(1, "probe")
     source = examine(task, tools, content_type)
-    ladder = rungs(source.width, source.height, source.rate)
-    work = Work(task, tools, content_type, source, ladder, _versions(task))
+    whole = rungs(source.width, source.height, source.rate)
+    ladder = leaner(whole) if task.lean else whole
+    lean = task.lean and (len(ladder) < len(whole) or source.width > LEAN_WIDTH)
+    work = Work(task, tools, content_type, source, ladder, _versions(task), lean)
     for step in PIPELINE:
         step(work)
 
@@ -205,4 +210,5 @@ def _facts(work: Work) -> Facts:
         thumbhash=work.placeholder.thumbhash,
         dominant=work.placeholder.dominant,
         media=details.media,
+        lean=work.lean,
     )

@@ -26,6 +26,9 @@ SEGMENT_SECONDS = 4
 BITRATES = {240: 400, 360: 800, 540: 1800, 720: 3200, 1080: 6000}
 """Short side to the most kbit/s at up to 30 frames a second; usually constant quality stays well below it."""
 
+LEAN_SIDE = 540
+"""Short side of the highest rung of a lean ladder."""
+
 WIDEST = 2.4
 """Longer side over shorter: anything beyond a cinema's format gets a smaller rung rather than a wider one."""
 
@@ -56,6 +59,11 @@ def rungs(width: int, height: int, rate: Fraction) -> list[Rung]:
     highest = min(width, height, max(BITRATES))
     sides = [side for side in BITRATES if side * CLOSE < highest] + [highest]
     return [_rung(side, width, height, rate) for side in sides]
+
+
+def leaner(ladder: Sequence[Rung]) -> list[Rung]:
+    """Without the rungs that a reached budget saves; at least the lowest."""
+    return [rung for rung in ladder if min(rung.width, rung.height) <= LEAN_SIDE] or list(ladder[:1])
 
 
 def _rung(side: int, width: int, height: int, rate: Fraction) -> Rung:

@@ -7,7 +7,7 @@ import ffmpeg
 from PIL import Image, ImageStat
 
 from processor.ffmpeg import Tools
-from processor.steps.photo import develop, versions, write
+from processor.steps.photo import develop, leaner, versions, write
 from processor.steps.photo_encode import JPEG, MODERN
 from processor.steps.photo_header import read_header
 from processor.steps.photo_placeholder import Placeholder, placeholder
@@ -27,7 +27,7 @@ FLAT = 12.0
 def make_posters(task: Task, source: Source, tools: Tools) -> Placeholder:
     """Put the poster in all widths and formats; its placeholder."""
     header = read_header(choose_frame(task.scratch, source, tools), "image/png", task.max_pixels)
-    pictures = develop(header)
+    pictures = leaner(develop(header)) if task.lean else develop(header)
     both = versions(task, pictures)
     write(task, both, JPEG)
     write(task, both, MODERN)

@@ -21,7 +21,7 @@ from billing import bills, invoices, terms
 from billing.plans import GB
 from tenants.catalog import album_by_id
 from tenants.registry import Standing
-from tenants.scope import open_site
+from tenants.scope import open_site, ports
 from tenants.usage import Meter
 
 pytestmark = pytest.mark.browser
@@ -110,6 +110,44 @@ def test_bill_plan_and_invoice_are_accessible_and_fit(
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     kept(page, f"parts-{width}-{scheme}")
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "reach"), [(390, "dark", "stop"), (820, "light", "lean"), (1440, "light", "stop")]
+)
+def test_a_budget_is_set_by_hand_and_once_reached_the_album_says_so(
+    web: Flask,
+    world: World,
+    served: Any,
+    new_page: NewPage,
+    assert_accessible: Callable[[Page], None],
+    width: int,
+    scheme: str,
+    reach: str,
+) -> None:
+    with web.app_context():
+        with open_site(world.alpha) as site:
+            terms.assign(site, "studio", since=site.now().replace(day=1, hour=0))
+            site.session.commit()
+        now = ports().clock.now()
+        born(now - timedelta(hours=4))
+        use(world.alpha, delivered(now, 300 * GB))
+        close(now + timedelta(hours=2))
+    page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    sign_in(page, served.origin("alpha"))
+    page.goto(f"{served.origin('alpha')}/dashboard/usage")
+    page.get_by_label("Budget for a month").fill("25")
+    page.get_by_label("Stop new uploads" if reach == "stop" else "Make smaller pictures").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The budget is saved.")).to_be_visible()
+    for name, path in (("budget", "usage"), ("budget-album", f"albums/{world.alpha_album}")):
+        page.goto(f"{served.origin('alpha')}/dashboard/{path}")
+        expect(page.get_by_text("This month's budget is reached")).to_be_visible()
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        kept(page, f"{name}-{width}-{scheme}")
+    picked = page.get_by_text("Add photos and videos", exact=True)
+    expect(picked).to_be_visible(visible=reach == "lean")
 
 
 def test_a_bill_that_is_not_paid_is_told_accessibly(

@@ -9,11 +9,15 @@ import pytest
 from conftest import World
 from flask import Flask
 from metered import HOUR, START, Event, born, delivered, faults_of, ledger_of, meter_events, rows, stored, truth, use
+from sqlalchemy import update
 
 import wsgi
+from billing import budgets, terms
+from billing.alerts import BudgetLetter
 from infra import faults
 from infra.settings import Settings
-from tenants.db import db
+from tenants.db import across_tenants, db
+from tenants.scope import open_site, ports
 
 pytestmark = [pytest.mark.faults, pytest.mark.every_database]
 
@@ -72,3 +76,27 @@ def test_closing_survives_a_kill_at_every_point(core: Flask, settings: Settings,
     before = len(rows(world.alpha))
     assert close(settings, folder, now) == 0
     assert len(rows(world.alpha)) == before
+
+
+def test_a_letter_about_a_budget_survives_a_kill_at_every_point(
+    core: Flask, settings: Settings, world: World, tmp_path: Path
+) -> None:
+    """Killed before it is noticed, before it is sent and after: it comes, and for the last kill once more."""
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    now = ports().clock.now()
+    born(now - 2 * HOUR)
+    with open_site(world.alpha) as site:
+        terms.assign(site, "studio", since=now.replace(day=1, hour=0))
+        budgets.put(site, budgets.Wish(2_000))  # Of which the plan's $19 are 95 per cent.
+        site.session.commit()
+
+    def letters() -> int:
+        return len(list((settings.data_dir / "mail").glob("*.eml")))
+
+    for point, there in (("budget-noticed", 0), ("budget-claimed", 0), ("budget-sent", 1), ("", 2), ("", 2)):
+        assert close(settings, folder, now, point) == (-signal.SIGKILL if point else 0), point
+        assert letters() == there
+        with across_tenants(db.session(), "test"):  # The claim's ten minutes are over.
+            db.session.execute(update(BudgetLetter).values(claimed_until=None))
+            db.session.commit()

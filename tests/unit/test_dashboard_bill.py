@@ -13,8 +13,9 @@ from metered import born, close, delivered, photo, stored, use
 from pypdf import PdfReader
 from sqlalchemy import delete, select
 
-from billing import bills, invoices, terms
+from billing import alerts, bills, invoices, terms
 from billing.plans import GB
+from tenants.audit import AuditEvent
 from tenants.catalog import Asset, Rendition, album_by_id
 from tenants.scope import open_site, ports
 from tenants.usage import Meter
@@ -112,7 +113,7 @@ def test_the_price_before_one_acts(alice: Browser, used: str) -> None:
     page = alice.get(f"{PAGE}?photos=20000&gigabytes=0&minutes=0").text
     assert "About US$10.00 more this month." in page  # 10,000 beyond what is included, at a tenth of a cent.
     asked = alice.get(f"{PAGE}/price?photos=20000&bytes=0&seconds=0", accept="application/json").json
-    assert asked == {"amount": 1000, "currency": "usd", "text": "US$10.00"}
+    assert asked == {"amount": 1000, "currency": "usd", "text": "US$10.00", "note": ""}
     assert alice.get(f"{PAGE}/price?photos=-1", accept="application/json").status_code == 422
     assert alice.get(f"{PAGE}?photos=-1").status_code == 422
 
@@ -125,6 +126,38 @@ def test_a_budget_warns_once_it_is_half_used(alice: Browser, used: str) -> None:
     assert alice.submit(PAGE, {"budget": "-1"}).status_code == 422
     assert alice.submit(PAGE, {"budget": ""}).status_code == 303
     assert "of this month&#39;s budget" not in alice.get(PAGE).text
+
+
+def test_a_budget_says_what_happens_when_it_is_reached_and_so_do_the_pages(
+    alice: Browser, web: Flask, world: World, used: str
+) -> None:
+    alice.get(PAGE)
+    refused = alice.submit(PAGE, {"budget": "19", "reach": "stop"})
+    assert refused.status_code == 422 and "The plan alone costs that much" in refused.text
+    assert alice.submit(PAGE, {"budget": "20", "reach": "nothing"}).status_code == 422
+    assert alice.submit(PAGE, {"budget": "29", "reach": "lean"}).status_code == 303
+    page = alice.get(PAGE).text
+    assert 'value="lean" checked' in page or 'checked id="reach-1"' in page
+    assert "made in fewer sizes" not in page
+    asked = {n: alice.get(f"{PAGE}/price?photos={n}", accept="application/json").json["note"] for n in (19_000, 20_000)}
+    assert asked == {
+        19_000: "",
+        20_000: "That reaches the budget of US$29.00. From then on new pictures are made smaller.",
+    }
+    assert "That reaches the budget of US$29.00." in alice.get(f"{PAGE}?photos=20000&gigabytes=0&minutes=0").text
+    with web.app_context():
+        use(world.alpha, delivered(ports().clock.now() - timedelta(seconds=1), 300 * GB, "this month"))
+        close(ports().clock.now() + timedelta(hours=2))
+        alerts.run(ports().clock.now())
+        with open_site(world.alpha) as site:
+            entry = site.session.scalars(select(AuditEvent).where(AuditEvent.action == "budget.changed")).one()
+            assert entry.details == {"changed": {"budget": [None, 2900], "reach": ["tell", "lean"]}}
+    for path in (PAGE, f"/dashboard/albums/{world.alpha_album}"):
+        assert "made in fewer sizes until it is raised" in alice.get(path).text
+    assert alice.get(f"{PAGE}/price?photos=20000", accept="application/json").json["note"] == "", "it is reached"
+    alice.get(PAGE)
+    assert alice.submit(PAGE, {"budget": "100", "reach": "lean"}).status_code == 303
+    assert "made in fewer sizes until" not in alice.get(f"/dashboard/albums/{world.alpha_album}").text
 
 
 def test_publishing_tells_what_visits_deliver(alice: Browser, web: Flask, world: World, used: str) -> None:

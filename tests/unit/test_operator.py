@@ -49,25 +49,26 @@ def test_each_cost_is_use_times_price() -> None:
     used = {
         Dimension.STORAGE: 100 * GB * 730 * 3600,  # 100 GB for a month: 2.30
         Dimension.DELIVERED: 30 * GB,  # 2.55; 200,000 requests, of which 20,000 reach S3
-        Dimension.PHOTOS: 10_000,  # 15,000 s; 160,000 PUT
-        Dimension.UPLOADS: 10_000,  # 40,000 PUT
+        Dimension.PHOTOS: 10_000,  # 15,000 s; 140,000 PUT
+        Dimension.UPLOADS: 10_000,  # 50,000 PUT
         Dimension.VIDEO_OUT: 150 * 60_000,  # 3,000 s; 1,800 PUT
     }
     found = costs.estimate(costs.load(), used, 50 * GB * 730 * 3600)
     assert found.storage == 230 + 115
     assert found.delivery == 255
-    assert found.requests == 122  # 201.8 x 0.005 + 20 x 0.0004 + 20 x 0.01 = 1.217
-    assert (found.spot_seconds, found.spot) == (18_000, 10)
-    assert found.total == 345 + 255 + 122 + 10
+    assert found.requests == 117  # 191.8 x 0.005 + 20 x 0.0004 + 20 x 0.01 = 1.167
+    assert (found.spot_seconds, found.spot) == (18_000, 19)  # 5 h x (0.85 x 0.029 + 0.15 x 0.0725) / 2 / 0.48 = 0.18503
+    assert found.total == 345 + 255 + 117 + 19
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("[delivery]", "[delivery"), "cannot be read"),
-        (('gb = "0.085"', 'gb = "-1"'), "delivery.gb"),
-        (('gb = "0.085"', 'gigabyte = "1"'), "delivery.gb"),
-        (('edge_misses = "0.1"', 'edge_misses = "2"'), "work.edge_misses"),
+        (("[prices]", "[prices"), "cannot be read"),
+        (('value = "0.085"', 'value = "-1"'), "prices.cloudfront_gb.value"),
+        (('value = "0.085"', 'worth = "1"'), "prices.cloudfront_gb"),
+        (("cloudfront_gb =", "gigabyte ="), "'cloudfront_gb' is missing"),
+        (('edge_hits = { value = "0.9"', 'edge_hits = { value = "2"'), "edge_hits is a share"),
     ],
 )
 def test_a_wrong_price_file_is_named(tmp_path: Path, change: tuple[str, str], told: str) -> None:

@@ -18,6 +18,7 @@ from processor import purge
 from tenants import arrivals, quota
 from tenants.catalog import Asset, album_by_id
 from tenants.quota import QuotaUse
+from tenants.registry import OnBudget, Tenant
 from tenants.scope import Site, open_site
 from uploader.session import Upload
 from uploader.sweep import sweep_tenant
@@ -248,3 +249,51 @@ def test_no_tenant_takes_anothers_room(client: Client, site: Site, world: World)
     with open_site(world.beta) as beta:
         assert quota.check(beta) == LIMIT
         assert album_by_id(beta.session, world.beta, world.beta_album) is not None
+
+
+# --- A tenant's own budget --------------------------------------------------------------------------------------------
+
+
+def stop(site: Site) -> None:
+    """Its budget is reached and set to stop, as `billing.budgets.weigh` writes it."""
+    asked = {"over_budget": OnBudget.STOP, "over_budget_month": quota.month_of(site.now())}
+    site.session.execute(update(Tenant).values(**asked))
+    site.session.commit()
+
+
+def stopped(answer: Answer) -> bool:
+    return answer.status == 403 and json.loads(answer.body)["type"].endswith("over-budget")
+
+
+def test_a_reached_budget_that_stops_takes_nothing_new_and_lets_the_rest_end(client: Client, site: Site) -> None:
+    client.create(100, b"x" * 100)
+    sha256 = site.session.scalars(select(Asset.sha256)).one()
+    site.session.rollback()
+    path = client.create(100).headers["Location"]
+    parts = [client.create(50, b"x" * 50, Upload_Concat="partial").headers["Location"]]
+    stop(site)
+    assert stopped(client.create(100)) and stopped(client.reuse(sha256))
+    assert stopped(client.create(50, Upload_Concat="partial"))
+    assert client.patch(path, 0, b"y" * 100).status == 204
+    whole = headers(client._ticket, Upload_Concat=f"final;{parts[0]}", Upload_Metadata=named("whole.jpg"))
+    assert client._send("POST", "/files/", whole).status == 201
+    assert len(site.session.scalars(select(Asset)).all()) == 3
+    with open_site(site.tenant_id) as now, pytest.raises(Problem) as refusal:
+        arrivals.copy(now, now.session.scalars(select(Asset)).all(), "Copies")
+    assert refusal.value.code == "over-budget"
+
+
+def test_the_ticket_tells_members_why_and_guests_that_it_is_so(web: Flask, site: Site, world: World) -> None:
+    alice = Browser(web)
+    alice.sign_in("alice")
+    alice.get(f"/dashboard/albums/{world.alpha_album}")
+    asked = f"/dashboard/albums/{world.alpha_album}/ticket"
+    assert alice.submit(asked, {}).status_code == 200
+    stop(site)
+    refused = alice.submit(asked, {})
+    assert refused.status_code == 403 and "budget is used up" in refused.text
+    page = alice.get(f"/dashboard/albums/{world.alpha_album}").text
+    assert "nothing new can be added" in page
+    with open_site(world.alpha) as later, pytest.raises(Problem, match="No files are taken in") as told:
+        quota.check(later, guest=True)
+    assert "budget" not in told.value.detail

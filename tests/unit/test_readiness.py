@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from conftest import World
 from flask import Flask
 from flask.testing import FlaskCliRunner
 from loopback import free_port
+from sqlalchemy import select
 
 import wsgi
+from billing import closing
+from infra.local.clock import SystemClock
+from infra.local.tables import metric_points
 from infra.settings import Settings
-from tenants import heartbeat, readiness
+from tenants import domain_steps, heartbeat, readiness
 from tenants.db import db
 from tenants.heartbeat import Heartbeat
 from tenants.readiness import FLEETS, Readiness
@@ -175,3 +180,44 @@ def test_a_sign_of_life_is_written_now_and_then(
 def test_every_check_is_somebodys() -> None:
     assert {name for names in FLEETS.values() for name in names} == set(readiness.CHECKS)
     assert Readiness
+
+
+def turns(settings: Settings) -> list[str]:
+    """Which loops say that a turn of theirs ended well."""
+    with wsgi.core(settings).app_context():
+        told = select(metric_points.c.dimensions).where(metric_points.c.name == heartbeat.TURNS)
+        with db.engine.connect() as connection:
+            return [dimensions["fleet"] for dimensions in connection.scalars(told)]
+
+
+def test_a_turn_counts_once_it_has_ended_well(
+    runner: FlaskCliRunner, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that fails at every turn is alive, and stands still."""
+
+    def away(*_: object, **__: object) -> Counter[str]:
+        raise ConnectionError("the database is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(closing, "run", away)
+        assert isinstance(runner.invoke(args=["billing", "run"]).exception, ConnectionError)
+    assert (ready(runner, "billing", "--alive")[0], turns(settings)) == (0, [])
+    assert runner.invoke(args=["billing", "run"]).exit_code == 0
+    assert turns(settings) == ["billing"]
+
+
+def test_the_loop_that_checks_domains_shows_signs_of_life(
+    runner: FlaskCliRunner, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Over(Exception):
+        pass
+
+    def end(_clock: object, _seconds: float) -> None:
+        raise Over
+
+    monkeypatch.setattr(SystemClock, "sleep", end)
+    assert isinstance(runner.invoke(args=["domains", "check", "--loop"]).exception, Over)
+    assert (ready(runner, "domains", "--alive")[0], turns(settings)) == (0, ["domains"])
+    monkeypatch.setattr(domain_steps, "due", lambda: 1 / 0)
+    assert isinstance(runner.invoke(args=["domains", "check", "--loop"]).exception, Over)
+    assert turns(settings) == ["domains"]

@@ -16,10 +16,11 @@ from stripe_fake.subscriptions import become
 from stripe_fake.subscriptions import update as change
 from stripe_stage import OLD, Stage, by_stripe, on_clock
 
-from billing import backend, subscriptions
+from billing import backend, subscriptions, webhook
 from billing.stripe_gateway import Snapshot
 from infra.settings import Settings
 
+DAY = 24 * 3600
 Events = list[dict[str, Any]]
 
 
@@ -178,7 +179,7 @@ def test_what_is_nobodys_is_ignored(stage: Stage, world: World) -> None:
 
 
 @pytest.mark.every_database
-def test_what_could_not_be_handled_is_kept_and_tried_again(stage: Stage, world: World) -> None:
+def test_what_could_not_be_handled_is_kept_and_tried_again(stage: Stage, world: World, clock: ManualClock) -> None:
     customer = stage.account(world.alpha)
     become(stage.fake, stage.subscribe(world.alpha, customer), "past_due")
     event = stage.fake.events[-1]
@@ -187,8 +188,35 @@ def test_what_could_not_be_handled_is_kept_and_tried_again(stage: Stage, world: 
     assert stage.outcomes() == {event["id"]: "received"}
     stage.fake.fail_next(500, 500, 500)
     with stage.app.app_context():
-        assert backend.catch_up() == {}
-        assert backend.catch_up() == {"done": 1}
-        assert backend.catch_up() == {}
+        assert backend.catch_up(clock.now()) == {}
+        assert backend.catch_up(clock.now()) == {"done": 1}
+        assert backend.catch_up(clock.now()) == {}
     assert stage.state(world.alpha)[0] == "overdue"
     assert stage.tell(event).json == {"outcome": "done"}
+
+
+@pytest.mark.every_database
+def test_handled_events_are_forgotten_after_ninety_days_and_others_never(
+    stage: Stage, world: World, clock: ManualClock
+) -> None:
+    """One is refused, one handled at once, one handled only sixty days later, and one that nobody could handle."""
+    stage.account(world.alpha)
+    bobs = stage.account(world.beta)
+    become(stage.fake, stage.subscribe(world.alpha, bobs), "canceled")
+    assert stage.tell(stage.fake.events[-1]).json == {"outcome": "refused"}
+    assert stage.tell(stage.fake.tell("product.updated", stage.fake.all("product")[0])).json == {"outcome": "ignored"}
+    carol = stage.fake.keep(stage.fake.make("customer"))
+    late, stuck = (stage.fake.tell("invoice.paid", stage.fake.make("invoice", customer=carol["id"])) for _ in range(2))
+    with stage.app.app_context():
+        for event in (late, stuck):
+            webhook.store(event)
+        clock.sleep(60 * DAY)
+        assert webhook.handle(stage.gateway, late["id"]) == "ignored"
+        clock.sleep(29 * DAY)
+        assert webhook.forget(clock.now()) == {}
+        clock.sleep(2 * DAY)
+        assert webhook.forget(clock.now()) == {"webhooks forgotten": 2}
+        assert stage.outcomes() == {late["id"]: "ignored", stuck["id"]: "received"}
+        clock.sleep(400 * DAY)
+        assert webhook.forget(clock.now()) == {"webhooks forgotten": 1}
+    assert stage.outcomes() == {stuck["id"]: "received"}

@@ -161,7 +161,7 @@ def test_a_new_upload_is_marked_from_the_start(world: World, photo: Callable[[st
 def test_many_photos_come_one_after_the_other(
     world: World, photo: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watermarks, "AT_ONCE", 2)
+    monkeypatch.setattr(healing, "AT_ONCE", 2)
     monkeypatch.setattr(watermarks.ask, "__defaults__", (2,))
     ids = {photo(world.alpha_album) for _ in range(4)}
     assert mark_all(world) == 2

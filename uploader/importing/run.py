@@ -29,7 +29,7 @@ from uploader.importing.source import Skipped
 _CHUNK = 1024 * 1024
 _ATTRIBUTE = re.compile(r"[a-z][a-z0-9_]{0,30}(\.[a-z0-9_]{1,30})?")
 _MOST_ATTRIBUTES = 40
-_ENDS_ALL = ("disk-full", "over-quota", "forbidden")
+_ENDS_ALL = ("disk-full", "over-quota", "over-budget", "forbidden")
 """What holds for every other file as well."""
 
 

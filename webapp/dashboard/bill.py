@@ -9,21 +9,41 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from flask_wtf import FlaskForm
-from wtforms import DecimalField, IntegerField
+from wtforms import DecimalField, IntegerField, RadioField
 from wtforms.validators import NumberRange, Optional
 
-from infra.errors import Problem
+from infra.errors import N_, Problem
 from tenants.people import Role
+from tenants.registry import OnBudget
 from tenants.statements import NAMES, Line, Overview, Part, of_app
+from webapp import language
 from webapp.auth import require
 from webapp.dashboard.amounts import money
 from webapp.dashboard.answers import done
+from webapp.dashboard.forms import said
 from webapp.dashboard.mount import bp
 from webapp.dashboard.record import note
 
 MOST_PARTS = 100
 WARNINGS = (50, 80, 100)
 """Per cent of the budget at which the page says so."""
+REACHES = {
+    OnBudget.TELL.value: N_("Only tell us"),
+    OnBudget.LEAN.value: N_("Make smaller pictures"),
+    OnBudget.STOP.value: N_("Stop new uploads"),
+}
+HINTS = {
+    OnBudget.LEAN.value: N_(
+        "New photos get no size beyond 1,280 pixels, new videos none beyond 540 lines. They are made whole when the "
+        "budget is raised or the month is over."
+    ),
+    OnBudget.STOP.value: N_("Members and guests add nothing until the budget is raised or the month is over."),
+}
+THEN = {
+    OnBudget.TELL: "",
+    OnBudget.LEAN: N_("From then on new pictures are made smaller."),
+    OnBudget.STOP: N_("From then on nothing more is taken in."),
+}
 GB, MOST = 1_000_000_000, 1_000_000
 
 
@@ -31,6 +51,12 @@ class BudgetForm(FlaskForm):  # type: ignore[misc]  # the library has no types
     budget = DecimalField(
         lazy("Budget for a month"), [Optional(), NumberRange(0, MOST, lazy("An amount from 0 to a million."))], places=2
     )
+
+    reach = RadioField(lazy("When it is reached"), choices=said(REACHES), default=OnBudget.TELL.value)
+
+    def wish(self) -> tuple[int | None, OnBudget]:
+        amount = self.budget.data
+        return None if amount is None else round(amount * 100), OnBudget(self.reach.data)
 
 
 class PriceForm(FlaskForm):  # type: ignore[misc]
@@ -48,36 +74,54 @@ class PriceForm(FlaskForm):  # type: ignore[misc]
 @require(Role.ADMIN)
 def bill() -> ResponseReturnValue:
     found = of_app().overview(g.site)
-    form = BudgetForm(data={"budget": None if found.budget is None else Decimal(found.budget) / 100})
-    if form.validate_on_submit():
-        amount = form.budget.data
-        of_app().set_budget(g.site, None if amount is None else round(amount * 100))
-        note("budget.changed", changed={"budget": [found.budget, None if amount is None else round(amount * 100)]})
-        return done(_("The budget is saved.") if amount is not None else _("No budget is set."), back=url_for(".bill"))
+    amount = None if found.budget is None else Decimal(found.budget) / 100
+    form = BudgetForm(data={"budget": amount, "reach": found.reach.value})
+    if form.validate_on_submit() and _saved(form, found):
+        told = _("No budget is set.") if form.budget.data is None else _("The budget is saved.")
+        return done(told, back=url_for(".bill"))
     asked = PriceForm(request.args)
-    wanted = bool(request.args) and asked.validate()
+    asked_price = _asked_price(asked) if request.args and asked.validate() else None
     page = render_template(
         "dashboard/bill.html",
         found=found,
         form=form,
         asked=asked,
-        price=_asked_price(asked) if wanted else None,
+        price=asked_price,
+        price_note=_reaches(asked_price[0]) if asked_price else "",
         warning=_warning(found),
+        hints={name: language.translated(hint) for name, hint in HINTS.items()},
         shown=_shown(found),
     )
     return page, 422 if form.errors or asked.errors else 200
+
+
+def _saved(form: BudgetForm, before: Overview) -> bool:
+    """Whether it was; what is wrong with it is in the form otherwise."""
+    amount, reach = form.wish()
+    try:
+        of_app().set_budget(g.site, amount, reach)
+    except Problem as refusal:
+        if refusal.code != "invalid":
+            raise
+        form.budget.errors = [language.told(refusal)]
+        return False
+    changed: dict[str, list[object]] = {"budget": [before.budget, amount]}
+    if reach is not before.reach:
+        changed["reach"] = [before.reach.value, reach.value]
+    note("budget.changed", changed=changed)
+    return True
 
 
 @bp.get("/usage/price")
 @require(Role.EDITOR)
 def price() -> ResponseReturnValue:
     """What files that are about to be uploaded would add to the month: `photos`, `bytes` of all files, `seconds` of
-    video. JSON; `amount` is minor units, `text` what people read."""
+    video. JSON; `amount` is minor units, `text` what people read, `note` what it means for the budget, if anything."""
     asked = {name: request.args.get(name, 0, type=int) for name in ("photos", "bytes", "seconds")}
     if min(asked.values()) < 0 or max(asked.values()) > MOST * GB:
         raise Problem("invalid", "photos, bytes and seconds are whole numbers from 0.")
     amount, currency = of_app().price_of(g.site, asked["photos"], asked["bytes"], asked["seconds"])
-    return {"amount": amount, "currency": currency, "text": money(amount, currency)}
+    return {"amount": amount, "currency": currency, "text": money(amount, currency), "note": _reaches(amount)}
 
 
 @bp.get("/usage/parts/<code>")
@@ -142,6 +186,17 @@ def _warning(found: Overview) -> int | None:
         return None
     reached = [step for step in WARNINGS if found.total * 100 >= found.budget * step]
     return reached[-1] if reached else None
+
+
+def _reaches(more: int) -> str:
+    """What is said of a price that takes the month from below its budget to it; empty for any other."""
+    room = of_app().room(g.site)
+    if room is None or room.left <= 0 or more < room.left:
+        return ""
+    amount = money(room.amount, room.currency)
+    return (
+        f"{_('That reaches the budget of %(amount)s.', amount=amount)} {language.translated(THEN[room.reach])}".strip()
+    )
 
 
 def _asked_price(asked: PriceForm) -> tuple[int, str]:

@@ -44,7 +44,7 @@ def guest_ticket(slug: str) -> ResponseReturnValue:
     if not g.site.entitlements.writable:
         raise Problem("forbidden", _("This site is read-only at the moment: nothing can be changed."))
     link, guest = visitors.guest_for(album, Action.UPLOAD)
-    left = quota.check(g.site)
+    left = quota.check(g.site, guest=True)
     most = min(g.site.entitlements.max_upload_bytes, link.upload_bytes or g.site.entitlements.max_upload_bytes)
     most = most if left is None else min(most, left)
     now, lifetime = g.site.now(), timedelta(seconds=settings().ticket_ttl)

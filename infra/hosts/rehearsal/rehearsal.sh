@@ -20,7 +20,7 @@ step "its page is served"
 
 journalctl -o cat -u vitrine-worker | grep -q '"event": "sandbox".*"method": "bwrap"\|"method": "bwrap".*"event": "sandbox"'
 step "bubblewrap confines ffmpeg within the unit's own confinement"
-for unit in web upload relay redis worker bridge reconcile heal; do
+for unit in web upload relay redis worker bridge webhooks reconcile heal billing domains; do
     step "$unit: $(systemd-analyze security "vitrine-$unit.service" --no-pager | tail -1 | sed 's/^[^:]*: //')"
 done
 

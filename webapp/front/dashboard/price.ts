@@ -5,6 +5,8 @@ interface Price {
   /** Minor units of the plan's currency; 0 for what the plan includes. */
   amount: number;
   text: string;
+  /** What it means for the budget; empty as a rule. */
+  note: string;
 }
 
 export interface Asked extends Price {

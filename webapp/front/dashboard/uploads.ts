@@ -99,7 +99,8 @@ export function startUploads(root: HTMLElement, live: Pick<Live, "expecting" | "
   const agrees = async (files: File[]): Promise<boolean> => {
     const price: Asked | null = prices && (await prices.with(files));
     if (!price) return true;
-    tray.tell(price.amount ? say("costs-more", { amount: price.text }) : say("is-included"));
+    const told = price.amount ? say("costs-more", { amount: price.text }) : say("is-included");
+    tray.tell(price.note ? `${told} ${price.note}` : told);
     if (price.amount && !agreed) {
       agreed = await tray.agree(say("ask-price", { count: files.length, amount: price.text }));
       if (!agreed) {
