@@ -19,7 +19,10 @@ from infra.stack.network import retention
 
 _MINUTE = Duration.minutes(1)
 _GIB = 1024**3
-LOG_GROUPS = ("web", "upload", "relay", "bridge", "worker", "reconcile", "heal", "redis", "migrate", "first-boot")
+LOG_GROUPS = (
+    *("web", "webhooks", "upload", "relay", "bridge", "worker", "redis"),
+    *("migrate", "reconcile", "heal", "billing", "domains", "first-boot"),
+)
 """What infra/hosts/ec2/cloudwatch-agent.json writes to, below /vitrine/."""
 
 
