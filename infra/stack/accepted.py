@@ -56,7 +56,7 @@ ACCEPTED = (
         "AwsSolutions-AS3", r".*/Group/ASG", "An empty group raises an alarm; that it grows and shrinks is its work."
     ),
     Accepted(
-        _WILD + r".*/(t/\*/(o|r|b|c)/\*|t/\*/ready|arriving/\*|\*\.tar\.gz)\]",
+        _WILD + r".*/(t/\*/(o|r|b|c|x)/\*|t/\*/ready|arriving/\*|\*\.tar\.gz)\]",
         r".*/(AdapterRights|MachineRights)/Resource",
         "A place in the bucket: keys of tenants' objects below it are made while it runs.",
     ),
