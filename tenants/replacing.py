@@ -1,9 +1,9 @@
 """Another file in the place of one: same asset, same links, captions, comments and place in the album.
 
-The new file was uploaded like any other, so it has been looked at and processed. Its original is copied to where the
-asset's originals are, under its own SHA-256, and the pictures are made again as lost ones are: pages show the old ones
-until the new are whole. The row that it came by goes into the trash. The old original is removed by the keeper, a day
-later (`processor/leftovers.py`).
+The new file was uploaded like any other, so it has been looked at and processed. The upload fleet copies its original
+to where the asset's originals are, under its own SHA-256 (`uploader/placing.py`), and the pictures are made again as
+lost ones are: pages show the old ones until the new are whole. The row that it came by goes into the trash. The old
+original is removed by the keeper, a day later (`processor/leftovers.py`).
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from infra.errors import BlobExists, BlobMissing, Problem
-from tenants import healing, quota
+from tenants import healing, outbox, quota
 from tenants.catalog import Album, Asset, AssetState
 from tenants.names import new_id, original_key
 from tenants.scope import Site
@@ -23,7 +23,7 @@ MOST_OFFERED = 24
 
 
 @dataclass(frozen=True)
-class Replaced:
+class Replacement:
     """File names."""
 
     old: str
@@ -44,12 +44,24 @@ def candidates(session: Session, asset: Asset) -> list[Asset]:
     return list(session.scalars(wanted.order_by(Asset.id.desc()).limit(MOST_OFFERED)))
 
 
-def replace(site: Site, album: Album, asset_id: str, by_id: str) -> Replaced:
-    """Put the file of `by_id` in the place of that of `asset_id`, both of the album. Commits nothing at its end.
+def ask(site: Site, album: Album, asset_id: str, by_id: str) -> Replacement:
+    """Have the file of `by_id` put in the place of that of `asset_id`, both of the album, after this transaction.
+
+    Raises `Problem` as `replace`, for what can be known now.
+    """
+    old, new = _pair(site, album.id, asset_id, by_id)
+    if new.size > old.size:
+        quota.check(site)
+    site.enqueue(outbox.replacement(site.tenant_id, album.id, old.id, source_id=new.id))
+    return Replacement(old.filename, new.filename)
+
+
+def replace(site: Site, album_id: str, asset_id: str, by_id: str) -> None:
+    """What `ask` asks for. Commits nothing at its end.
 
     Raises `Problem`: "not-found" if one is not there, "conflict" if one is not finished or they are of different kinds.
     """
-    old, new = _pair(site, album, asset_id, by_id)
+    old, new = _pair(site, album_id, asset_id, by_id)
     source, target = original_key(site.tenant_id, new.id, new.sha256), original_key(site.tenant_id, old.id, new.sha256)
     site.session.rollback()  # Copying takes its time: no transaction meanwhile.
     try:
@@ -57,8 +69,7 @@ def replace(site: Site, album: Album, asset_id: str, by_id: str) -> Replaced:
             site.blobs.copy(source, target)
     except BlobMissing:
         raise Problem("conflict", "The new file is not in the store any more. Upload it again.") from None
-    old, new = _pair(site, album, asset_id, by_id)
-    told = Replaced(old.filename, new.filename)
+    old, new = _pair(site, album_id, asset_id, by_id)
     _settle(site, old, new)
     taken = {"sha256": new.sha256, "size": new.size, "filename": new.filename, "sort_name": new.sort_name}
     taken |= {"content_type": new.content_type, "crc32": new.crc32, "blanks": new.blanks}
@@ -73,13 +84,12 @@ def replace(site: Site, album: Album, asset_id: str, by_id: str) -> Replaced:
     if not healing.again(site, Asset.id == asset_id, why="replaced"):
         raise Problem("conflict", "The file is being worked on at this moment. Try again shortly.")
     site.session.expire_all()
-    return told
 
 
-def _pair(site: Site, album: Album, asset_id: str, by_id: str) -> tuple[Asset, Asset]:
+def _pair(site: Site, album_id: str, asset_id: str, by_id: str) -> tuple[Asset, Asset]:
     wanted = select(Asset).where(
         Asset.tenant_id == site.tenant_id,
-        Asset.album_id == album.id,
+        Asset.album_id == album_id,
         Asset.id.in_((asset_id, by_id)),
         Asset.deleted_at.is_(None),
         Asset.held.is_(False),

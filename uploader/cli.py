@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 from structlog.contextvars import bind_contextvars
 
@@ -14,7 +14,7 @@ from tenants import catalog
 from tenants.cli import tenants as tenants_group
 from tenants.commands import friendly, site_of
 from tenants.scope import Site, settings
-from uploader import folder, relay, sweep
+from uploader import folder, placing, relay, sweep
 from uploader.importing import cli as importing
 
 _POLL_SECONDS = 0.5
@@ -37,12 +37,18 @@ def _stop_on_signals() -> threading.Event:
 @click.option("--once", is_flag=True, help="Send what is pending, then end.")
 @with_appcontext
 def relay_command(once: bool) -> None:
-    """Send outbox messages to the job queue, and sweep now and then."""
+    """Copy originals that are asked for, send outbox messages to the job queue, and sweep now and then."""
     if once:
+        while placing.place_once():
+            pass
         click.echo(f"sent {relay.relay_once()}")
     else:
         bind_contextvars(fleet="relay")
-        relay.run(_stop_on_signals())
+        stop = _stop_on_signals()
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy of this thread's
+        # A daemon: an end in the midst of a copy loses nothing, the row is still there.
+        threading.Thread(target=placing.run, args=(app, stop), name="placing", daemon=True).start()
+        relay.run(stop)
 
 
 @click.command("sweep")

@@ -17,8 +17,9 @@ from pathlib import Path
 from infra.stack.deployment import Deployment, read
 
 FLEETS = ("web", "upload", "processor", "keeper")
-SIGNING = ("web", "upload")
-"""Who signs and checks sessions, tickets and media addresses."""
+SIGNING = ("web", "upload", "keeper")
+"""Who signs and checks sessions, tickets and media addresses. The keeper proves that a domain leads here by an answer
+that the web fleet signs (`tenants/domain_steps.py`), opens receipts of erasure, and mints the operator's codes."""
 EDGED = ("web", "keeper")
 """Who tells CloudFront about domains: the dashboard at once, the loop of `domains check` in the end."""
 

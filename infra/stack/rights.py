@@ -23,9 +23,9 @@ _READ, _WRITE = ("s3:GetObject",), ("s3:PutObject", "s3:AbortMultipartUpload")
 _ERASE = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 _GONE = (*_ERASE, "s3:AbortMultipartUpload")
 OBJECTS: dict[str, dict[str, tuple[str, ...]]] = {
-    # Originals are written by the web fleet only as copies of originals, and by the bucket's policy never over one.
+    # Copies of originals are made by the upload fleet (ADR 0192).
     "web": {
-        ORIGINALS: _READ + _WRITE,
+        ORIGINALS: _READ,
         RENDITIONS: _READ,
         BRANDS: _READ + _WRITE,
         CARDS: _READ + _WRITE + _ERASE,

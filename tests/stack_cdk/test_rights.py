@@ -63,13 +63,15 @@ ACTIONS: dict[str, set[str]] = {
 _EDGE = {"DistributionTenants.serve", "DistributionTenants.withdraw", "DistributionTenants.invalidate"}
 # A stream reads when it is read, and a listing lists when it is asked for the next.
 _READ = {"S3Blobs.stat", "S3Blobs.open", "ObjectStream.read", "PieceStream.read"}
-_COPY = {"S3Blobs.copy", "Multipart.copy"}
 _LIST = {"Bucket.list"}
 USES: dict[str, set[str]] = {
-    # Pages, downloads, cards of albums, copies of a selection (tenants/arrivals.py), domains.
-    "web": {*_READ, *_COPY, *_LIST, "S3Blobs.put", "S3Blobs.delete", "SimpleDbKeyValue.get", *_EDGE},
-    # Arriving uploads, their sweep, the relay of jobs.
-    "upload": {"S3Blobs.stat", "S3Intake", "S3Writer", "Multipart.copy", "SqsQueue.send", "SqsQueue.depth"},
+    # Pages, downloads, cards of albums, domains.
+    "web": {*_READ, *_LIST, "S3Blobs.put", "S3Blobs.delete", "SimpleDbKeyValue.get", *_EDGE},
+    # Arriving uploads, their sweep, the relay of jobs, copies of originals (uploader/placing.py).
+    "upload": {
+        *("S3Blobs.stat", "S3Blobs.copy", "S3Intake", "S3Writer", "Multipart.copy"),
+        *("SqsQueue.send", "SqsQueue.depth"),
+    },
     # Jobs: fetch an original, put renditions, remove those of an older attempt; exports, which list a brand; the
     # bridge and its gauges.
     "processor": {
@@ -165,9 +167,9 @@ def test_upload_reads_no_rendition_and_no_brand(synthesis):
     assert set(_places(synthesis, "upload")) == {"t/*/o/*", "t/*/ready", "arriving/*", "*.tar.gz"}
 
 
-def test_web_and_processors_delete_no_original_and_processors_write_none(synthesis):
-    assert not {"s3:DeleteObject", "s3:DeleteObjectVersion"} & _places(synthesis, "web")["t/*/o/*"]
-    assert _places(synthesis, "processor")["t/*/o/*"] == {"s3:GetObject"}
+def test_web_and_processors_only_read_originals(synthesis):
+    for fleet in ("web", "processor"):
+        assert _places(synthesis, fleet)["t/*/o/*"] == {"s3:GetObject"}
 
 
 def test_web_and_keeper_write_no_rendition(synthesis):

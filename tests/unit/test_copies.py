@@ -17,6 +17,7 @@ from tenants import outbox, sharing
 from tenants.catalog import Album, Asset, AssetState, album_by_id
 from tenants.names import original_key
 from tenants.scope import Site, open_site, secret
+from uploader import placing
 
 
 @pytest.fixture
@@ -50,6 +51,12 @@ def photos(site: Site, world: World) -> list[str]:
 def of(site: Site, asset_id: str) -> Asset:
     site.session.rollback()
     return site.session.get_one(Asset, (site.tenant_id, asset_id), populate_existing=True)
+
+
+def place() -> int:
+    """What the relay's fleet does."""
+    with reading(False):
+        return placing.place_once()
 
 
 def test_duplicates_are_shown_with_a_choice(alice: Browser, site: Site, world: World, photos: list[str]) -> None:
@@ -93,6 +100,8 @@ def test_a_replaced_file_keeps_its_asset(alice: Browser, site: Site, world: Worl
     wanted, size = new.sha256, new.size
     assert new_id in alice.get(f"{base}/replace").text
     assert alice.post(f"{base}/replace", {"by": new_id}).status_code == 200
+    assert of(site, old_id).sha256 == before  # Until the original is in its place.
+    place()
     asset = of(site, old_id)
     assert (asset.sha256, asset.size, asset.filename, asset.state) == (wanted, size, "1.jpg", AssetState.VIEWABLE)
     assert of(site, new_id).deleted_at is not None

@@ -13,16 +13,19 @@ from conftest import World
 from flask import Flask
 from visits import Browser, give, member, share_link, token_of, visitor
 
+from infra.errors import BlobMissing
 from infra.sql import reading
 from tenants import guessing, sharing
 from tenants.catalog import Album, Asset, album_by_id
 from tenants.guessing import Guessed
 from tenants.guests import Comment, Favourite, Guest
+from tenants.names import original_key
 from tenants.news import News
 from tenants.proofing import Selection
 from tenants.registry import Tenant
 from tenants.scope import Site, open_site
 from tenants.sharing import GUEST_RIGHTS, Rights, ShareLink
+from uploader import placing
 
 ALBUM = "/a/alpha-secret"
 EVERYTHING = Rights.DOWNLOAD | GUEST_RIGHTS
@@ -190,7 +193,14 @@ def test_a_selection_becomes_an_album(web: Flask, world: World, photos: list[str
     (asset,) = site.session.query(Asset).filter(Asset.album_id == copy.id)
     source = site.session.get_one(Asset, (world.alpha, kept))
     assert (asset.caption, asset.sha256, asset.state.value) == ("Dawn", source.sha256, "received")
+    original, size = original_key(world.alpha, asset.id, source.sha256), source.size
     assert copy.visibility.value == "private"
+    with pytest.raises(BlobMissing):
+        site.blobs.stat(original)
+    site.session.rollback()
+    with reading(False), web.app_context():
+        assert placing.place_once() == 1
+    assert site.blobs.stat(original).size == size
 
 
 # --- Terms of a link ------------------------------------------------------------------------------------------------

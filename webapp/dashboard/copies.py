@@ -77,9 +77,9 @@ def replace_file(album_id: str, asset_id: str) -> ResponseReturnValue:
         lookup.asset_of(lookup.album_of(album_id), asset_id)
     if not is_id(by) or by == asset_id:
         raise Problem("invalid", "Choose the file to put in its place.", field="by")
-    told = replacing.replace(g.site, lookup.album_of(album_id), asset_id, by)
-    purges.close_album(g.site, album_id)
     album = lookup.album_of(album_id)
+    told = replacing.ask(g.site, album, asset_id, by)
+    purges.close_album(g.site, album_id)
     note("asset.replaced", album=album, about=told.old, changed={"filename": [told.old, told.new]})
-    message = _("“%(old)s” has a new file. Its links stay, its pictures are being made.", old=told.old)
+    message = _("“%(old)s” gets its new file now. Its links stay, its pictures are made again.", old=told.old)
     return done(message, back=url_for("dashboard.asset", album_id=album_id, asset_id=asset_id))
