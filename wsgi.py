@@ -99,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         news,
         operator_log,
         outbox,
+        passkeys,
         people,
         proofing,
         purges,

@@ -27,6 +27,10 @@ ACTIONS: dict[str, str] = {
     "two-factor.renewed": N_("Made new recovery codes"),
     "two-factor.off": N_("Switched their second factor off"),
     "two-factor.reset": N_("Switched a member’s second factor off"),
+    "passkey.added": N_("Added a passkey"),
+    "passkey.renamed": N_("Renamed a passkey"),
+    "passkey.removed": N_("Removed a passkey"),
+    "passkey.suspected": N_("Was refused a passkey that may have been copied"),
     "album.made": N_("Made an album"),
     "album.changed": N_("Changed an album’s settings"),
     "album.deleted": N_("Put an album into the trash"),
@@ -116,6 +120,7 @@ GROUPS: dict[str, str] = {
     "session": N_("Signing in and out"),
     "password": N_("Passwords"),
     "two-factor": N_("Second factors"),
+    "passkey": N_("Passkeys"),
     "token": N_("Tokens of the API"),
     "webhook": N_("Webhooks"),
     "support": N_("Support"),
@@ -123,7 +128,7 @@ GROUPS: dict[str, str] = {
 
 MAX_ABOUT = 300
 MAX_VALUE = 200
-_UNTOLD = ("hash", "token", "session_key", "secret")
+_UNTOLD = ("hash", "token", "session_key", "public_key", "secret")
 """Parts of column names whose values are nobody's to read."""
 _NOISE = ("updated_at", "sort_name")
 

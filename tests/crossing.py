@@ -16,7 +16,9 @@ from tenants.api_tokens import Scope
 from tenants.catalog import Asset, album_by_id
 from tenants.db import Base, TenantOwned, db
 from tenants.delivery import by_membership
-from tenants.people import Role
+from tenants.names import new_id
+from tenants.passkeys import Passkey
+from tenants.people import Member, Role
 from tenants.scope import Site, open_site, secret
 from tenants.sharing import GUEST_RIGHTS, Rights, ShareLink
 from tenants.webhooks import Event, WebhookDelivery
@@ -55,6 +57,7 @@ class Things:
     webhook_id: str
     delivery_id: str
     hide_id: str
+    passkey_id: str
 
     def path(self, rule: Rule) -> str:
         """The rule's path with alpha's ids in the place of its variables."""
@@ -89,6 +92,7 @@ class Things:
             "webhook_id": self.webhook_id,
             "delivery_id": self.delivery_id,
             "hide_id": self.hide_id,
+            "passkey_id": self.passkey_id,
         }
         return re.sub(r"<([^>]+)>", lambda variable: values[variable.group(1).rpartition(":")[2]], rule.rule)
 
@@ -124,13 +128,30 @@ def things(web: Flask, world: World) -> Things:
         delivery = site.session.scalars(select(WebhookDelivery)).one()
         delivery.last_error = MARK
         wish = hiding.ask(site.session, asset, MARK, f"{MARK}@example.com", MARK, now=site.now())
+        passkey = passkey_of(site.session.get_one(Member, (world.alpha, world.alice)), new_id(), site, name=MARK)
+        site.session.add(passkey)
         made = Things(
             *(album.id, asset.id, media_token, link.id, token, world.alice, left),
             *(grant.id, grant.key, invited.id, invitation_token, frame_token, host, mine.id, hook.id, delivery.id),
-            wish.id,
+            *(wish.id, passkey.id),
         )
         site.session.commit()
         return made
+
+
+def passkey_of(member: Member, passkey_id: str, site: Site, *, name: str = "Phone") -> Passkey:
+    """A row as good as any for who only looks at its place; no device has its key."""
+    return Passkey(
+        tenant_id=member.tenant_id,
+        id=passkey_id,
+        member_id=member.id,
+        host="alpha.localhost",
+        name=name,
+        credential_id=passkey_id,
+        public_key=b"",
+        sign_count=0,
+        created_at=site.now(),
+    )
 
 
 def leave(site: Site, link: ShareLink, asset: Asset) -> Left:

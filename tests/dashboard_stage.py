@@ -45,7 +45,7 @@ def sign_in(page: Page, origin: str) -> Page:
     page.goto(f"{origin}/dashboard/sign-in")
     page.get_by_label("E-mail address").fill("alice@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Albums", exact=True)).to_be_visible()
     return page
 

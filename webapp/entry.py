@@ -6,7 +6,7 @@ from flask import g, request, session
 from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
 
-from tenants import people, sessions
+from tenants import passkeys, people, sessions
 from tenants.people import Member
 from tenants.support import Supporter
 
@@ -46,6 +46,27 @@ def half() -> str:
     """The id of the member whose password this session gave; empty for none, or too long ago."""
     member_id, until = session.get("half", ["", 0])
     return str(member_id) if g.site.now().timestamp() < until else ""
+
+
+def challenge(member_id: str = "") -> bytes:
+    """What a passkey is to sign for this session: to sign in, or to be added by that member.
+
+    One that has most of its time left is given again, so that two tabs of a browser do not spoil each other's.
+    """
+    kept, until, whose = session.get("challenge", ["", 0, ""])
+    now = g.site.now()
+    if kept and whose == member_id and until > (now + passkeys.LIFETIME * 0.8).timestamp():
+        return bytes.fromhex(kept)
+    made = passkeys.new_challenge()
+    session["challenge"] = [made.hex(), int((now + passkeys.LIFETIME).timestamp()), member_id]
+    return made
+
+
+def take_challenge(member_id: str = "") -> bytes | None:
+    """The one that was given for this; None if there is none, or it is too old. It is good for one answer."""
+    kept, until, whose = session.pop("challenge", ["", 0, ""])
+    good = kept and whose == member_id and g.site.now().timestamp() < until
+    return bytes.fromhex(kept) if good else None
 
 
 def _afresh(tenant_id: str) -> None:

@@ -15,7 +15,7 @@ from structlog.contextvars import bind_contextvars
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import domains
+from tenants import domains, passkeys
 from tenants.db import db
 from tenants.delivered import TENANT
 from tenants.editions import Current
@@ -112,6 +112,11 @@ def on_own_host() -> bool:
 def origin() -> str:
     """Scheme and host of this request, without a final slash."""
     return request.host_url.rstrip("/")
+
+
+def here() -> passkeys.Here:
+    """What passkeys that are made or used in this request are bound to."""
+    return passkeys.Here(domains.normalise(request.host) or "", origin())
 
 
 def _tenant() -> Tenant:

@@ -106,6 +106,9 @@ DASHBOARD: dict[str, str | Counted] = {
     "pick-again": N_("Pick %(names)s again: it goes on where it stopped."),
     "host-answered": N_("The upload host answered %(status)s."),
     "connection-lost": N_("The connection was lost. Retry when you are online."),
+    "passkey-cancelled": N_("No passkey was used. Try again, or use your password."),
+    "passkey-known": N_("This device has a passkey for your account already."),
+    "passkey-failed": N_("Your device could not do that. Use your password."),
 }
 
 PAGES = {"site": SITE, "dashboard": DASHBOARD}

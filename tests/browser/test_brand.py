@@ -51,7 +51,7 @@ def open_brand(page: Page, served: Any) -> FrameLocator:
     page.goto(served.origin("alpha") + "/dashboard/sign-in?next=/dashboard/brand")
     page.get_by_label("E-mail address").fill("alice@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Brand")
     return page.frame_locator("#brand-frame")
 

@@ -23,7 +23,7 @@ def member(stack: Stack, page: Page) -> Page:
     page.goto(stack.origin("alpha") + "/dashboard/")
     page.get_by_label("E-mail address").fill("alice@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Albums", exact=True)).to_be_visible()
     return page
 
@@ -96,7 +96,7 @@ def test_from_signing_in_to_a_shared_album(
     assert_accessible(page)
     visitor = new_page()
     visitor.goto(address)
-    expect(visitor.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(visitor.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
     visitor.goto(link)
     expect(visitor.get_by_role("heading", name="Summer garden")).to_be_visible()
     assert visitor.locator("main img").count() >= 2

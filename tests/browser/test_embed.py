@@ -177,5 +177,5 @@ def sign_in(page: Page, served: Any) -> None:
     page.goto(served.origin("alpha") + "/dashboard/sign-in")
     page.get_by_label("E-mail address").fill("alice@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/dashboard/")

@@ -51,7 +51,7 @@ def test_margins_are_accessible_and_fit(
     expect(page.get_by_role("heading", name="Operator")).to_be_visible()
     assert_accessible(page)
     page.get_by_label("Code").fill(code)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Tenants")).to_be_visible()
     assert_accessible(page)
     page.goto(f"http://localhost:{served.port}/operator/margin?month=2024-03")

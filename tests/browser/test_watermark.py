@@ -24,7 +24,7 @@ def open_page(page: Page, served: Any) -> None:
     page.goto(served.origin("alpha") + "/dashboard/sign-in?next=/dashboard/watermark")
     page.get_by_label("E-mail address").fill("alice@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Watermark")
 
 

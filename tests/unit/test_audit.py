@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import PASSWORD, World
+from crossing import passkey_of
 from dashboard_client import Browser
 from flask import Flask
 from sqlalchemy import delete, select, update
@@ -95,6 +96,8 @@ class Stage:
         session.add(
             MemberSession(tenant_id=site.tenant_id, id=self.device, member_id=alice.id, created_at=now, seen_at=now)
         )
+        self.passkey = names.new_id()
+        session.add(passkey_of(alice, self.passkey, site))
         self.token = api_tokens.create(
             session, site.tenant_id, "Script", [Scope.ALBUMS_READ], made_by="alice@example.com", now=now
         )[0].id
@@ -212,6 +215,11 @@ DEEDS: dict[str, tuple[str, Callable[[Stage], tuple[str, Fields]]]] = {
     "switch_hook": ("webhook.switched", lambda on: (f"/dashboard/webhooks/{on.hook}/switch", {})),
     "delete_hook": ("webhook.deleted", lambda on: (f"/dashboard/webhooks/{on.hook}/delete", {})),
     "end_session": ("session.others", lambda on: (f"/dashboard/account/sessions/{on.device}/end", {})),
+    "rename_passkey": (
+        "passkey.renamed",
+        lambda on: (f"/dashboard/account/passkeys/{on.passkey}/rename", {"name": "B"}),
+    ),
+    "remove_passkey": ("passkey.removed", lambda on: (f"/dashboard/account/passkeys/{on.passkey}/remove", {})),
     "sign_out_everywhere": ("session.others", lambda _: ("/dashboard/account/sign-out-everywhere", {})),
     "change_role": ("member.changed", lambda on: (f"/dashboard/members/{on.member}/role", {"role": "editor"})),
     "remove_member": ("member.removed", lambda on: (f"/dashboard/members/{on.member}/remove", {})),
@@ -227,11 +235,15 @@ DEEDS: dict[str, tuple[str, Callable[[Stage], tuple[str, Fields]]]] = {
     ),
 }
 
-WRITES_NOTHING = {"brand_preview", "seen_announcement", "enter_support"}
-"""POST only because a form is too long for a query; put away in one browser; told in support's own log."""
+WRITES_NOTHING = {"brand_preview", "seen_announcement", "enter_support", "begin_passkey"}
+"""POST only because a form is too long for a query; put away in one browser; told in support's own log; or
+because a password is in it, and what follows is in the log."""
 
-ASK_FOR_MORE = {"join", "second_step", "two_factor", "two_factor_off", "erase_account", "keep_account"}
-"""Their entries are looked for where a code is at hand (test_dashboard_people.py), or end the tenant (test_data.py)."""
+ASK_FOR_MORE = {"join", "second_step", "two_factor", "two_factor_off", "erase_account", "keep_account"} | {
+    *("add_passkey", "passkey_sign_in")
+}
+"""Their entries are looked for where a code is at hand (test_dashboard_people.py), or a device (test_passkeys.py); or
+they end the tenant (test_data.py)."""
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from webapp.dashboard import (
     members,
     newsroom,
     order,
+    passkey_sign_in,
+    passkeys,
     pictures,
     plan,
     privacy,
@@ -42,7 +44,23 @@ from webapp.dashboard import (
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(sign_in, joining, account, two_factor, albums, assets, bulk, copies, order, uploads, progress, shares, embeds),
+    *(
+        sign_in,
+        joining,
+        account,
+        two_factor,
+        passkeys,
+        passkey_sign_in,
+        albums,
+        assets,
+        bulk,
+        copies,
+        order,
+        uploads,
+        progress,
+        shares,
+        embeds,
+    ),
     *(guests, exports, newsroom, trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook),
     *(requests, data, visits, guide, support, announcements, tokens, hooks, pictures),
 )

@@ -7,7 +7,7 @@ from flask_login import current_user
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import people, sessions, two_factor
+from tenants import passkeys, people, sessions, two_factor
 from tenants.people import Member, Role
 from webapp import auth, entry
 from webapp.dashboard import devices
@@ -15,6 +15,7 @@ from webapp.dashboard.account_forms import PasswordForm
 from webapp.dashboard.answers import done, say
 from webapp.dashboard.mount import bp
 from webapp.dashboard.record import note
+from webapp.host import here
 from webapp.limits import limiter
 
 
@@ -29,6 +30,8 @@ def account() -> ResponseReturnValue:
         if entry.knows_password(form.current.data):
             _change(member_id, people.hash_password(form.password.data))
             say(_("Your password is changed. Other devices are signed out."))
+            if passkeys.of(g.site.session, current_user):
+                say(_("Your passkeys still sign in. Remove those that you do not know."))
             return redirect(url_for("dashboard.account"), 303)
         form.current.errors = [_("This is not your current password.")]
     with reading():
@@ -36,7 +39,15 @@ def account() -> ResponseReturnValue:
             (each, devices.name(each.agent)) for each in sessions.of(g.site.session, current_user, now=g.site.now())
         ]
         left = two_factor.left(g.site.session, current_user)
-        page = render_template("dashboard/account.html", form=form, kept=kept, here=session.get("sid"), codes_left=left)
+        page = render_template(
+            "dashboard/account.html",
+            form=form,
+            kept=kept,
+            here=session.get("sid"),
+            codes_left=left,
+            passkeys=passkeys.of(g.site.session, current_user),
+            host=here().host,
+        )
     return page, 422 if form.errors else 200
 
 

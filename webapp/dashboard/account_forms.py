@@ -5,6 +5,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length
 
+from tenants.passkeys import MOST_CHARACTERS, NAME_LENGTH
 from tenants.people import MIN_PASSWORD
 from webapp.dashboard.forms import stripped
 
@@ -32,3 +33,17 @@ class ChangeForm(FlaskForm):
 class JoinForm(FlaskForm):
     name = StringField(_("Your name"), [Length(max=120)], filters=[stripped])
     password = PasswordField(_("Password"), [InputRequired(_("Choose a password.")), _LONG_ENOUGH])
+
+
+class PasskeyNameForm(FlaskForm):
+    name = StringField(
+        _("Name"), [DataRequired(_("Give the passkey a name.")), Length(max=NAME_LENGTH)], filters=[stripped]
+    )
+
+
+class PasskeyBeginForm(PasskeyNameForm):
+    current = PasswordField(_("Current password"), [InputRequired(_("Enter your current password."))])
+
+
+class PasskeyAddForm(PasskeyNameForm):
+    credential = HiddenField(validators=[InputRequired(), Length(max=MOST_CHARACTERS)])

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import audit, delivery, invitations, people, purges, sessions, two_factor
+from tenants import audit, delivery, invitations, passkeys, people, purges, sessions, two_factor
 from tenants.invitations import Invitation
 from tenants.names import is_id
 from tenants.people import Member, Role
@@ -119,7 +119,8 @@ def reset_two_factor(member_id: str) -> ResponseReturnValue:
         raise Problem("conflict", "Switch it off in your own account.")
     may_give(member.role)
     two_factor.disable(g.site.session, member)
-    note("two-factor.reset", about=str(member.email))
+    gone = passkeys.forget(g.site.session, member)  # The lost phone may hold one.
+    note("two-factor.reset", about=str(member.email), passkeys=gone)
     sessions.end_all(g.site.session, member)
     return done(
         _("%(person)s signs in with the password alone until they set it up again.", person=member.email),

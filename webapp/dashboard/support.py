@@ -110,7 +110,10 @@ def _supporters_stay_out_of_accounts() -> None:
 
 _ACCOUNTS = frozenset(
     f"dashboard.{name}"
-    for name in ("account", "two_factor", "two_factor_off", "end_session", "sign_out_everywhere", "passkeys")
+    for name in (
+        *("account", "two_factor", "two_factor_off", "end_session", "sign_out_everywhere"),
+        *("new_passkey", "begin_passkey", "add_passkey", "rename_passkey", "remove_passkey"),
+    )
 )
 
 

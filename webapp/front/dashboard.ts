@@ -15,3 +15,6 @@ if (document.getElementById("album")) {
   // The album page's own script, with drag and drop, is a chunk of its own.
   void import("./dashboard/album").then(({ openAlbum }) => openAlbum());
 }
+if (document.querySelector("#passkey-sign-in, #passkey-new")) {
+  void import("./dashboard/passkey").then(({ openPasskeys }) => openPasskeys());
+}

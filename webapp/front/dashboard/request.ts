@@ -47,7 +47,8 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
   } catch {
     throw new Refused(0, say("unreachable"));
   }
-  if (answer.status === 401 && location.pathname.startsWith("/dashboard")) {
+  const signsIn = location.pathname.startsWith("/dashboard/sign-in");
+  if (answer.status === 401 && location.pathname.startsWith("/dashboard") && !signsIn) {
     location.href = `/dashboard/sign-in?next=${encodeURIComponent(location.pathname)}`;
   }
   if (!answer.ok) {
