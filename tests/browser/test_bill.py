@@ -1,6 +1,6 @@
-"""Use, cost and plans in a real browser: accessible and without sideways scrolling, in both colour schemes.
+"""What is told of a bill that was not paid, and the invoice as a sheet of paper (the pages themselves: test_tour.py).
 
-With `VITRINE_SCREENSHOTS` naming a folder the pages are kept there as pictures, and the invoice's PDF as another.
+With `VITRINE_SCREENSHOTS` naming a folder they are kept there as pictures.
 """
 
 import os
@@ -21,7 +21,6 @@ from tenants.scope import open_site
 pytestmark = pytest.mark.browser
 
 NewPage = Callable[..., Page]
-SIZES = [(390, "dark"), (820, "light"), (1440, "light")]
 
 
 def sign_in(page: Page, origin: str) -> None:
@@ -36,39 +35,6 @@ def kept(page: Page, name: str) -> None:
     folder = os.environ.get("VITRINE_SCREENSHOTS")
     if folder:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
-@pytest.mark.parametrize(("width", "scheme"), SIZES)
-def test_bill_plan_and_invoice_are_accessible_and_fit(
-    web: Flask,
-    world: World,
-    served: Any,
-    new_page: NewPage,
-    assert_accessible: Callable[[Page], None],
-    width: int,
-    scheme: str,
-) -> None:
-    number = furnish(web, world)
-    origin = served.origin("alpha")
-    page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    sign_in(page, origin)
-    paths = {
-        "bill": "/dashboard/usage?photos=2000&gigabytes=20&minutes=60",
-        "plan": "/dashboard/usage/plan",
-        "invoice": f"/dashboard/usage/invoices/{number}",
-    }
-    for name, path in paths.items():
-        page.goto(origin + path)
-        expect(page.locator("h1")).to_be_visible()
-        kept(page, f"{name}-{width}-{scheme}")
-        assert_accessible(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-    page.goto(origin + paths["bill"])
-    page.get_by_role("link", name="Storage of originals").first.click()
-    expect(page.get_by_text("IMG_11.jpg")).to_be_visible()
-    assert_accessible(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    kept(page, f"parts-{width}-{scheme}")
 
 
 def test_a_bill_that_is_not_paid_is_told_accessibly(
