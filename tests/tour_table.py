@@ -90,7 +90,12 @@ PAGES = [
     _dashboard("album_settings", f"{ALBUM}/settings", empty=View("alpha", f"{NOTHING}/settings"), wrong={"title": " "}),
     _dashboard("shares", f"{ALBUM}/share", empty=View("alpha", f"{NOTHING}/share"), wrong={"password": "abc"}),
     _dashboard("share_terms", f"{ALBUM}/share/{{link_id}}", empty=ONE_THING, wrong={"password": "abc"}),
-    _dashboard("album_embeds", f"{ALBUM}/embed", empty=View("alpha", f"{NOTHING}/embed"), wrong={"origins": "no site"}),
+    _dashboard(
+        "album_embeds",
+        f"{ALBUM}/embed",
+        empty=View("alpha", f"{NOTHING}/embed"),
+        wrong={"origins": "ftp://example.com"},
+    ),
     _dashboard("album_guests", f"{ALBUM}/guests", empty=View("alpha", f"{NOTHING}/guests"), wrong=BUTTONS),
     _dashboard(
         "asset", f"{ALBUM}/assets/{{asset_id}}", empty=ONE_THING, loading=View("beta", f"{ALBUM}/assets/{{asset_id}}")
@@ -105,7 +110,7 @@ PAGES = [
     _dashboard("visits_page", "/dashboard/visits"),
     _dashboard("trash", "/dashboard/trash"),
     _dashboard("duplicates_page", "/dashboard/duplicates"),
-    _dashboard("brand", "/dashboard/brand", wrong={"accent": "no colour", "name": ""}),
+    _dashboard("brand", "/dashboard/brand", wrong={"name": " "}),
     _dashboard(
         "watermark", "/dashboard/watermark", wrong={"text": "x" * 99}, loading=View("beta", "/dashboard/watermark")
     ),

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: by keyboard and mouse, and without scripts. Its pages in all states: test_tour.py."""
+"""The dashboard by keyboard and mouse, and without scripts. Its pages in all their states: test_tour.py."""
 
 from collections.abc import Callable
 from typing import Any
