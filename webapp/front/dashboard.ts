@@ -9,6 +9,7 @@ tendToasts();
 copyButtons();
 roleForms();
 showCurrent();
+addEventListener("resize", showCurrent);
 previewBrand();
 previewWatermark();
 followArchives();
