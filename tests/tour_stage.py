@@ -12,7 +12,10 @@ import gallery
 import pyotp
 from conftest import PASSWORD, World
 from flask import Flask
+from metered import delivered, stored, use
 
+from billing import terms
+from billing.plans import GB
 from tenants import (
     abuse,
     announcements,
@@ -74,6 +77,7 @@ class Staged:
 def stage(web: Flask, world: World) -> Staged:
     staged = Staged()
     with web.app_context():
+        suspended = _studios()
         number = bill_stage.furnish(web, world)  # Before the rest: it moves the tenants' birth into the month before.
         with open_site(world.alpha) as site:
             staged.ids["alpha"] = _full(site, world) | {
@@ -84,7 +88,7 @@ def stage(web: Flask, world: World) -> Staged:
         with open_site(world.beta) as site:
             staged.ids["beta"] = _busy(site, world)
         _new("gamma")
-        staged.ids["operator"] = _operator(world)
+        staged.ids["operator"] = _operator(world) | {"suspended": suspended}
         db.session.remove()
     return staged
 
@@ -287,7 +291,7 @@ def _busy(site: Site, world: World) -> dict[str, str]:
 
 
 def _operator(world: World) -> dict[str, str]:
-    """Reports, dead letters, announcements, switches, and many tenants, one of them suspended."""
+    """Reports, dead letters, announcements and switches."""
     made: dict[str, str] = {"tenant_id": world.alpha}
     with open_site(world.alpha) as site:
         now = site.now()
@@ -316,12 +320,21 @@ def _operator(world: World) -> dict[str, str]:
     for _ in range(6):
         for message in ports().queue.receive(10, visibility=timedelta(seconds=1)):
             ports().queue.extend(message.receipt, timedelta())
-    session = db.session()
+    return made
+
+
+def _studios() -> str:
+    """Neighbours since last month, some of whom pay and some of whom cost. The id of a suspended one."""
+    session, now = db.session(), ports().clock.now()
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     for number in range(12):
-        tenant = registry.create(session, f"studio-{number}", f"{NAMES[number % 5]} {number}", now=ports().clock.now())
-        enter(tenant)
+        tenant_id = registry.create(session, f"studio-{number}", f"{NAMES[number % 5]} {number}", now=now).id
         session.commit()
-    with open_site(tenant.id) as site:
-        lifecycle.suspend(site, timedelta(days=7))
-        site.session.commit()
-    return made | {"suspended": tenant.id}
+        with open_site(tenant_id) as site:
+            if number % 3 == 0:
+                terms.assign(site, "studio", since=month - timedelta(days=1))
+            if number % 4 == 3:
+                lifecycle.suspend(site, timedelta(days=7))
+            site.session.commit()
+        use(tenant_id, stored(month, number * GB), delivered(month + timedelta(minutes=5), 20 * number * GB))
+    return tenant_id
