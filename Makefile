@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian machine: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test setup setup-test translations check unit api-fuzz api-client simulate cost hosts-check hosts-rehearsal browser faults test-aws test-stripe infra deploy-check bench format clean
+.PHONY: help run test setup setup-test translations check unit screenshots api-fuzz api-client simulate cost hosts-check hosts-rehearsal browser faults test-aws test-stripe infra deploy-check bench format clean
 BIN := .venv/bin
 # What marks a sentence beside gettext's own names; of a Problem the second argument is one.
 KEYWORDS := -k lazy -k N_ -k NN_:1,2 -k Problem:2 -k Rejected:1 -k _Refused:1
@@ -51,6 +51,12 @@ api-client: ## A typed Python client into var/api-client, generated from the API
 
 browser: ## Tests in headless Chromium
 	$(BIN)/python -m pytest -m browser
+
+screenshots: ## Every page in every state into var/screenshots (index.html shows them), README's into docs/screenshots
+	@mkdir -p var/screenshots
+	VITRINE_SCREENSHOTS=$(CURDIR)/var/screenshots $(BIN)/python -m pytest -n 0 --timeout 900 tests/browser/test_tour.py
+	VITRINE_SCREENSHOTS=$(CURDIR)/var/screenshots $(BIN)/python -m pytest -n 0 tests/browser/test_bill.py -k invoice
+	$(BIN)/python tests/browser/screenshots.py var/screenshots
 
 faults: ## Tests that kill processes
 	$(BIN)/python -m pytest -m faults

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from infra.errors import Problem, Unavailable, from_status
 from infra.sql import problem_of, reading
 from tenants.db import db
-from webapp import language
+from webapp import host, language
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +87,14 @@ def _document(problem: Problem, status: int) -> Response:
 
 
 def _page(problem: Problem, status: int) -> Response:
-    template = "problem.html" if "site" in g else "problem_neutral.html"
     shown: dict[str, Any] = {"problem": problem, "detail": language.told(problem), "status": status}
     with reading():
-        return make_response(render_template(template, **shown), status)
+        return make_response(render_template(_template(), **shown), status)
+
+
+def _template() -> str:
+    """In the look of where the reader is; the neutral one knows no tenant and no database."""
+    if "site" in g:
+        return "problem.html"
+    at_console = request.path.startswith("/operator/") and host.on_own_host()
+    return "operator/problem.html" if at_console else "problem_neutral.html"

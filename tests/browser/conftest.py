@@ -7,7 +7,7 @@ script error, refused resource or content-security-policy violation, and that re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,8 @@ class Served:
         return f"http://{slug}.localhost:{self.port}"
 
 
-@pytest.fixture
-def served(web: Flask) -> Iterator[Served]:
+@contextmanager
+def serving(web: Flask) -> Iterator[Served]:
     server = make_server("127.0.0.1", 0, _kept(web), threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -101,6 +101,12 @@ def served(web: Flask) -> Iterator[Served]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def served(web: Flask) -> Iterator[Served]:
+    with serving(web) as served:
+        yield served
 
 
 @dataclass
@@ -126,7 +132,7 @@ def complaints() -> Complaints:
     return Complaints()
 
 
-def _only_this_machine(route: Route) -> None:
+def only_this_machine(route: Route) -> None:
     host = route.request.url.partition("://")[2].partition("/")[0].partition(":")[0]
     if host == "localhost" or host.endswith(".localhost"):
         route.continue_()
@@ -146,7 +152,7 @@ def new_page(
     def make(**options: Any) -> Page:
         context = chromium.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
         context.set_default_timeout(30_000)
-        context.route("**/*", _only_this_machine)
+        context.route("**/*", only_this_machine)
         contexts.append(context)
         page = context.new_page()
         page.on("console", complaints.hear)

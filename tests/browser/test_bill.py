@@ -1,6 +1,6 @@
-"""Use, cost and plans in a real browser: accessible and without sideways scrolling, in both colour schemes.
+"""What is told of a bill that was not paid, and the invoice as a sheet of paper (the pages themselves: test_tour.py).
 
-With `VITRINE_SCREENSHOTS` naming a folder the pages are kept there as pictures, and the invoice's PDF as another.
+With `VITRINE_SCREENSHOTS` naming a folder they are kept there as pictures.
 """
 
 import os
@@ -9,60 +9,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import gallery
 import pypdfium2
 import pytest
+from bill_stage import furnish
 from conftest import PASSWORD, World
 from flask import Flask
 from metered import born, close, delivered, use
 from playwright.sync_api import Page, expect
 
-from billing import bills, invoices, terms
+from billing import terms
 from billing.plans import GB
-from tenants.catalog import album_by_id
 from tenants.registry import Standing
 from tenants.scope import open_site, ports
-from tenants.usage import Meter
 
 pytestmark = pytest.mark.browser
 
 NewPage = Callable[..., Page]
-SIZES = [(390, "dark"), (820, "light"), (1440, "light")]
-
-
-def furnish(web: Flask, world: World) -> str:
-    """Last month on Studio, invoiced, and this month beyond some of what is included. The invoice's number."""
-    with web.app_context():
-        with open_site(world.alpha) as site:
-            now = site.now()
-            album = album_by_id(site.session, world.alpha, world.alpha_album)
-            assert album is not None
-            shots = [gallery.shot(path) for path in gallery.sources()[:3]]
-            assets = [
-                gallery.add_photo(site, album, shots[n % 3], place=n + 1, filename=f"IMG_{n}.jpg").id for n in range(12)
-            ]
-            site.session.commit()
-        this = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        last, _ = bills.month(*((this - timedelta(days=1)).timetuple()[:2]))
-        evening = this - timedelta(hours=3)
-        born(evening)
-        with open_site(world.alpha) as site:
-            terms.assign(site, "studio", since=last)
-            for number, asset in enumerate(assets):
-                about = {"album_id": world.alpha_album, "asset_id": asset}
-                site.use(f"stored:{asset}", Meter.STORED, (number + 1) * 25 * GB, evening, **about)
-                site.use(f"video_in:{asset}", Meter.VIDEO_IN, 2400.0, evening, **about)
-                site.use(f"video_out:{asset}", Meter.VIDEO_OUT, 9600.0, evening, **about)
-                site.use(f"photo:{asset}", Meter.PHOTOS, 1100, evening, **about)
-            site.session.commit()
-        morning = this + timedelta(minutes=20)
-        use(world.alpha, delivered(evening, 250 * GB), delivered(morning, 140 * GB, "this month"))
-        close(this + timedelta(hours=2))
-        close(min(now, this + timedelta(days=3)))
-        with open_site(world.alpha) as site:
-            number = invoices.issue(site, last, this).number
-            site.session.commit()
-        return number
 
 
 def sign_in(page: Page, origin: str) -> None:
@@ -77,39 +39,6 @@ def kept(page: Page, name: str) -> None:
     folder = os.environ.get("VITRINE_SCREENSHOTS")
     if folder:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
-@pytest.mark.parametrize(("width", "scheme"), SIZES)
-def test_bill_plan_and_invoice_are_accessible_and_fit(
-    web: Flask,
-    world: World,
-    served: Any,
-    new_page: NewPage,
-    assert_accessible: Callable[[Page], None],
-    width: int,
-    scheme: str,
-) -> None:
-    number = furnish(web, world)
-    origin = served.origin("alpha")
-    page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    sign_in(page, origin)
-    paths = {
-        "bill": "/dashboard/usage?photos=2000&gigabytes=20&minutes=60",
-        "plan": "/dashboard/usage/plan",
-        "invoice": f"/dashboard/usage/invoices/{number}",
-    }
-    for name, path in paths.items():
-        page.goto(origin + path)
-        expect(page.locator("h1")).to_be_visible()
-        kept(page, f"{name}-{width}-{scheme}")
-        assert_accessible(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
-    page.goto(origin + paths["bill"])
-    page.get_by_role("link", name="Storage of originals").first.click()
-    expect(page.get_by_text("IMG_11.jpg")).to_be_visible()
-    assert_accessible(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    kept(page, f"parts-{width}-{scheme}")
 
 
 @pytest.mark.parametrize(

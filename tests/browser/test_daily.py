@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
-from tenants import catalog, search, visits
+from tenants import catalog, search
 from tenants.catalog import Asset
 from tenants.db import db
-from tenants.scope import open_site, ports
-from tenants.visits import Visit
+from tenants.scope import open_site
 
 pytestmark = pytest.mark.browser
 
@@ -39,23 +37,8 @@ def live(web: Flask, tenant: str, album: str) -> int:
         return count
 
 
-def seen(web: Flask, world: World, photo: str) -> None:
-    """A month with visits."""
-    with web.app_context(), open_site(world.alpha) as site:
-        for number in range(30):
-            now = ports().clock.now() - timedelta(days=number)
-            for place in range(3 + (number * 7) % 11):
-                look = [
-                    Visit("views", "alpha-shows", "", f"192.0.2.{place}", "Firefox", "blog.example"),
-                    Visit("views", "alpha-shows", "", f"192.0.2.{place}", "Firefox", ""),
-                    Visit("photos", "alpha-shows", photo, f"192.0.2.{place}", "Firefox", ""),
-                ]
-                visits.write(site.session, world.alpha, look, now=now)
-        site.session.commit()
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (820, "dark"), (1440, "light")])
-def test_pages_of_the_day_are_accessible_and_fit(
+def test_what_is_done_with_many_is_asked_accessibly(
     web: Flask,
     world: World,
     served: Any,
@@ -64,31 +47,11 @@ def test_pages_of_the_day_are_accessible_and_fit(
     width: int,
     scheme: str,
 ) -> None:
-    ids = furnish(web, world)
-    seen(web, world, ids[0])
+    furnish(web, world)
     page = new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     origin, album = served.origin("alpha"), f"/dashboard/albums/{world.alpha_album}"
     sign_in(page, origin)
-    page.goto(f"{origin}{album}/settings")
-    page.get_by_label("Title").fill("Kitchen & garden")
-    page.get_by_role("button", name="Save").click()
-    for name, path in (
-        ("albums", "/dashboard/"),
-        ("albums-none", "/dashboard/?visibility=unlisted"),
-        ("log", "/dashboard/log"),
-        ("log-none", "/dashboard/log?words=nobody"),
-        ("visits", "/dashboard/visits"),
-        ("visits-none", f"/dashboard/visits?album={world.alpha_private}"),
-        ("trash", "/dashboard/trash"),
-        ("data", "/dashboard/data"),
-        ("requests-none", "/dashboard/requests"),
-        ("album", album),
-    ):
-        page.goto(origin + path)
-        page.wait_for_load_state("load")
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
-        assert_accessible(page)
-        shot(page, name)
+    page.goto(origin + album)
     page.get_by_role("button", name="Select all").click()
     expect(page.locator("#selection-count")).to_have_text("8 selected")
     assert_accessible(page)

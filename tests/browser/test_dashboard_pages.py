@@ -1,4 +1,4 @@
-"""The dashboard's pages in a real browser: accessible, on every screen, by keyboard and mouse, and without scripts."""
+"""The dashboard by keyboard and mouse, and without scripts. Its pages in all their states: test_tour.py."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,44 +16,6 @@ from tenants.scope import open_site
 pytestmark = pytest.mark.browser
 
 NewPage = Callable[..., Page]
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1440, "dark")])
-def test_every_page_is_accessible_and_fits(
-    web: Flask,
-    world: World,
-    served: Any,
-    new_page: NewPage,
-    assert_accessible: Callable[[Page], None],
-    width: int,
-    scheme: str,
-) -> None:
-    ids = furnish(web, world)
-    page = new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    origin, album = served.origin("alpha"), f"/dashboard/albums/{world.alpha_album}"
-    page.goto(f"{origin}/dashboard/sign-in")
-    assert_accessible(page)
-    sign_in(page, origin)
-    for path in (
-        "/dashboard/",
-        "/dashboard/?q=nothing",
-        "/dashboard/albums/new",
-        album,
-        f"{album}/share",
-        f"{album}/settings",
-        f"{album}/assets/{ids[0]}",
-        "/dashboard/trash",
-        "/dashboard/brand",
-        "/dashboard/domains",
-        "/dashboard/domains/photos.xn--mnchen-3ya.example",
-        "/dashboard/domains/photos.xn--mnchen-3ya.example?look=1",
-        "/dashboard/members",
-        "/dashboard/account",
-    ):
-        page.goto(origin + path)
-        page.wait_for_load_state("load")
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
-        assert_accessible(page)
 
 
 def test_selecting_by_keyboard_and_mouse(web: Flask, world: World, served: Any, page: Page) -> None:

@@ -1,13 +1,15 @@
 // The dashboard's script. Every page works as plain forms; this makes them quick. Uploading needs it.
 import { followArchives } from "./dashboard/archives";
 import { previewBrand } from "./dashboard/brand";
-import { copyButtons, roleForms } from "./dashboard/forms";
+import { copyButtons, roleForms, showCurrent } from "./dashboard/forms";
 import { tendToasts } from "./dashboard/toast";
 import { previewWatermark } from "./dashboard/watermark";
 
 tendToasts();
 copyButtons();
 roleForms();
+showCurrent();
+addEventListener("resize", showCurrent);
 previewBrand();
 previewWatermark();
 followArchives();

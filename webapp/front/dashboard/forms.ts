@@ -18,6 +18,14 @@ export function copyButtons(): void {
   }
 }
 
+/** On a phone the bar's entries scroll sideways: the current one is in sight. */
+export function showCurrent(): void {
+  const current = document.querySelector<HTMLElement>(".bar-nav [aria-current]");
+  const bar = current?.parentElement;
+  if (current && bar && bar.scrollWidth > bar.clientWidth)
+    bar.scrollLeft += current.getBoundingClientRect().x - (bar.clientWidth - current.clientWidth) / 2;
+}
+
 /** The button stays for keyboards: a select that submits by itself surprises people who arrow through it. */
 export function roleForms(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("[data-role-form]")) {
