@@ -118,7 +118,8 @@ def record(rows: list[Row]) -> None:
     """What is new of the rows, in one transaction, and then its metrics."""
     session = db.session()
     dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(UsageEvent.__table__).on_conflict_do_nothing().returning(UsageEvent.tenant_id, UsageEvent.id)
+    bare = dialect.insert(UsageEvent.__table__).on_conflict_do_nothing()
+    statement = bare.returning(UsageEvent.tenant_id, UsageEvent.id)
     with across_tenants(session, "bench"):
         new = {tuple(row) for row in session.connection().execute(statement, rows)} if rows else set()
         session.commit()
