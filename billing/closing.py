@@ -10,7 +10,7 @@ window waits and an alarm is raised: half of it may still be on its way. When it
 metrics are merely short, it is closed with what the events say, and the disagreement is an alarm of its own.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,8 +23,8 @@ from sqlalchemy.orm import Session
 from billing.appending import Batch, Entry, Head, lock
 from billing.corrections import corrections, late
 from billing.ledger import CHAIN, GENESIS, WINDOW, LedgerHead, hour_of
-from billing.lookups import events_of, first_events
-from billing.quantities import Use, window_of
+from billing.lookups import Hourly, events_by_hour, first_events
+from billing.quantities import window_of
 from billing.witness import Witness, judge
 from infra import faults
 from infra.settings import Settings
@@ -222,7 +222,7 @@ def _close_chunk(session: Session, due: Due, tenant_ids: Sequence[str], waiting:
     done: Counter[str] = Counter()
     batch = Batch(due.now)
     heads = lock(session, tenant_ids, LedgerHead.closed_until == due.start)
-    events = _by_hour(session, [head.tenant_id for head in heads], due)
+    events = events_by_hour(session, [head.tenant_id for head in heads], due.start, due.end)
     resting = [head for head in heads if not (head.level or events[head.tenant_id].get(due.start))]
     idle = _idle(session, due.start, due.after, resting)
     faults.point("close-read")
@@ -242,17 +242,6 @@ def _close_chunk(session: Session, due: Due, tenant_ids: Sequence[str], waiting:
     faults.point("closed")
     done["rows"] += len(batch.rows)
     return done
-
-
-Hourly = dict[datetime, list[Use]]
-
-
-def _by_hour(session: Session, tenant_ids: Sequence[str], due: Due) -> dict[str, Hourly]:
-    found: dict[str, Hourly] = defaultdict(lambda: defaultdict(list))
-    for tenant_id, events in events_of(session, tenant_ids, due.start, due.end).items():
-        for event in events:
-            found[tenant_id][hour_of(event.at)].append(event)
-    return found
 
 
 def _idle(session: Session, window: datetime, after: datetime, heads: Sequence[Head]) -> dict[str, datetime]:
