@@ -103,6 +103,8 @@ def verify(slug: str) -> None:
     session = db.session()
     found = 0
     with reading(), across_tenants(session, "billing verify"):
+        if db.engine.dialect.name == "postgresql":  # A reader of SQLite has one snapshot anyway.
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         wanted = select(Tenant.id, Tenant.slug).order_by(Tenant.slug)
         tenants = session.execute(wanted.where(Tenant.slug == slug) if slug else wanted).all()
         if slug and not tenants:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import func, insert, select, type_coerce, update
@@ -22,9 +23,9 @@ from sqlalchemy.orm import Session
 from billing.appending import Batch, Entry, Head, lock
 from billing.corrections import corrections, late
 from billing.ledger import CHAIN, GENESIS, WINDOW, LedgerHead, hour_of
-from billing.lookups import events_of, first_events
-from billing.quantities import Window, window_of
-from billing.witness import Verdict, Witness, judge
+from billing.lookups import Hourly, events_by_hour, first_events
+from billing.quantities import window_of
+from billing.witness import Witness, judge
 from infra import faults
 from infra.settings import Settings
 from infra.sql import UtcDateTime, reading
@@ -35,7 +36,10 @@ from tenants.scope import ports
 log = structlog.get_logger(__name__)
 
 CHUNK = 500
-"""Tenants whose windows are closed by one transaction."""
+"""Windows that are closed by one transaction, each of one tenant."""
+MOST_HOURS = 24
+"""How many windows of one tenant are closed by one transaction. Rows of a tenant lie side by side in the indexes of the
+ledger, so that together they write little more than one of them alone."""
 _NEW_TENANT = timedelta(days=1)
 
 
@@ -148,58 +152,90 @@ def _database_now(session: Session) -> datetime:
 
 
 def _close(session: Session, now: datetime, limits: Rules) -> Counter[str]:
-    """Every window that ended `lateness` ago, the oldest first: a tenant that waits holds up nobody else."""
+    """Every window that ended `lateness` ago, the oldest first: a tenant that waits holds up nobody else.
+
+    Tenants that are behind have up to `MOST_HOURS` closed together. One that waits is asked about one hour at a time:
+    metrics may cost money, and it asks again each minute.
+    """
     done: Counter[str] = Counter()
-    last = hour_of(now - limits.lateness) - WINDOW
-    window = _next(session, datetime(1970, 1, 1, tzinfo=UTC), last)
+    after = hour_of(now - limits.lateness)
+    waiting: set[str] = set()
+    window = _next(session, datetime(1970, 1, 1, tzinfo=UTC), after)
     while window is not None:
         due = _due(session, window)
-        witness = Witness(ports().metrics, window, due)
-        for chunk in _chunks(due):
-            done += _close_chunk(session, witness, last, chunk, now, limits)
-        window = _next(session, window + WINDOW, last)
+        for hours, tenant_ids in (
+            (1, [tenant_id for tenant_id, waited in due if waited and tenant_id not in waiting]),
+            (MOST_HOURS, [tenant_id for tenant_id, waited in due if not waited]),
+        ):
+            if not tenant_ids:
+                continue
+            hours = min(hours, (after - window) // WINDOW)
+            witnesses = [Witness(ports().metrics, window + number * WINDOW, tenant_ids) for number in range(hours)]
+            for chunk in _chunks(tenant_ids, CHUNK // hours):
+                done += _close_chunk(session, Due(witnesses, after, now, limits.patience), chunk, waiting)
+        window = _next(session, window + WINDOW, after)
     for alarm in ("waiting", "disagreement"):
         if done[alarm]:
             ports().metrics.put(f"metering.{alarm}", done[alarm])
     return done
 
 
-def _next(session: Session, first: datetime, last: datetime) -> datetime | None:
-    between = (LedgerHead.closed_until >= first, LedgerHead.closed_until <= last)
+def _next(session: Session, first: datetime, after: datetime) -> datetime | None:
+    between = (LedgerHead.closed_until >= first, LedgerHead.closed_until < after)
     with reading():
         found = session.scalar(select(func.min(LedgerHead.closed_until)).where(*between))
         session.rollback()
     return found
 
 
-def _due(session: Session, window: datetime) -> list[str]:
-    wanted = select(LedgerHead.tenant_id).where(LedgerHead.closed_until == window).order_by(LedgerHead.tenant_id)
+def _due(session: Session, window: datetime) -> list[tuple[str, bool]]:
+    """Tenants whose next window it is, and whether each of them has waited for it."""
+    wanted = select(LedgerHead.tenant_id, LedgerHead.waits_for).where(LedgerHead.closed_until == window)
     with reading():
-        found = list(session.scalars(wanted))
+        found = [(tenant_id, why != "") for tenant_id, why in session.execute(wanted.order_by(LedgerHead.tenant_id))]
         session.rollback()
     return found
 
 
-def _close_chunk(
-    session: Session, witness: Witness, last: datetime, tenant_ids: Sequence[str], now: datetime, limits: Rules
-) -> Counter[str]:
-    """The witness's window of some tenants, in one transaction; of those that used nothing, all until they did."""
+class Due(NamedTuple):
+    """Windows to close, by their witnesses, one after another. No window from `after` on is due."""
+
+    witnesses: Sequence[Witness]
+    after: datetime
+    now: datetime
+    patience: timedelta
+
+    @property
+    def start(self) -> datetime:
+        return self.witnesses[0].window
+
+    @property
+    def end(self) -> datetime:
+        return self.witnesses[-1].window + WINDOW
+
+
+def _close_chunk(session: Session, due: Due, tenant_ids: Sequence[str], waiting: set[str]) -> Counter[str]:
+    """The windows of some tenants, in one transaction; of those that used nothing in the first, all until they did.
+
+    Adds to `waiting` who cannot go on.
+    """
     done: Counter[str] = Counter()
-    window = witness.window
-    impatient = now - (window + WINDOW) > limits.patience
-    batch = Batch(now)
-    heads = lock(session, tenant_ids, LedgerHead.closed_until == window)
-    events = events_of(session, [head.tenant_id for head in heads], window, window + WINDOW)
-    idle = _idle(session, window, last, [head for head in heads if not (head.level or events.get(head.tenant_id))])
+    batch = Batch(due.now)
+    heads = lock(session, tenant_ids, LedgerHead.closed_until == due.start)
+    events = events_by_hour(session, [head.tenant_id for head in heads], due.start, due.end)
+    resting = [head for head in heads if not (head.level or events[head.tenant_id].get(due.start))]
+    idle = _idle(session, due.start, due.after, resting)
     faults.point("close-read")
     for head in heads:
         if head.tenant_id in idle:
             head.closed_until, head.waits_for = idle[head.tenant_id], ""
             batch.add(head, ())
-            done["closed"] += (head.closed_until - window) // WINDOW
+            done["closed"] += (head.closed_until - due.start) // WINDOW
             continue
-        used = window_of(window, head.level, events.get(head.tenant_id, ()))
-        done[_settle(batch, head, used, judge(witness.of(head.tenant_id), used.sums), impatient)] += 1
+        outcomes = _settle(batch, head, events[head.tenant_id], due)
+        if "waiting" in outcomes:
+            waiting.add(head.tenant_id)
+        done += Counter(outcomes)
     batch.write(session)
     faults.point("close")
     session.commit()
@@ -208,15 +244,14 @@ def _close_chunk(
     return done
 
 
-def _idle(session: Session, window: datetime, last: datetime, heads: Sequence[Head]) -> dict[str, datetime]:
+def _idle(session: Session, window: datetime, after: datetime, heads: Sequence[Head]) -> dict[str, datetime]:
     """Until when tenants that have nothing stored used nothing, where that is more than this window.
 
     Only as far as the metrics know of nothing either. Metrics are read once for those that used nothing at all, and
     once for the others, until the first of them did.
     """
-    if window >= last or not heads:
+    if window + WINDOW >= after or not heads:
         return {}
-    after = last + WINDOW
     first = first_events(session, [head.tenant_id for head in heads], window)
     never = [head.tenant_id for head in heads if first.get(head.tenant_id, after) >= after]
     later = {tenant_id: hour_of(at) for tenant_id, at in first.items() if tenant_id not in set(never)}
@@ -228,22 +263,29 @@ def _idle(session: Session, window: datetime, last: datetime, heads: Sequence[He
     return found
 
 
-def _settle(batch: Batch, head: Head, used: Window, verdict: Verdict, impatient: bool) -> str:
-    """Close the tenant's window or let it wait; which of the two, or `disagreement` for one closed nevertheless."""
-    window = head.closed_until
-    if verdict.wait and not impatient:
-        if not head.waits_for:
-            log.warning("a window waits", tenant=head.tenant_id, window=window.isoformat(), why=verdict.why)
-        head.waits_for = verdict.why
-        batch.add(head, ())
-        return "waiting"
-    head.closed_until, head.level, head.waits_for = window + WINDOW, used.level, ""
-    batch.add(head, (Entry(window, meter.value, quantity) for meter, quantity in used.quantities.items()))
-    if verdict.why:
-        log.error("metrics and events disagree", tenant=head.tenant_id, window=window.isoformat(), why=verdict.why)
-        return "disagreement"
-    return "closed"
+def _settle(batch: Batch, head: Head, events: Hourly, due: Due) -> list[str]:
+    """Close the tenant's windows until one has to wait; for each what came of it: `closed`, `waiting`, or
+    `disagreement` for one that was closed nevertheless."""
+    outcomes: list[str] = []
+    entries: list[Entry] = []
+    for witness in due.witnesses:
+        window = head.closed_until
+        used = window_of(window, head.level, events.get(window, ()))
+        verdict = judge(witness.of(head.tenant_id), used.sums)
+        if verdict.wait and due.now - (window + WINDOW) <= due.patience:
+            if not head.waits_for:
+                log.warning("a window waits", tenant=head.tenant_id, window=window.isoformat(), why=verdict.why)
+            head.waits_for = verdict.why
+            outcomes.append("waiting")
+            break
+        head.closed_until, head.level, head.waits_for = window + WINDOW, used.level, ""
+        entries += (Entry(window, meter.value, quantity) for meter, quantity in used.quantities.items())
+        if verdict.why:
+            log.error("metrics and events disagree", tenant=head.tenant_id, window=window.isoformat(), why=verdict.why)
+        outcomes.append("disagreement" if verdict.why else "closed")
+    batch.add(head, entries)
+    return outcomes
 
 
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+def _chunks(ids: Sequence[str], size: int = CHUNK) -> Iterable[Sequence[str]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))

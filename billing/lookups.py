@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from billing.ledger import LedgerRow
+from billing.ledger import LedgerRow, hour_of
 from billing.plans import Dimension
 from billing.quantities import Use
 from tenants.usage import Meter, UsageEvent, amount_of
@@ -31,6 +31,19 @@ def events_of(
     found: dict[str, list[Use]] = defaultdict(list)
     for tenant_id, kind, at, amount, quantity in session.execute(statement):
         found[tenant_id].append(Use(kind, at, amount_of(kind, amount, quantity)))
+    return found
+
+
+Hourly = dict[datetime, list[Use]]
+"""Events by the hour that they lie in."""
+
+
+def events_by_hour(session: Session, tenant_ids: Sequence[str], start: datetime, end: datetime) -> dict[str, Hourly]:
+    """Events in [start, end), by tenant and hour; asking for what is not there gives none."""
+    found: dict[str, Hourly] = defaultdict(lambda: defaultdict(list))
+    for tenant_id, events in events_of(session, tenant_ids, start, end).items():
+        for event in events:
+            found[tenant_id][hour_of(event.at)].append(event)
     return found
 
 

@@ -40,7 +40,7 @@ def run(sink: MeterSink) -> Counter[str]:
             done["doubtful"] = _doubt(session)
             while batch := _claim(session):
                 outcome = _send(sink, batch)
-                _mark(session, outcome)
+                _note(session, outcome)
                 done += Counter(state for _, state, _ in outcome)
                 if len(outcome) < len(batch):
                     _release(session, batch[len(outcome) + 1 :])  # The first of the rest may have arrived.
@@ -123,7 +123,8 @@ def _send(sink: MeterSink, batch: Sequence[MeterEvent]) -> Outcome:
     return outcome
 
 
-def _mark(session: Session, outcome: Outcome) -> None:
+def _note(session: Session, outcome: Outcome) -> None:
+    """What became of a batch. Committed with the next claim: until then its events count as claimed."""
     now = ports().clock.now()
     sent = [event for event, state, _ in outcome if state == "sent"]
     if sent:
@@ -132,7 +133,6 @@ def _mark(session: Session, outcome: Outcome) -> None:
         if state != "sent":
             _set(session, [event], state=state, why=why)
     faults.point("mark")
-    session.commit()
 
 
 def _set(session: Session, events: Sequence[MeterEvent], *wanted: ColumnElement[bool], **values: Any) -> None:

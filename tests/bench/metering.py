@@ -118,9 +118,10 @@ def record(rows: list[Row]) -> None:
     """What is new of the rows, in one transaction, and then its metrics."""
     session = db.session()
     dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(UsageEvent).on_conflict_do_nothing().returning(UsageEvent.tenant_id, UsageEvent.id)
+    bare = dialect.insert(UsageEvent.__table__).on_conflict_do_nothing()
+    statement = bare.returning(UsageEvent.tenant_id, UsageEvent.id)
     with across_tenants(session, "bench"):
-        new = {tuple(row) for row in session.execute(statement, rows)} if rows else set()
+        new = {tuple(row) for row in session.connection().execute(statement, rows)} if rows else set()
         session.commit()
     sums: Counter[tuple[str, Meter, datetime]] = Counter()
     for row in rows:

@@ -1,4 +1,4 @@
-"""Whatever is changed in the ledger by hand, `billing verify` finds it and names the row."""
+"""Whatever is changed in the ledger's tables by hand, `billing verify` finds it and names the row."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 from conftest import World
 from flask import Flask
-from metered import HOUR, START, born, close, delivered, faults_of, rows, use
-from sqlalchemy import Connection, Engine, delete, insert, inspect, select, update
+from metered import HOUR, START, born, close, delivered, faults_of, head, photo, rows, stored, use
+from sqlalchemy import Connection, Engine, delete, insert, inspect, update
 
-from billing.ledger import CHAIN, LedgerHead, LedgerRow, MeterRow, seal
+from billing.ledger import CHAIN, GENESIS, LedgerHead, LedgerRow, MeterRow, seal
 from infra.settings import Settings
 from infra.sql import connect
+from tenants.usage import Meter, UsageEvent
 
 pytestmark = pytest.mark.every_database
 
-LEDGER, HEADS, EVENTS = (model.__table__ for model in (LedgerRow, LedgerHead, MeterRow))
+LEDGER, HEADS, EVENTS, USAGE = (model.__table__ for model in (LedgerRow, LedgerHead, MeterRow, UsageEvent))
 COLUMNS = [column.key for column in inspect(LedgerRow).columns]
 ROWS = range(1, 5)
 SEALED = ("tenant_id", "number", "window", "meter", "revision", "quantity", "delta", "closed_at")
@@ -41,7 +42,7 @@ def by_hand(engine: Engine, world: World, act: Callable[[Connection], object]) -
     """As the owner of the tables, whom no policy and no grant stops."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            for table in ("ledger", "ledger_heads", "meter_events"):
+            for table in ("ledger", "ledger_heads", "meter_events", "usage_events"):
                 connection.exec_driver_sql(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         else:
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
@@ -123,32 +124,126 @@ def test_a_row_that_was_added_is_named(chain: Engine, world: World) -> None:
     assert any("added behind the ledger's head" in fault.what for fault in faults_of(world.alpha))
 
 
-@pytest.mark.parametrize("column", ["number", "sha256"])
-def test_a_head_that_was_changed_is_noticed(chain: Engine, world: World, column: str) -> None:
-    found: list[Any] = []
-    where = HEADS.c.tenant_id == world.alpha
+@pytest.fixture
+def counted(chain: Engine, world: World) -> LedgerHead:
+    """The head of a ledger whose events were all recorded long before it was last looked over: nothing comes late."""
+    by_hand(chain, world, lambda connection: connection.execute(update(USAGE).values(recorded_at=START)))
+    assert faults_of(world.alpha) == faults_of(world.beta) == []
+    return head(world.alpha)
+
+
+HEADS_SAY = {
+    "tenant_id": "was added behind the ledger's head",
+    "chain": "was added behind the ledger's head",
+    "number": "was added behind the ledger's head",
+    "sha256": "does not fit the ledger's head",
+    "level": "the ledger's head has 100 bytes stored, the events 0",
+    "looked_until": "which is to come",
+}
+
+
+@pytest.mark.parametrize("column", [column.key for column in inspect(LedgerHead).columns])
+def test_a_head_with_any_column_changed_by_hand(chain: Engine, world: World, counted: LedgerHead, column: str) -> None:
+    """`waits_for` is a sentence for people; the next closing writes it anew."""
+    where, value = (HEADS.c.tenant_id == world.alpha, getattr(counted, column))
+    other_value: Any = {
+        "tenant_id": world.beta,
+        "chain": "other",
+        "number": counted.number - 1,
+        "sha256": GENESIS,
+        "looked_until": value + timedelta(days=7) if column == "looked_until" else None,
+        "closed_until": value - 2 * HOUR if column == "closed_until" else None,
+        "level": 100,
+        "waits_for": "nothing",
+    }[column]
 
     def act(connection: Connection) -> None:
-        value = connection.scalar(select(HEADS.c[column]).where(where))
-        found.append(value)
-        connection.execute(update(HEADS).where(where).values({column: other(value, column, world)}))
+        if column == "tenant_id":
+            connection.execute(delete(HEADS).where(HEADS.c.tenant_id == world.beta))
+        connection.execute(update(HEADS).where(where).values({column: other_value}))
 
     by_hand(chain, world, act)
-    assert faults_of(world.alpha)
+    found = [fault.what for fault in faults_of(world.alpha)]
+    if column == "waits_for":
+        assert found == []
+    elif column == "closed_until":
+        assert "delivered_gb 2024-02-28T22 is not closed by the ledger's head" in found
+    else:
+        assert any(HEADS_SAY[column] in what for what in found), found
+
+
+def test_hours_that_a_changed_head_has_had_passed_over_are_named(
+    chain: Engine, world: World, counted: LedgerHead
+) -> None:
+    """The head is put forward over an hour in which something was used, before it was closed."""
+    use(world.alpha, stored(START + 5 * HOUR, 10), photo(START + 5 * HOUR, "never"))
+
+    def act(connection: Connection) -> None:
+        connection.execute(update(USAGE).values(recorded_at=START))
+        where = HEADS.c.tenant_id == world.alpha
+        connection.execute(update(HEADS).where(where).values(closed_until=START + 7 * HOUR))
+
+    by_hand(chain, world, act)
+    found = [fault.what for fault in faults_of(world.alpha)]
+    assert found == [
+        "photos 2024-02-29T01 is 0 in the ledger, 1 by its events",
+        "storage_gb_hours 2024-02-29T01 is 0 in the ledger, 36000 by its events",
+        "storage_gb_hours 2024-02-29T02 is 0 in the ledger, 36000 by its events",
+        "the ledger's head has 0 bytes stored, the events 10",
+    ]
+
+
+@pytest.mark.parametrize("column", ["amount", "meter", "at"])
+def test_a_usage_event_that_was_changed_names_the_row_that_counted_it(
+    chain: Engine, world: World, counted: LedgerHead, column: str
+) -> None:
+    values = {"amount": 4, "meter": Meter.PHOTOS, "at": START + 3 * HOUR}
+    where = (USAGE.c.tenant_id == world.alpha, USAGE.c.id == "delivered:b")
+    by_hand(chain, world, lambda c: c.execute(update(USAGE).where(*where).values({column: values[column]})))
+    assert 2 in {fault.row for fault in faults_of(world.alpha)}
     assert faults_of(world.beta) == []
 
 
-@pytest.mark.parametrize("what", ["value", "identifier", "removed"])
-def test_a_meter_event_that_does_not_match_its_row_names_the_row(chain: Engine, world: World, what: str) -> None:
-    identifier = f"{world.alpha}:delivered_gb:2024-02-28T21:1"
-    where = EVENTS.c.identifier == identifier
-    act = {
-        "value": update(EVENTS).where(where).values(value=99),
-        "identifier": update(EVENTS).where(where).values(identifier=identifier + "0"),
-        "removed": delete(EVENTS).where(where),
-    }[what]
-    by_hand(chain, world, lambda connection: connection.execute(act))
-    assert 2 in {fault.row for fault in faults_of(world.alpha)}
+def test_what_may_still_be_corrected_is_no_fault(chain: Engine, world: World, counted: LedgerHead) -> None:
+    """A late event between two turns: of its own hour for a sum, of every hour since for what is stored."""
+    use(world.alpha, delivered(START, 9, "later"), stored(START + HOUR, 10))
+    assert faults_of(world.alpha) == []
+    close(START + 4 * HOUR)
+    by_hand(chain, world, lambda connection: connection.execute(update(USAGE).values(recorded_at=START)))
+    assert faults_of(world.alpha) == []
+
+
+CHANGED_EVENTS: dict[str, Any] = {
+    "tenant_id": None,
+    "identifier": "forged",
+    "meter": "photos",
+    "window": START + 9 * HOUR,
+    "revision": 7,
+    "value": 99,
+    "state": "sent",
+    "claimed_at": START,
+    "sent_at": START,
+    "why": "nothing",
+}
+
+
+@pytest.mark.parametrize("column", [column.key for column in inspect(MeterRow).columns])
+def test_a_meter_event_with_any_column_changed_names_the_row(chain: Engine, world: World, column: str) -> None:
+    """`why` is for people. When an event was claimed and sent is not sealed: that it was, must fit its state."""
+    where = EVENTS.c.identifier == f"{world.alpha}:delivered_gb:2024-02-28T21:1"
+    value = CHANGED_EVENTS[column] if column != "tenant_id" else world.beta
+    by_hand(chain, world, lambda connection: connection.execute(update(EVENTS).where(where).values({column: value})))
+    found = {fault.row for fault in faults_of(world.alpha)}
+    if column == "why":
+        assert found == set()
+    else:
+        assert found - {0} == {2}, "only the row of that event, beside the event that has no row now"
+
+
+def test_a_row_whose_meter_event_was_removed_is_named(chain: Engine, world: World) -> None:
+    where = EVENTS.c.identifier == f"{world.alpha}:delivered_gb:2024-02-28T21:1"
+    by_hand(chain, world, lambda connection: connection.execute(delete(EVENTS).where(where)))
+    assert {fault.row for fault in faults_of(world.alpha)} == {2}
 
 
 def test_a_meter_event_without_a_row_is_named(chain: Engine, world: World) -> None:

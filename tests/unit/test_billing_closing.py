@@ -27,6 +27,7 @@ from metered import (
 from sqlalchemy import delete, insert
 from statements import statements
 
+from billing import closing
 from billing.plans import Dimension
 from infra.errors import Unavailable
 from infra.local.metrics import table as metric_table
@@ -147,6 +148,49 @@ def test_metrics_that_come_after_all_close_the_hour(world: World) -> None:
     close(DUE + HOUR)
     assert [row.quantity for row in rows(world.alpha)] == [5]
     assert head(world.alpha).waits_for == ""
+
+
+def test_a_tenant_that_waits_in_the_midst_of_hours_closed_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six hours are due at once. Alpha's third has no metrics: it stays there, and from then on asks for one hour."""
+    events = [delivered(AT + number * HOUR, 5, str(number)) for number in range(6)]
+    for tenant_id in (world.alpha, world.beta):
+        use(tenant_id, *events)
+    with db.engine.begin() as connection:
+        for row in connection.execute(metric_table.select()).mappings():
+            if row["dimensions"].get("tenant") == world.alpha and row["at"] == AT + 2 * HOUR:
+                connection.execute(delete(metric_table).where(metric_table.c.id == row["id"]))
+    done = close(DUE + 5 * HOUR)
+    assert (done["waiting"], done["closed"]) == (1, 2 + 6)
+    assert alarms("waiting") == 1
+    assert head(world.alpha).closed_until == START + 2 * HOUR
+    assert (len(rows(world.alpha)), len(rows(world.beta))) == (2, 6)
+    read: list[Any] = []
+    totals = type(ports().metrics).totals
+    monkeypatch.setattr(type(ports().metrics), "totals", lambda *given: read.append(given[2]) or totals(*given))
+    assert close(DUE + 5 * HOUR)["waiting"] == 1
+    assert set(read) == {START + 2 * HOUR}, "hours that cannot be closed yet are read, and reading costs"
+    ports().metrics.put("usage.delivered.bytes", 5, AT + 2 * HOUR, unit="Bytes", tenant=world.alpha)
+    assert close(DUE + 5 * HOUR)["closed"] == 4
+    assert ledger_of(world.alpha) == truth(events, START, START + 6 * HOUR) == ledger_of(world.beta)
+    assert faults_of(world.alpha) == faults_of(world.beta) == []
+
+
+def test_hours_that_are_due_together_are_closed_by_one_transaction(core: Flask, world: World) -> None:
+    """What makes catching up cheap: what is written does not grow by statements with the hours."""
+    close(START + RULES.lateness)
+
+    def writes(hours: int) -> int:
+        at = head(world.alpha).closed_until
+        for tenant_id in (world.alpha, world.beta):
+            use(tenant_id, *(delivered(at + number * HOUR, 1, f"{at}{number}") for number in range(hours)))
+        with statements(core) as told:
+            done = closing.run(at + hours * HOUR + RULES.lateness, RULES, look_back=False)
+        assert (done["closed"], done["rows"]) == (2 * hours, 2 * hours)
+        return sum(statement.startswith(("INSERT", "UPDATE", "DELETE")) for statement in told)
+
+    assert writes(1) == writes(12) > 0
 
 
 def test_events_that_are_missing_delay_too(world: World) -> None:
