@@ -56,6 +56,12 @@ def test_a_month_from_use_to_an_invoice(flask: FlaskCliRunner, world: World) -> 
     assert "total\t2500 usd minor units" in ok(flask, "recompute", "alpha:2024-02")
 
 
+@pytest.mark.parametrize("what", ["nonsense", "", "a", "alpha/2024-02"])
+def test_what_is_no_invoice_is_told_with_what_one_is(flask: FlaskCliRunner, what: str) -> None:
+    answer = flask.invoke(args=["billing", "recompute", what])
+    assert answer.exit_code == 1 and "is neither an invoice, as acme-2026-02" in answer.output
+
+
 def test_what_comes_after_an_invoice_is_said_and_the_invoice_stays_equal(flask: FlaskCliRunner, world: World) -> None:
     ok(flask, "plan", "alpha", "studio", "--since", "2024-02-01")
     close(flask, 30)
