@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
 from loopback import free_port, wait_for_port
 
 from infra.settings import Settings
@@ -33,6 +34,7 @@ def serving(settings: Settings, folder: Path, *, workers: int = 1) -> Iterator[s
             *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"),
             # Without gunicorn's own limits, which are not the API's: it answers 414 and 400 in HTML.
             *("--limit-request-line", "0", "--limit-request-field_size", "0"),
+            *("--timeout", "120"),  # A busy machine takes half a minute to import everything.
             *("--workers", str(workers), "--threads", "4", "--pythonpath", f"{Path.cwd()},{folder}", "unlimited:web"),
         ],
         env={**os.environ, **environment, "VITRINE_REDIS_URL": "memory://"},
@@ -41,7 +43,9 @@ def serving(settings: Settings, folder: Path, *, workers: int = 1) -> Iterator[s
     )
     try:
         wait_for_port(port)
-        yield f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
+        requests.get(f"{url}/api/v1/openapi.json", headers=HOST, timeout=120).raise_for_status()
+        yield url
     finally:
         process.terminate()
         process.wait(20)
