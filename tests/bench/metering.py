@@ -1,10 +1,11 @@
 """A month of usage into the ledger, with crashes: `python -m tests.bench.metering`.
 
-`VITRINE_BENCH_EVENTS` (1,000,000) events of `VITRINE_BENCH_TENANTS` (1,000) tenants over February 2024; 1 % arrive
-twice, 5 % up to twenty hours late. A process records what arrives (the statement of `tenants/usage.py`, a batch of many
-events), puts its metrics, closes what is due and sends meter events; it is killed with SIGKILL twenty times, wherever
-it then is, and what it was told is told again to the next. The database is SQLite, or PostgreSQL with
-`VITRINE_BENCH_DATABASE=postgres`; its files are in `VITRINE_BENCH_DIR`.
+`VITRINE_BENCH_EVENTS` (50,000) events of `VITRINE_BENCH_TENANTS` (50) tenants over February 2024; 1 % arrive twice, 5 %
+up to twenty hours late. docs/metering.md has the command for a million events of a thousand. A process records what
+arrives (the statement of `tenants/usage.py`, a batch of many events), puts its metrics, closes what is due and sends
+meter events; it is killed with SIGKILL twenty times, wherever it then is, and what it was told is told again to the
+next. The database is SQLite, or PostgreSQL with `VITRINE_BENCH_DATABASE=postgres`; its files are in
+`VITRINE_BENCH_DIR`.
 
 Then three accounts are compared for each tenant and dimension, to the byte: what was made up here, the ledger, and what
 the sink was sent, an identifier counted once. The peer is a bare executemany of the same ledger and meter rows into
@@ -45,8 +46,8 @@ from tenants.registry import Tenant  # noqa: E402
 from tenants.scope import settings  # noqa: E402
 from tenants.usage import Meter, UsageEvent  # noqa: E402
 
-EVENTS = int(os.environ.get("VITRINE_BENCH_EVENTS", 1_000_000))
-TENANTS = int(os.environ.get("VITRINE_BENCH_TENANTS", 1000))
+EVENTS = int(os.environ.get("VITRINE_BENCH_EVENTS", 50_000))
+TENANTS = int(os.environ.get("VITRINE_BENCH_TENANTS", 50))
 KILLS, PEER_ROWS = int(os.environ.get("VITRINE_BENCH_KILLS", 20)), 200_000
 HOUR = timedelta(hours=1)
 START = datetime(2024, 2, 1, tzinfo=UTC)
