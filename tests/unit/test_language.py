@@ -45,7 +45,7 @@ def extracted() -> dict[Sentence, set[str]]:
     usual = "_ gettext ngettext:1,2 ugettext ungettext:1,2 pgettext:1c,2 npgettext:1c,2,3 dngettext:2,3 dgettext:2 N_"
     keywords = parse_keywords([*usual.split(), *asked.group(1).replace("-k ", "").split()])
     found: dict[Sentence, set[str]] = {}
-    for folder in ("webapp", "tenants", "infra", "processor"):
+    for folder in ("webapp", "tenants", "infra", "processor", "billing"):
         inside = [
             (pattern.removeprefix(f"{folder}/"), method) for pattern, method in methods if pattern.startswith(folder)
         ]

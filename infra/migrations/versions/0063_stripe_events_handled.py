@@ -9,7 +9,7 @@ from alembic import op
 from infra.sql import UtcDateTime
 
 revision = '0063'
-down_revision = '0060'
+down_revision = '0061'
 branch_labels = None
 depends_on = None
 
