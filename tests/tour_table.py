@@ -137,6 +137,12 @@ PAGES = [
     _dashboard("support", "/dashboard/support", wrong=BUTTONS),
     _dashboard("account", "/dashboard/account", wrong={"current": "not it", "password": "short"}),
     _dashboard(
+        "new_passkey",
+        "/dashboard/account/passkeys/new",
+        empty=A_FORM,
+        wrong=Never("its script answers beside the form (tests/browser/test_passkeys.py)"),
+    ),
+    _dashboard(
         "two_factor",
         "/dashboard/account/two-factor",
         full=View("viewer", "/dashboard/account/two-factor"),
@@ -206,6 +212,7 @@ NO_PAGES = {
     "a part of a page, asked for by its script": (
         "dashboard.progress",
         "dashboard.data_progress",
+        "dashboard.passkey_options",
         "dashboard.price",
         "dashboard.watermark_progress",
     ),

@@ -79,7 +79,7 @@ def test_a_passkey_is_added_used_renamed_and_removed_by_keyboard(
     page.get_by_role("dialog").get_by_label("Name").fill("The old laptop")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="The old laptop")).to_be_visible()
-    page.get_by_role("button", name="Remove", exact=True).press("Enter")
+    page.get_by_role("button", name="Remove The old laptop", exact=True).press("Enter")
     page.get_by_role("button", name="Remove passkey").press("Enter")
     expect(page.get_by_text("You have no passkeys yet.")).to_be_visible()
     # Its key is still in the device, which offers it; the server knows it no more, and says what to do.

@@ -20,6 +20,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 # Variables that are no settings of the application, and the file that reads each.
 OTHERS = {
+    "VITRINE_BENCH_EVENTS": "tests/bench/metering.py",
+    "VITRINE_BENCH_TENANTS": "tests/bench/metering.py",
     "VITRINE_DEPLOYMENT": "infra/stack/deployment.py",
     "VITRINE_SNAPSHOT": "tests/stack_cdk/test_checks.py",
     "VITRINE_TEST_DATABASE": "tests/conftest.py",

@@ -18,6 +18,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     Table,
@@ -74,6 +75,8 @@ def value_for(column: Any) -> Any:
         return 7
     if isinstance(kind, JSON):
         return {}
+    if isinstance(kind, LargeBinary):
+        return b"\x01"
     return new_id()[: getattr(kind, "length", None) or 26]
 
 
