@@ -142,6 +142,8 @@ def anything(table: Table, site: Site) -> dict[str, object]:
             made[column.name] = site.now()
         elif kind == "JSON":
             made[column.name] = []
+        elif kind == "LargeBinary":
+            made[column.name] = b"x"
         elif not hasattr(column.type, "choices"):
             made[column.name] = "x"
         elif column.default is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import PASSWORD, World
+from crossing import passkey_of
 from dashboard_client import Browser
 from flask import Flask
 from werkzeug.routing import Rule
@@ -34,9 +35,11 @@ from webapp.dashboard.mount import ALWAYS
 NOT_READ = ("sign_in", "second_step", "bill_parts", "invoice", "invoice_pdf", "archive")
 """Lead on who is signed in, or show what alpha has none of."""
 OPEN = {f"dashboard.{name}" for name in ("sign_in", "second_step", "sign_out", "join", "enter_support", "archive")}
+OPEN |= {"dashboard.passkey_options", "dashboard.passkey_sign_in"}
 NEEDS = {
     Role.VIEWER: {"albums", "album", "asset", "progress", "account", "two_factor", "two_factor_off", "end_session"}
-    | {"sign_out_everywhere", "seen_announcement"},
+    | {"sign_out_everywhere", "seen_announcement"}
+    | {"new_passkey", "begin_passkey", "add_passkey", "rename_passkey", "remove_passkey"},
     Role.EDITOR: {"new_album", "album_settings", "delete_album", "restore_album", "caption", "cover", "delete_assets"}
     | {"restore_assets", "retry", "arrange", "move", "ticket", "shares", "share_terms", "share_code", "revoke", "trash"}
     | {"newsroom", "news_seen", "album_guests", "judge", "hide_comment", "delete_guest_comment", "reopen"}
@@ -114,7 +117,10 @@ def things(web: Flask, world: World) -> Iterator[dict[str, dict[str, str]]]:
                 )
                 found[slug] |= {"invitation_id": invited.id, "token": token, "session_id": names.new_id()}
                 found[slug] |= {"hide_id": hiding.ask(site.session, added, "", "", "On the left", now=site.now()).id}
-                found[slug] |= {"announcement_id": names.new_id()}
+                own = site.session.get_one(people.Member, (tenant, world.alice if slug == "alpha" else world.bob))
+                passkey = passkey_of(own, names.new_id(), site)
+                site.session.add(passkey)
+                found[slug] |= {"announcement_id": names.new_id(), "passkey_id": passkey.id}
                 mine, _ = api_tokens.create(
                     site.session, tenant, "Script", [Scope.ALBUMS_READ], made_by="x@example.com", now=site.now()
                 )
