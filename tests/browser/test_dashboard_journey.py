@@ -111,7 +111,7 @@ def test_an_upload_goes_on_after_a_reload(member: Page, tmp_path: Path) -> None:
     page = member
     new_album(page, "Long way")
     photo = tmp_path / "large.jpg"
-    # Bytes after the end of a JPEG are allowed, and make it large enough to be caught midway. Each try has others, since
+    # Bytes after the end of a JPEG are allowed, and make it large enough to be caught midway. Each try has others:
     # a file that an earlier one has sent would be known, and asked about.
     photo.write_bytes(PHOTOS[0].read_bytes() + os.urandom(16) + b"\0" * 6_000_000)
     network = page.context.new_cdp_session(page)
