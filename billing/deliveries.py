@@ -16,14 +16,13 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import BigInteger, Index, String, Text, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from billing.ledger import WINDOW, hour_of
 from infra import faults
 from infra.errors import BlobMissing, Unavailable, UnreadableLog
 from infra.ports import Delivery, LogFile
-from infra.sql import reading
+from infra.sql import insert_into, reading
 from tenants import domains, usage
 from tenants.db import Base, across_tenants, db
 from tenants.delivered import asset_of, is_billed, largest, owner_of
@@ -212,8 +211,7 @@ def _note_hours(session: Session, now: datetime) -> None:
 
 def _add_to_hour(session: Session, hour: datetime, size: int) -> None:
     """A hour that was compared before is compared again."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(DeliveryHour).values(hour=hour, logged=size, downloaded=None)
+    statement = insert_into(session, DeliveryHour).values(hour=hour, logged=size, downloaded=None)
     changed = {"logged": DeliveryHour.logged + size, "downloaded": None} if size else {"logged": DeliveryHour.logged}
     session.execute(statement.on_conflict_do_update(index_elements=[DeliveryHour.hour], set_=changed))
 

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from billing import backend, reports
@@ -20,7 +19,7 @@ from billing.accounts import StripeEvent, by_customer
 from billing.stripe_gateway import BadSignature, StripeGateway, Thing, moment
 from billing.subscriptions import ForeignCustomer, refresh
 from infra.errors import Problem, Unavailable
-from infra.sql import reading
+from infra.sql import insert_into, reading
 from tenants.db import across_tenants, db
 from tenants.names import ID_LENGTH
 from tenants.scope import ports
@@ -55,8 +54,7 @@ def receive() -> Response:
 def store(event: Thing) -> None:
     """Keep what the event is about, once, whoever else stores it at this moment. Commits."""
     session = db.session()
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(StripeEvent).values(
+    statement = insert_into(session, StripeEvent).values(
         id=event["id"],
         type=event["type"],
         created_at=_when(event["created"]),

@@ -24,9 +24,11 @@ from sqlalchemy import (
     event,
     literal,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
@@ -106,6 +108,13 @@ def among(column: SQLColumnExpression[str], values: Sequence[str]) -> ColumnElem
     PostgreSQL knows their number when it plans, however old its statistics are.
     """
     return _Among(column, literal(list(values), _Strings()))
+
+
+def insert_into(session: Session, table: type[Any]) -> postgresql.Insert:
+    """An INSERT that can say ON CONFLICT, in the words of the session's database. (SQLite's has the same methods.)"""
+    kind: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    made: postgresql.Insert = kind.insert(table)
+    return made
 
 
 def is_postgres(url: str) -> bool:

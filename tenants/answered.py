@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Index, Integer, String, Text, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from infra.errors import N_, Problem
+from infra.sql import insert_into
 from tenants.db import Base, TenantOwned
 from tenants.names import ID_LENGTH
 from tenants.sealing import Unreadable, seal, unseal
@@ -54,8 +54,7 @@ def begin(session: Session, tenant_id: str, token_id: str, key: str, request: by
         .where(KeptAnswer.tenant_id == tenant_id, KeptAnswer.created_at < now - KEPT)
         .execution_options(synchronize_session=False)
     )
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    first = insert(KeptAnswer).values(
+    first = insert_into(session, KeptAnswer).values(
         tenant_id=tenant_id,
         token_id=token_id,
         key=key,

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from infra.errors import Problem
-from infra.sql import among
+from infra.sql import among, insert_into
 from tenants import healing, search, webhooks
 from tenants.catalog import Album, Asset, AssetState, Kind
 from tenants.scope import Site
@@ -175,8 +174,7 @@ def _add(
 ) -> None:
     """Those that are not there yet. (To ask first makes PostgreSQL compare each with each while its statistics know
     nothing of the album: a minute for ten thousand.)"""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(insert(table).from_select(columns, rows).on_conflict_do_nothing())
+    session.execute(insert_into(session, table).from_select(columns, rows).on_conflict_do_nothing())
 
 
 def _forget_words(session: Session, tenant_id: str, gone: set[str], asset_ids: Sequence[str]) -> None:

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, String, case, column, func, select, table, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from infra.errors import N_, Problem
+from infra.sql import insert_into
 from tenants.catalog import Asset
 from tenants.db import Base, TenantOwned
 from tenants.registry import OnBudget, Tenant
@@ -165,10 +165,8 @@ def _ensure(site: Site, what: str) -> None:
     own = (QuotaUse.tenant_id == site.tenant_id, QuotaUse.what == what)
     if site.session.scalar(select(QuotaUse.what).where(*own)) is not None:
         return
-    dialect = site.session.get_bind().dialect.name
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     first = {"tenant_id": site.tenant_id, "what": what, "used": _there(site) if what == STORAGE else 0, "month": ""}
-    site.session.execute(insert(QuotaUse).values(first).on_conflict_do_nothing())
+    site.session.execute(insert_into(site.session, QuotaUse).values(first).on_conflict_do_nothing())
 
 
 def _move(session: Session, tenant_id: str, what: str, *fits: Any, **values: Any) -> bool:

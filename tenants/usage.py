@@ -10,11 +10,11 @@ import enum
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Index, Numeric, String, event, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 from sqlalchemy_utils import ChoiceType
 
 from infra.ports import Metrics
+from infra.sql import insert_into
 from tenants.db import Base, TenantOwned
 from tenants.names import ID_LENGTH
 
@@ -82,8 +82,7 @@ def record(
 
     Raises `ValueError` for a fraction of a byte or of a thing.
     """
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(UsageEvent).values(
+    statement = insert_into(session, UsageEvent).values(
         tenant_id=tenant_id,
         id=event_id,
         meter=meter,

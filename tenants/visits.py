@@ -16,9 +16,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Date, Index, Integer, String, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from infra.sql import insert_into
 from tenants.catalog import Album, Asset
 from tenants.db import Base, TenantOwned
 from tenants.names import ID_LENGTH
@@ -207,14 +207,10 @@ def _referrers(session: Session, span: Iterable[Any], most: int) -> list[tuple[s
     return [(row[0], int(row[1])) for row in rows]
 
 
-def _insert(session: Session) -> Any:
-    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-
-
 def _salt(session: Session, tenant_id: str, day: date) -> str:
     """The day's salt; whoever comes first makes it."""
     fresh = {"tenant_id": tenant_id, "day": day, "salt": secrets.token_hex(32)}
-    session.execute(_insert(session)(VisitSalt).values(fresh).on_conflict_do_nothing())
+    session.execute(insert_into(session, VisitSalt).values(fresh).on_conflict_do_nothing())
     wanted = select(VisitSalt.salt).where(VisitSalt.tenant_id == tenant_id, VisitSalt.day == day)
     return str(session.scalar(wanted))
 
@@ -227,7 +223,7 @@ def _first_time(session: Session, tenant_id: str, day: date, marks: Sequence[tup
             {"tenant_id": tenant_id, "day": day, "about": about, "mark": mark}
             for about, mark in marks[start : start + 500]
         ]
-        statement = _insert(session)(VisitMark).values(rows).on_conflict_do_nothing().returning(VisitMark.about)
+        statement = insert_into(session, VisitMark).values(rows).on_conflict_do_nothing().returning(VisitMark.about)
         new.update(session.scalars(statement).all())
     return new
 
@@ -235,7 +231,7 @@ def _first_time(session: Session, tenant_id: str, day: date, marks: Sequence[tup
 def _add(session: Session, tenant_id: str, day: date, counts: Counter[tuple[str, str]]) -> None:
     """In one order, so that two processes that count at once wait for each other and never in a circle."""
     for (what, about), count in sorted(counts.items()):
-        statement = _insert(session)(VisitCount).values(
+        statement = insert_into(session, VisitCount).values(
             tenant_id=tenant_id, what=what, day=day, about=about, count=count
         )
         total = VisitCount.count + statement.excluded.count
