@@ -28,11 +28,10 @@ from tenants.people import Member, Role
 from tenants.quota import month_of
 from tenants.registry import OnBudget
 from tenants.scope import Site, open_site, ports
+from tenants.statements import BUDGET_MARKS, reached
 
 log = structlog.get_logger(__name__)
 
-MARKS = (50, 80, 100)
-"""Per cent of the budget. A month that has come to several at once is told of the highest."""
 FORECAST = "forecast"
 TELLING = timedelta(days=3)
 """Of a month, before its forecast is told: what a day or two say of thirty is chance."""
@@ -58,7 +57,7 @@ class BudgetLetter(TenantOwned, Base):
 
     month: Mapped[str] = mapped_column(String(7), primary_key=True)
     mark: Mapped[str] = mapped_column(String(8), primary_key=True)
-    """One of `MARKS`, or `FORECAST`."""
+    """One of `BUDGET_MARKS`, or `FORECAST`."""
     amount: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     """Of the budget: a changed one is told of anew."""
     member_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
@@ -138,13 +137,14 @@ def _months(site: Site, now: datetime, closed_until: datetime, set_at: datetime)
 
 
 def _write(site: Site, budget: Budget, month: Month, now: datetime) -> None:
+    """A month that has come to several marks at once is told of the highest."""
     own = (BudgetLetter.tenant_id == site.tenant_id, BudgetLetter.month == month.name)
     told = set(site.session.scalars(select(BudgetLetter.mark).where(*own, BudgetLetter.amount == budget.amount)))
-    highest = max((mark for mark in MARKS if str(mark) in told), default=0)
-    due = [mark for mark in MARKS if mark > highest and budgets.reached(month.total, budget.amount, mark)]
+    highest = max((mark for mark in BUDGET_MARKS if str(mark) in told), default=0)
+    due = [mark for mark in BUDGET_MARKS if mark > highest and reached(month.total, budget.amount, mark)]
     if due:
         _address(site, budget, month, str(due[-1]), now)
-    full = budgets.reached(month.total, budget.amount)
+    full = reached(month.total, budget.amount)
     if month.forecast > budget.amount and not full and FORECAST not in told:
         # A letter that goes out now says so as well.
         _address(site, budget, month, FORECAST, now, sent=bool(due))

@@ -18,6 +18,7 @@ from tenants.db import Base, TenantOwned
 from tenants.quota import month_of
 from tenants.registry import OnBudget, Tenant
 from tenants.scope import Site
+from tenants.statements import reached
 
 MONTH = "month"
 
@@ -72,19 +73,12 @@ def held(site: Site) -> Budget | None:
     return site.session.get(Budget, (site.tenant_id, MONTH), with_for_update=True, populate_existing=True)
 
 
-def reached(total: int, amount: int, percent: int = 100) -> bool:
-    """Whether a month's `total` has come to that part of the budget. One of nothing is reached by the first cent."""
-    return total > 0 and total * 100 >= amount * percent
-
-
 def weigh(site: Site, wish: Wish | None) -> None:
     """Write into the tenant's row what its budget asks for now, within the current transaction."""
-    now = site.now()
     asked = None
     if wish is not None and wish.reach is not OnBudget.TELL:
-        total = bills.bill(site.session, site.tenant_id, *bills.month(now.year, now.month)).total
-        asked = wish.reach if reached(total, wish.amount) else None
-    month = month_of(now) if asked else None
+        asked = wish.reach if reached(_this_month(site).total, wish.amount) else None
+    month = month_of(site.now()) if asked else None
     own = Tenant.id == site.tenant_id
     # An UPDATE that changes nothing would count the tenant's edition on, and its pages be made anew.
     changed = Tenant.over_budget.is_distinct_from(asked) | Tenant.over_budget_month.is_distinct_from(month)
@@ -92,12 +86,17 @@ def weigh(site: Site, wish: Wish | None) -> None:
 
 
 def _refuse_idle(site: Site, wish: Wish) -> None:
-    now = site.now()
-    made = bills.bill(site.session, site.tenant_id, *bills.month(now.year, now.month))
-    fixed = sum(line.amount for line in made.lines if line.dimension == "plan")
-    if wish.reach is not OnBudget.TELL and reached(fixed, wish.amount):
+    if wish.reach is OnBudget.TELL:
+        return
+    fixed = sum(line.amount for line in _this_month(site).lines if line.dimension == "plan")
+    if reached(fixed, wish.amount):
         raise Problem(
             "invalid",
             "The plan alone costs that much: take a higher budget, or have it only tell you.",
             field="budget",
         )
+
+
+def _this_month(site: Site) -> bills.Bill:
+    now = site.now()
+    return bills.bill(site.session, site.tenant_id, *bills.month(now.year, now.month))

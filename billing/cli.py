@@ -137,11 +137,11 @@ def invoice(slug: str, period: str) -> None:
 @friendly
 def recompute(what: str) -> None:
     """Rebuild an invoice from the ledger and say equal or where it differs; of a tenant's month, show its bill."""
-    slug, period = what[:-8], what[-7:]  # An invoice is called `<slug>-YYYY-MM`.
-    if not slug or what[-8] not in "-:":
+    slug, mark, period = what[:-8], what[-8:-7], what[-7:]  # An invoice is called `<slug>-YYYY-MM`.
+    if not slug or mark not in "-:":
         fail(f"{what!r} is neither an invoice, as acme-2026-02, nor a tenant's month, as acme:2026-02.")
     with site_of(slug) as site:
-        if what[-8:-7] == ":":
+        if mark == ":":
             made = bills.bill(site.session, site.tenant_id, *month_of(period))
             for line in made.lines:
                 click.echo(f"{line.dimension}\t{line.plan}\t{line.start[:13]}\t{line.quantity}\t{line.amount}")

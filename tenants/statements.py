@@ -36,6 +36,14 @@ UNITS = {
     "view": N_("views"),
 }
 
+BUDGET_MARKS = (50, 80, 100)
+"""Per cent of a month's budget at which people are told of it."""
+
+
+def reached(total: int, amount: int, percent: int = 100) -> bool:
+    """Whether a month's `total` has come to that part of the budget. One of nothing is reached by the first cent."""
+    return total > 0 and total * 100 >= amount * percent
+
 
 @dataclass(frozen=True)
 class Line:

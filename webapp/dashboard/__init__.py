@@ -44,23 +44,8 @@ from webapp.dashboard import (
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(
-        sign_in,
-        joining,
-        account,
-        two_factor,
-        passkeys,
-        passkey_sign_in,
-        albums,
-        assets,
-        bulk,
-        copies,
-        order,
-        uploads,
-        progress,
-        shares,
-        embeds,
-    ),
+    *(sign_in, joining, account, two_factor, passkeys, passkey_sign_in),
+    *(albums, assets, bulk, copies, order, uploads, progress, shares, embeds),
     *(guests, exports, newsroom, trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook),
     *(requests, data, visits, guide, support, announcements, tokens, hooks, pictures),
 )

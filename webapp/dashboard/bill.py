@@ -15,7 +15,7 @@ from wtforms.validators import NumberRange, Optional
 from infra.errors import N_, Problem
 from tenants.people import Role
 from tenants.registry import OnBudget
-from tenants.statements import NAMES, Line, Overview, Part, of_app
+from tenants.statements import BUDGET_MARKS, NAMES, Line, Overview, Part, of_app, reached
 from webapp import language
 from webapp.auth import require
 from webapp.dashboard.amounts import money
@@ -25,8 +25,6 @@ from webapp.dashboard.mount import bp
 from webapp.dashboard.record import note
 
 MOST_PARTS = 100
-WARNINGS = (50, 80, 100)
-"""Per cent of the budget at which the page says so."""
 REACHES = {
     OnBudget.TELL.value: N_("Only tell us"),
     OnBudget.LEAN.value: N_("Make smaller pictures"),
@@ -181,11 +179,10 @@ def _shown(found: Overview) -> list[Line]:
 
 
 def _warning(found: Overview) -> int | None:
-    """The highest of `WARNINGS` that the month has come to."""
+    """The highest of `BUDGET_MARKS` that the month has come to."""
     if not found.budget:
         return None
-    reached = [step for step in WARNINGS if found.total * 100 >= found.budget * step]
-    return reached[-1] if reached else None
+    return max((mark for mark in BUDGET_MARKS if reached(found.total, found.budget, mark)), default=None)
 
 
 def _reaches(more: int) -> str:

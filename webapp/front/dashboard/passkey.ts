@@ -41,7 +41,7 @@ class SignIn {
   async begin(): Promise<void> {
     this.box.hidden = false;
     this.box.querySelector("button")!.addEventListener("click", () => void this.sign("required"));
-    if (await PublicKeyCredential.isConditionalMediationAvailable?.()) void this.sign("conditional");
+    await this.offer();
   }
 
   private async sign(mediation: CredentialMediationRequirement): Promise<void> {
@@ -61,11 +61,12 @@ class SignIn {
     } catch (error) {
       if (signal.aborted) return; // Something newer runs.
       if (asked || error instanceof Refused) tell(reason(error));
-      if (asked) void this.offerAgain();
+      if (asked) void this.offer();
     }
   }
 
-  private async offerAgain(): Promise<void> {
+  /** Passkeys among what the browser offers to fill in, where it can. */
+  private async offer(): Promise<void> {
     if (await PublicKeyCredential.isConditionalMediationAvailable?.()) void this.sign("conditional");
   }
 }
