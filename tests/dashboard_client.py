@@ -4,7 +4,8 @@ import re
 from itertools import count
 from typing import Any
 
-from conftest import PASSWORD
+import pytest
+from conftest import PASSWORD, World
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -54,3 +55,11 @@ class Browser:
         answer = self.submit("/dashboard/sign-in" + query, {"email": f"{name}@example.com", "password": password})
         self.get("/dashboard/")
         return answer
+
+
+@pytest.fixture
+def alice(web: Flask, world: World) -> Browser:
+    """The owner of alpha, signed in."""
+    browser = Browser(web)
+    browser.sign_in("alice")
+    return browser

@@ -20,14 +20,6 @@ BEGIN, ADD, SIGN_IN = "/dashboard/account/passkeys/begin", "/dashboard/account/p
 
 
 @pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    browser.get("/dashboard/account")
-    return browser
-
-
-@pytest.fixture
 def device(alice: Browser) -> AuthenticatorFake:
     """Alice's, with her passkey for alpha.localhost."""
     made = AuthenticatorFake()

@@ -3,9 +3,9 @@
 import pytest
 from authenticator_fake import AuthenticatorFake
 from conftest import World
-from dashboard_client import Browser
+from dashboard_client import Browser, alice
 from flask import Flask
-from passkey_stage import SIGN_IN, alice, asked, device, stranger
+from passkey_stage import SIGN_IN, asked, device, stranger
 from sqlalchemy import select
 
 from tenants import passkeys

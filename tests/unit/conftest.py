@@ -3,11 +3,12 @@
 import pytest
 from bridge_stage import stage
 from conftest import World
+from dashboard_client import alice
 from flask import Flask
 from stripe_stage import fake, stripe_url
 from visits import share_link
 
-__all__ = ["fake", "stage", "stripe_url"]
+__all__ = ["alice", "fake", "stage", "stripe_url"]
 
 
 @pytest.fixture

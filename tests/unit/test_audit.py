@@ -261,13 +261,6 @@ def stage(site: Site, world: World) -> Stage:
     return made
 
 
-@pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    return browser
-
-
 def entries(site: Site) -> list[AuditEvent]:
     site.session.rollback()
     return list(site.session.scalars(select(AuditEvent).order_by(AuditEvent.id)))

@@ -34,14 +34,6 @@ FORM: dict[str, Any] = {
 
 
 @pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    browser.get("/dashboard/brand")
-    return browser
-
-
-@pytest.fixture
 def site(core: Flask, world: World) -> Iterator[Site]:
     with reading(), open_site(world.alpha) as site:
         yield site

@@ -22,13 +22,6 @@ from tenants.search import AssetWord
 
 
 @pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    return browser
-
-
-@pytest.fixture
 def site(core: Flask, world: World) -> Iterator[Site]:
     with reading(), open_site(world.alpha) as site:
         yield site

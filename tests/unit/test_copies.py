@@ -21,13 +21,6 @@ from uploader import placing
 
 
 @pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    return browser
-
-
-@pytest.fixture
 def site(core: Flask, world: World) -> Iterator[Site]:
     with reading(), open_site(world.alpha) as site:
         yield site

@@ -18,13 +18,6 @@ from tenants.scope import Site, open_site, secret
 
 
 @pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    return browser
-
-
-@pytest.fixture
 def site(core: Flask, world: World) -> Iterator[Site]:
     """Alpha's, through an app of its own: requests must not share its context. It reads; `rollback` sees the latest."""
     with reading(), open_site(world.alpha) as site:

@@ -24,13 +24,6 @@ PAGE = "/dashboard/usage"
 
 
 @pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    return browser
-
-
-@pytest.fixture
 def used(web: Flask, world: World) -> str:
     """Last month on Studio with 250 GB delivered, invoiced; this month a photo of an album. The invoice's number."""
     with web.app_context():

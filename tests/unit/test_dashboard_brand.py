@@ -28,14 +28,6 @@ BRAND = {"name": "Alpha & Sons", "tagline": "Since 1931", "accent": "#1f6f43", "
 
 
 @pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    browser.get("/dashboard/brand")
-    return browser
-
-
-@pytest.fixture
 def site(core: Flask, world: World) -> Iterator[Site]:
     """Alpha's, through an app of its own: requests must not share its context. It reads; `rollback` sees the latest."""
     with reading(), open_site(world.alpha) as site:

@@ -25,14 +25,6 @@ from tenants.scope import open_site
 NEW = "a password of her own"
 
 
-@pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    browser.get("/dashboard/members")
-    return browser
-
-
 def letters(settings: Settings) -> list[str]:
     """What the mail folder holds, in the order it was written."""
     folder: Path = settings.data_dir / "mail"

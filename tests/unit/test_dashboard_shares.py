@@ -27,13 +27,6 @@ EVERYTHING = {
 }
 
 
-@pytest.fixture
-def alice(web: Flask) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    return browser
-
-
 def stored(core: Flask, world: World) -> ShareLink:
     with reading(), open_site(world.alpha) as site:
         link = site.session.query(ShareLink).one()

@@ -24,14 +24,6 @@ from tenants.registry import Tenant, TenantState
 from tenants.scope import Site, open_site, ports, secret
 
 
-@pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    browser.get("/dashboard/data")
-    return browser
-
-
 def put_photo(site: Site, album_id: str) -> Asset:
     album = album_by_id(site.session, site.tenant_id, album_id)
     assert album is not None

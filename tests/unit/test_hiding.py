@@ -29,13 +29,6 @@ def photo(web: Flask, world: World) -> str:
     return asset_id
 
 
-@pytest.fixture
-def alice(web: Flask, world: World) -> Browser:
-    browser = Browser(web)
-    browser.sign_in("alice")
-    return browser
-
-
 def ask(web: Flask, photo: str, **given: str) -> tuple[int, str]:
     browser = visitor(web)
     path = f"/a/alpha-shows/{photo}/hide-me"

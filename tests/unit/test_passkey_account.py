@@ -10,7 +10,6 @@ from flask import Flask
 from passkey_stage import (
     ADD,
     BEGIN,
-    alice,
     answered,
     asked,
     at,
@@ -26,7 +25,7 @@ from sqlalchemy import select
 from tenants import passkeys, people
 from tenants.passkeys import Passkey
 
-__all__ = ["alice", "device"]  # Fixtures are found by being here.
+__all__ = ["device"]  # Fixtures are found by being here.
 
 
 def test_what_is_made_is_discoverable_and_says_nothing_of_the_member(alice: Browser, world: World) -> None:

@@ -7,7 +7,7 @@ from authenticator_fake import PRESENT, AuthenticatorFake
 from conftest import World
 from dashboard_client import Browser
 from flask import Flask
-from passkey_stage import add, alice, answered, asked, at, device, is_in, member, refused, remove, stranger
+from passkey_stage import add, answered, asked, at, device, is_in, member, refused, remove, stranger
 from sqlalchemy import delete, select, update
 
 from tenants import claims, passkeys
@@ -16,7 +16,7 @@ from tenants.db import across_tenants, db
 from tenants.passkeys import Passkey, SpentChallenge
 from tenants.registry import Tenant, TenantState
 
-__all__ = ["alice", "device"]  # Fixtures are found by being here.
+__all__ = ["device"]  # Fixtures are found by being here.
 
 
 def logged(web: Flask, world: World, action: str) -> list[tuple[str, str]]:
