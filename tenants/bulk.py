@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, select, true, union_all, update
 from sqlalchemy.orm import Session
 
 from infra.errors import Problem
@@ -105,9 +105,10 @@ def tag(session: Session, chosen: Chosen, labels: list[str]) -> int:
     roomy = select(Asset.id).where(chosen.clause(), held <= MOST_TAGS - len(labels))
     ids = session.scalars(roomy).all()
     mine = and_(Asset.tenant_id == chosen.album.tenant_id, among(Asset.id, ids))
-    for word in sorted(set(search.stored_words("", labels, "", "")) - {""}):
-        rows = select(Asset.tenant_id, literal(word), Asset.taken_at, Asset.id, Asset.album_id)
-        _add(session, AssetWord, _WORD, rows.where(mine, Asset.generation > 0))
+    found = sorted(set(search.stored_words("", labels, "", "")) - {""})
+    words = union_all(*(select(literal(each).label("word")) for each in found)).subquery()
+    rows = select(Asset.tenant_id, words.c.word, Asset.taken_at, Asset.id, Asset.album_id).join(words, true())
+    _add(session, AssetWord, _WORD, rows.where(mine, Asset.generation > 0))
     for label in labels:
         tags = select(Asset.tenant_id, Asset.id, literal(tag_word(label)), literal(label))
         _add(session, AssetTag, _TAG, tags.where(mine))
@@ -189,6 +190,7 @@ def _without(session: Session, word: str, asset_ids: Sequence[str]) -> list[str]
     """Those of the assets that have the word neither in caption nor file name nor in a tag."""
     rows = session.execute(select(Asset.id, Asset.caption, Asset.filename).where(among(Asset.id, asset_ids)))
     bare = [row.id for row in rows if word not in search.stored_words(row.caption, [], row.filename, "")]
-    labels = session.execute(select(AssetTag.asset_id, AssetTag.label).where(among(AssetTag.asset_id, bare)))
-    tagged = {row.asset_id for row in labels if word in search.stored_words("", [row.label], "", "")}
+    tags = session.execute(select(AssetTag.asset_id, AssetTag.label).where(among(AssetTag.asset_id, bare))).all()
+    telling = {label for label in {row.label for row in tags} if word in search.stored_words("", [label], "", "")}
+    tagged = {row.asset_id for row in tags if row.label in telling}
     return [asset_id for asset_id in bare if asset_id not in tagged]

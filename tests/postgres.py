@@ -29,7 +29,7 @@ from infra.sql import connect
 
 OWNER, SERVING = "vitrine_owner", "vitrine_serving"
 _PASSWORD = "only-for-tests"
-_FAST = {"fsync": "off", "shared_buffers": "32MB", "max_connections": "80", "max_wal_size": "256MB"}
+_FAST = {"fsync": "off", "shared_buffers": "128MB", "max_connections": "80", "max_wal_size": "256MB"}
 _QUIET = {"unix_socket_directories": "", "listen_addresses": "127.0.0.1", "log_min_messages": "fatal"}
 
 

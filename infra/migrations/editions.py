@@ -20,7 +20,8 @@ NOT_SHOWN = {
 # other's row here while holding what the other needs. Its first run in a transaction counts, the others see that.
 # The number is a time where it can be, so that a database restored from yesterday's copy repeats none.
 # It says `across` for itself: at the commit a transaction may serve another tenant than the one that it wrote for.
-# It comes to every row, ten thousand at once: those after the first cost a comparison, and no row becomes JSON for it.
+# It comes to every row, ten thousand at once: those after the first that counts cost a comparison. Only before it does
+# a row become JSON, of which the columns can be taken away that no kept page shows: 50 µs.
 _COUNT = """
 CREATE OR REPLACE FUNCTION count_edition() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -39,6 +40,11 @@ BEGIN
     END IF;
     IF coalesce(old_owner, new_owner) = counted AND coalesce(new_owner, old_owner) = counted THEN
         RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' AND TG_NARGS > 1 THEN
+        IF to_jsonb(OLD) - TG_ARGV[1:] = to_jsonb(NEW) - TG_ARGV[1:] THEN
+            RETURN NULL;
+        END IF;
     END IF;
     across := coalesce(current_setting('vitrine.across', true), '');
     PERFORM set_config('vitrine.across', 'on', true);
@@ -91,15 +97,25 @@ def renew() -> None:
         op.execute(_COUNT)
 
 
+def rewrite(table: str) -> None:
+    """Make a table's triggers anew, as today's `watch` makes them. (PostgreSQL; SQLite's are as they were.)"""
+    if _postgres():
+        forget(table)
+        watch(table)
+
+
 def watch(table: str) -> None:
     """Count the edition of the row's tenant on each change."""
     column = "id" if table == "tenants" else "tenant_id"
+    arguments = ", ".join(f"'{each}'" for each in (column, *NOT_SHOWN.get(table, ())))
     for verb in ("INSERT", "UPDATE", "DELETE"):
         name = f"edition_of_{table}_{verb.lower()}"
         if _postgres():
+            # Bytes are compared: a column of JSON has no equality of its own.
+            when = "WHEN (OLD.* *<> NEW.*) " if verb == "UPDATE" else ""
             op.execute(
                 f"CREATE CONSTRAINT TRIGGER {name} AFTER {verb} ON {table} DEFERRABLE INITIALLY DEFERRED "
-                f"FOR EACH ROW {_if_shown(table, verb)}EXECUTE FUNCTION count_edition('{column}')"
+                f"FOR EACH ROW {when}EXECUTE FUNCTION count_edition({arguments})"
             )
         else:
             owners = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
@@ -110,13 +126,6 @@ def watch(table: str) -> None:
                 f"CREATE TRIGGER {name} AFTER {verb} ON {table} BEGIN "  # noqa: S608 (names from above)
                 f"UPDATE editions SET number = max(number + 1, {_SQLITE_NOW}) WHERE {named}; END"
             )
-
-
-def _if_shown(table: str, verb: str) -> str:
-    if verb != "UPDATE":
-        return ""
-    left_out = "".join(f" - '{column}'" for column in NOT_SHOWN.get(table, ()))
-    return f"WHEN ((to_jsonb(OLD){left_out}) IS DISTINCT FROM (to_jsonb(NEW){left_out})) "
 
 
 def forget(table: str) -> None:

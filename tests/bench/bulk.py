@@ -72,6 +72,7 @@ def _round(alice: Browser, albums: tuple[str, str], clocks: dict[str, list[float
 
     every = {"all": "1"}
     timed("the album's first page", base)
+    timed("tag all with one", f"{base}/assets/tag", {**every, "tags": f"sun{number}"})
     timed("tag all with two", f"{base}/assets/tag", {**every, "tags": f"summer{number}, sea{number}"})
     timed("remove a tag from all", f"{base}/assets/tag", {**every, "tags": f"sea{number}", "do": "remove"})
     moved = timed("move all", f"{base}/assets/move-to", {**every, "album": albums[1]})

@@ -220,6 +220,22 @@ def test_a_worker_at_work_leaves_pages_kept(web: Flask, world: World, photos: li
     assert (queries(web, ALBUM)[0] == 0) is (database != "sqlite")
 
 
+def test_what_comes_after_a_workers_change_in_one_transaction_counts(
+    web: Flask, world: World, photos: list[str]
+) -> None:
+    """The trigger comes to each changed row, and stops looking after the first one that counts."""
+    before = visitor(web).get(ALBUM).text
+    with changing(web, world.alpha) as site:
+        first, second = (site.session.get_one(Asset, (world.alpha, photo)) for photo in photos[:2])
+        first.fence += 1
+        site.session.flush()
+        second.caption = "Seen after all"
+        site.session.flush()
+        first.fence += 1
+    after = visitor(web).get(ALBUM).text
+    assert "Seen after all" in after and "Seen after all" not in before
+
+
 def test_what_was_rolled_back_changes_nothing(web: Flask, world: World, photos: list[str]) -> None:
     queries(web, ALBUM)
     with web.app_context(), open_site(world.alpha) as site:
