@@ -11,7 +11,7 @@ _settings = load()
 
 wsgi_app = "wsgi:web"
 bind = f"0.0.0.0:{_settings.web_port}"
-worker_class = "gthread"
+worker_class = "webapp.threads.Threads"
 workers = 2
 threads = 8
 preload_app = False  # Each worker opens its own database connections.

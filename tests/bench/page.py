@@ -45,6 +45,7 @@ ROUNDS = int(os.environ.get("VITRINE_BENCH_ROUNDS", 5))
 SECONDS = int(os.environ.get("VITRINE_BENCH_SECONDS", 3))
 TENANTS = int(os.environ.get("VITRINE_BENCH_TENANTS", 10_000))
 HOST = "bench-0.localhost"
+THREADS = "webapp.threads.Threads"
 Command = Callable[[str, int], list[str]]
 
 
@@ -106,7 +107,7 @@ def served(
 ) -> Iterator[Site]:
     """By gunicorn's threads, or by what `command` makes of the app and a port."""
     port = free_port()
-    run = command(app, port) if command else gunicorn("gthread", app, port)
+    run = command(app, port) if command else gunicorn(THREADS, app, port)
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(run, cwd=ROOT, env={**os.environ, **environ}, stdout=quiet, stderr=quiet)
     try:
@@ -175,7 +176,7 @@ def main() -> None:
         warm = stack.enter_context(served("wsgi:web", "/a/many", environ, asks))
         cold = stack.enter_context(served("tests.bench.anew:after_a_change", "/a/many", environ, asks))
         first = stack.enter_context(served("tests.bench.anew:after_a_start", "/a/many", environ, asks))
-        print(f"gunicorn gthread, one worker, {os.cpu_count()} cores, {ROUNDS} rounds of {SECONDS} s")
+        print(f"the web fleet's threads, one worker, {os.cpu_count()} cores, {ROUNDS} rounds of {SECONDS} s")
         compare(bare, warm, cold, first)
         few = [(warm.milliseconds(), cold.milliseconds()) for _ in range(ROUNDS)]
         database = environ["VITRINE_DATABASE_URL"].rpartition("/")[2]

@@ -1,9 +1,9 @@
 """Which server the web fleet should run: `python -m tests.bench.servers`.
 
-gunicorn's sync, gthread and gevent workers and granian serve the same app in one
-process each, on one PostgreSQL, asked by wrk in turns: a bare route, an album page of 200 photos that is kept, and one
-that is made anew. Told are requests a second and CPU a request beside gunicorn gthread's of the same round, and how
-many requests a second are left while some visitors have connected and send nothing, as browsers' spare connections do.
+gunicorn's sync, gthread and gevent workers, our own threads and granian serve the same app in one process each, on one
+PostgreSQL, asked by wrk in turns: a bare route, an album page of 200 photos that is kept, and one that is made anew.
+Told are requests a second and CPU a request beside gunicorn gthread's of the same round, and how many requests a second
+are left while some visitors have connected and send nothing, as browsers' spare connections do.
 
 `VITRINE_BENCH_ROUNDS` (5), `VITRINE_BENCH_SECONDS` (3, of wrk).
 """
@@ -28,7 +28,7 @@ from postgres import running
 BASE = "gunicorn gthread"
 GRANIAN = "granian==2.8.9"
 SILENT = 12
-"""Connections that say nothing; the web fleet's gthread has eight threads a process."""
+"""Connections that say nothing; the web fleet has eight threads a process."""
 ASKS = {"Host": page.HOST, "Accept-Encoding": "gzip", "Accept-Language": "en-GB,en;q=0.9"}
 
 
@@ -46,6 +46,7 @@ def servers(folder: str) -> dict[str, page.Command]:
     kinds: dict[str, page.Command] = {
         f"gunicorn {kind}": functools.partial(page.gunicorn, kind) for kind in ("gthread", "sync", "gevent")
     }
+    kinds["our threads"] = functools.partial(page.gunicorn, page.THREADS)
     return {**kinds, "granian": functools.partial(granian, folder)}
 
 
@@ -56,7 +57,7 @@ def left_with_silent(site: Site) -> float:
             open_ones.enter_context(socket.create_connection(("127.0.0.1", site.port)))
         try:
             return site.load()[0]
-        except AssertionError:  # wrk had no answer at all.
+        except (AssertionError, ZeroDivisionError):  # wrk had no answer at all.
             return 0.0
 
 

@@ -13,7 +13,7 @@ from tenants.features import Feature
 from tenants.scope import secret
 from tenants.sharing import may, sees_marked
 from webapp.download.choice import RIGHTS, File, Size, allowed, archive_of, etag_of, files_of
-from webapp.download.slots import STALLED_SECONDS, Slots
+from webapp.download.slots import Slots
 from webapp.download.stream import Stream
 from webapp.limits import visitor
 from webapp.site import listing, placeless
@@ -81,7 +81,6 @@ def archive(slug: str) -> Response:
     g.site.session.rollback()
     slots: Slots = current_app.extensions["vitrine.downloads"]
     response.call_on_close(slots.take(visitor()))
-    _cut_off_when_stalled()
     response.response = body
     request.environ[COUNTED] = True  # What the client takes of it, once it is over.
     return response
@@ -126,13 +125,6 @@ def _page(album: Album) -> listing.Page:
         )
     except ValueError:
         raise Problem("not-found") from None
-
-
-def _cut_off_when_stalled() -> None:
-    """gunicorn waits for ever for a client that takes nothing. It gives each request its socket."""
-    connection = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        connection.settimeout(STALLED_SECONDS)
 
 
 def amount(size: int) -> str:

@@ -10,9 +10,6 @@ A_VISITOR = 2
 """So that one visitor with many connections does not keep others out. Two: a resumed download starts before the server
 has noticed that the first connection is dead."""
 
-STALLED_SECONDS = 60
-"""A client that takes nothing for so long is cut off. It resumes where it was."""
-
 RETRY_SECONDS = 30
 
 
