@@ -12,7 +12,7 @@ import structlog
 
 _SECRETS = (
     # Addresses that carry their own authority: share links, media, embeds, invitations.
-    (re.compile(r"(/(?:s|e|embed|invite|invitations|join)/)[^/\s?\"']{16,}"), r"\1***"),
+    (re.compile(r"(/(?:s|e|embed|invite|invitations|join|reset)/)[^/\s?\"']{16,}"), r"\1***"),
     (re.compile(r"(/m/[^/\s?\"']+/)[^/\s?\"']{16,}"), r"\1***"),
     (re.compile(r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), r"\1***"),
     (re.compile(r"(?i)([?&](?:token|ticket|signature|x-amz-[a-z-]+|password)=)[^&\s\"']+"), r"\1***"),

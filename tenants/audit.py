@@ -23,6 +23,7 @@ ACTIONS: dict[str, str] = {
     "session.confirmed": N_("Confirmed signing in by a code"),
     "session.others": N_("Signed other devices out"),
     "password.changed": N_("Changed their password"),
+    "password.reset": N_("Chose a new password by a letter"),
     "two-factor.on": N_("Switched their second factor on"),
     "two-factor.renewed": N_("Made new recovery codes"),
     "two-factor.off": N_("Switched their second factor off"),

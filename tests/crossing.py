@@ -11,7 +11,7 @@ from sqlalchemy import select
 from visits import share_link
 from werkzeug.routing import Rule
 
-from tenants import api_tokens, claims, embeds, guests, hiding, invitations, proofing, webhooks
+from tenants import api_tokens, claims, embeds, guests, hiding, invitations, proofing, resetting, webhooks
 from tenants.api_tokens import Scope
 from tenants.catalog import Asset, album_by_id
 from tenants.db import Base, TenantOwned, db
@@ -58,6 +58,7 @@ class Things:
     delivery_id: str
     hide_id: str
     passkey_id: str
+    reset_token: str
 
     def path(self, rule: Rule) -> str:
         """The rule's path with alpha's ids in the place of its variables."""
@@ -74,6 +75,7 @@ class Things:
             "tenant_id": "01hzzzzzzzzzzzzzzzzzzzzzzz",
             "token": {
                 "dashboard.join": self.invitation_token,
+                "dashboard.reset_password": self.reset_token,
                 "site.media": self.media_token.partition("/")[2],
                 **dict.fromkeys(IN_FRAMES, self.frame_token),
             }.get(rule.endpoint, self.link_token),
@@ -130,10 +132,11 @@ def things(web: Flask, world: World) -> Things:
         wish = hiding.ask(site.session, asset, MARK, f"{MARK}@example.com", MARK, now=site.now())
         passkey = passkey_of(site.session.get_one(Member, (world.alpha, world.alice)), new_id(), site, name=MARK)
         site.session.add(passkey)
+        alice = site.session.get_one(Member, (world.alpha, world.alice))
         made = Things(
             *(album.id, asset.id, media_token, link.id, token, world.alice, left),
             *(grant.id, grant.key, invited.id, invitation_token, frame_token, host, mine.id, hook.id, delivery.id),
-            *(wish.id, passkey.id),
+            *(wish.id, passkey.id, resetting.token(secret(), alice, now=site.now())),
         )
         site.session.commit()
         return made

@@ -35,6 +35,7 @@ from tenants import (
     people,
     proofing,
     registry,
+    resetting,
     sharing,
     support,
     two_factor,
@@ -276,6 +277,7 @@ def _busy(site: Site, world: World) -> dict[str, str]:
     viewer = people.add(session, world.beta, "vera@example.com", people.Role.VIEWER, PASSWORD, now=now, name="Vera")
     totp = two_factor.new_secret()
     codes = two_factor.enable(session, viewer, secret(), totp, pyotp.TOTP(totp).at(now), now=now)
+    absent = people.add(session, world.beta, "nils@example.com", people.Role.EDITOR, PASSWORD, now=now, name="Nils")
     _invited, token = invitations.invite(
         session, world.beta, "newcomer@example.com", people.Role.EDITOR, "bob@example.com", now=now
     )
@@ -286,6 +288,7 @@ def _busy(site: Site, world: World) -> dict[str, str]:
         "host": host.host,
         "webhook_id": hook.id,
         "token": token,
+        "reset": resetting.token(secret(), absent, now=now),
         "code": codes[0],
     }
 

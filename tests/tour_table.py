@@ -165,6 +165,20 @@ PAGES = [
         ),
     ),
     _dashboard(
+        "forgotten",
+        "/dashboard/forgotten",
+        empty=A_FORM,
+        full=View("stranger-beta", "/dashboard/forgotten"),
+        wrong={"email": ""},
+    ),
+    _dashboard(
+        "reset_password",
+        "/dashboard/reset/{reset}",
+        empty=ONE_THING,
+        full=View("stranger-beta", "/dashboard/reset/{reset}"),
+        wrong={"password": "short"},
+    ),
+    _dashboard(
         "second_step",
         "/dashboard/sign-in/code",
         empty=A_FORM,

@@ -235,15 +235,16 @@ DEEDS: dict[str, tuple[str, Callable[[Stage], tuple[str, Fields]]]] = {
     ),
 }
 
-WRITES_NOTHING = {"brand_preview", "seen_announcement", "enter_support", "begin_passkey"}
-"""POST only because a form is too long for a query; put away in one browser; told in support's own log; or
-because a password is in it, and what follows is in the log."""
+WRITES_NOTHING = {"brand_preview", "seen_announcement", "enter_support", "begin_passkey", "forgotten"}
+"""POST only because a form is too long for a query; put away in one browser; told in support's own log; because a
+password is in it, and what follows is in the log; or asked by nobody knows whom."""
 
-ASK_FOR_MORE = {"join", "second_step", "two_factor", "two_factor_off", "erase_account", "keep_account"} | {
-    *("add_passkey", "passkey_sign_in")
+ASK_FOR_MORE = {
+    *("join", "reset_password", "second_step", "two_factor", "two_factor_off", "erase_account", "keep_account"),
+    *("add_passkey", "passkey_sign_in"),
 }
-"""Their entries are looked for where a code is at hand (test_dashboard_people.py), or a device (test_passkeys.py); or
-they end the tenant (test_data.py)."""
+"""Their entries are looked for where a code is at hand (test_dashboard_people.py), a letter (test_forgotten.py) or a
+device (test_passkeys.py); or they end the tenant (test_data.py)."""
 
 
 @pytest.fixture

@@ -3,15 +3,13 @@
 import re
 import time
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.policy import default
-from pathlib import Path
 
 import pyotp
 import pytest
 from conftest import PASSWORD, World
 from dashboard_client import Browser
 from flask import Flask
+from mail_folder import letters
 from sqlalchemy import select
 
 from infra.settings import Settings
@@ -23,13 +21,6 @@ from tenants.people import Role
 from tenants.scope import open_site
 
 NEW = "a password of her own"
-
-
-def letters(settings: Settings) -> list[str]:
-    """What the mail folder holds, in the order it was written."""
-    folder: Path = settings.data_dir / "mail"
-    messages = [message_from_bytes(file.read_bytes(), policy=default) for file in sorted(folder.glob("*.eml"))]
-    return [f"{message['To']}\n{message['Subject']}\n{message.get_content()}" for message in messages]
 
 
 def invite(alice: Browser, email: str = "Carol@Example.com", role: str = "editor") -> str:

@@ -16,6 +16,7 @@ from webapp.dashboard import (
     domains,
     embeds,
     exports,
+    forgotten,
     guests,
     guide,
     hooks,
@@ -44,7 +45,7 @@ from webapp.dashboard import (
 from webapp.dashboard.mount import bp
 
 VIEWS = (
-    *(sign_in, joining, account, two_factor, passkeys, passkey_sign_in),
+    *(sign_in, forgotten, joining, account, two_factor, passkeys, passkey_sign_in),
     *(albums, assets, bulk, copies, order, uploads, progress, shares, embeds),
     *(guests, exports, newsroom, trash, brand, watermark, domains, privacy, members, bill, plan, amounts, logbook),
     *(requests, data, visits, guide, support, announcements, tokens, hooks, pictures),

@@ -1,16 +1,17 @@
 """A member's own account: the password, and where they are signed in."""
 
-from flask import g, redirect, render_template, session, url_for
+from flask import g, make_response, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
 from infra.errors import Problem
+from infra.ports import Letter
 from infra.sql import reading
 from tenants import passkeys, people, sessions, two_factor
 from tenants.people import Member, Role
 from webapp import auth, entry
-from webapp.dashboard import devices
+from webapp.dashboard import account_letters, devices
 from webapp.dashboard.account_forms import PasswordForm
 from webapp.dashboard.answers import done, say
 from webapp.dashboard.mount import bp
@@ -28,11 +29,12 @@ def account() -> ResponseReturnValue:
     if form.validate_on_submit():
         member_id = current_user.id
         if entry.knows_password(form.current.data):
-            _change(member_id, people.hash_password(form.password.data))
+            letter = _change(member_id, people.hash_password(form.password.data))
             say(_("Your password is changed. Other devices are signed out."))
             if passkeys.of(g.site.session, current_user):
                 say(_("Your passkeys still sign in. Remove those that you do not know."))
-            return redirect(url_for("dashboard.account"), 303)
+            answer = make_response(redirect(url_for("dashboard.account"), 303))
+            return account_letters.after(answer, letter)
         form.current.errors = [_("This is not your current password.")]
     with reading():
         kept = [
@@ -71,9 +73,11 @@ def sign_out_everywhere() -> ResponseReturnValue:
     return done(_("Every other device is signed out."), back=url_for("dashboard.account"))
 
 
-def _change(member_id: str, password_hash: str) -> None:
+def _change(member_id: str, password_hash: str) -> Letter:
     member: Member = g.site.session.get_one(Member, (g.site.tenant_id, member_id))
     member.password_hash = password_hash
     sessions.end_all(g.site.session, member)
     note("password.changed")
+    letter = account_letters.changed(member, "password.changed")
     entry.sign_in(member)
+    return letter

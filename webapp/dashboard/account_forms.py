@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, StringField
+from wtforms import EmailField, HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from tenants.passkeys import MOST_CHARACTERS, NAME_LENGTH
@@ -12,9 +12,18 @@ from webapp.dashboard.forms import stripped
 _LONG_ENOUGH = Length(min=MIN_PASSWORD, max=1024, message=_("At least %(least)s characters.", least=MIN_PASSWORD))
 
 
-class PasswordForm(FlaskForm):
-    current = PasswordField(_("Current password"), [InputRequired(_("Enter your current password."))])
+class NewPasswordForm(FlaskForm):
     password = PasswordField(_("New password"), [InputRequired(_("Enter a new password.")), _LONG_ENOUGH])
+
+
+class PasswordForm(NewPasswordForm):
+    current = PasswordField(_("Current password"), [InputRequired(_("Enter your current password."))])
+
+
+class AddressForm(FlaskForm):
+    email = EmailField(
+        _("E-mail address"), [InputRequired(_("Enter your e-mail address.")), Length(max=254)], filters=[stripped]
+    )
 
 
 class CodeForm(FlaskForm):

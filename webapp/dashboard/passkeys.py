@@ -1,6 +1,6 @@
 """A member's passkeys: adding one, its name, and its end. The list is in the account (`account.py`)."""
 
-from flask import g, jsonify, render_template, request, url_for
+from flask import g, jsonify, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -11,7 +11,7 @@ from tenants import passkeys
 from tenants.passkeys import NAME_LENGTH, Passkey
 from tenants.people import Member, Role
 from webapp import auth, entry
-from webapp.dashboard import devices
+from webapp.dashboard import account_letters, devices
 from webapp.dashboard.account_forms import PasskeyAddForm, PasskeyBeginForm, PasskeyNameForm
 from webapp.dashboard.answers import done, first_error
 from webapp.dashboard.mount import bp
@@ -61,7 +61,7 @@ def add_passkey() -> ResponseReturnValue:
         name=form.name.data,
     )
     note("passkey.added", about=passkey.name, host=passkey.host)
-    return done(_("You can sign in with this passkey now."), back=url_for("dashboard.account"))
+    return _told("passkey.added", _("You can sign in with this passkey now."))
 
 
 @bp.post("/account/passkeys/<passkey_id>/rename")
@@ -82,7 +82,13 @@ def remove_passkey(passkey_id: str) -> ResponseReturnValue:
     passkey = _passkey(passkey_id)
     note("passkey.removed", about=passkey.name, host=passkey.host)
     g.site.session.delete(passkey)
-    return done(_("The passkey signs in no more. Delete it on your device as well."), back=url_for("dashboard.account"))
+    return _told("passkey.removed", _("The passkey signs in no more. Delete it on your device as well."))
+
+
+def _told(action: str, message: str) -> ResponseReturnValue:
+    """Commit and say so, here and by a letter."""
+    letter = account_letters.changed(_me(), action)
+    return account_letters.after(make_response(done(message, back=url_for("dashboard.account"))), letter)
 
 
 def _me() -> Member:

@@ -1,7 +1,9 @@
 """Setting up the second factor of a member's sign-in, its recovery codes, and the end of it."""
 
+from collections.abc import Callable
+
 import segno
-from flask import g, redirect, render_template, url_for
+from flask import g, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -12,6 +14,7 @@ from tenants import two_factor as factors
 from tenants.people import Member, Role
 from tenants.scope import secret
 from webapp import auth, entry
+from webapp.dashboard import account_letters
 from webapp.dashboard.account_forms import ChangeForm, SetUpForm
 from webapp.dashboard.answers import say
 from webapp.dashboard.mount import bp
@@ -42,9 +45,7 @@ def two_factor() -> ResponseReturnValue:
                 g.site.session.rollback()
                 form.code.errors = [told(problem)]
             else:
-                note("two-factor.on")
-                g.site.session.commit()
-                return _told(codes)
+                return _told(codes, "two-factor.on")
     form.sealed.data = factors.seal(secret(), totp)
     with reading():
         address = factors.address(totp, current_user, g.site.tenant.name)
@@ -60,9 +61,7 @@ def _in_use() -> ResponseReturnValue:
     if form.validate_on_submit():
         if entry.knows_password(form.current.data):
             codes = factors.renew(g.site.session, _me())
-            note("two-factor.renewed")
-            g.site.session.commit()
-            return _told(codes)
+            return _told(codes, "two-factor.renewed")
         form.current.errors = [_("This is not your current password.")]
     return _settings(form)
 
@@ -75,10 +74,8 @@ def two_factor_off() -> ResponseReturnValue:
     if form.validate_on_submit():
         if entry.knows_password(form.current.data):
             factors.disable(g.site.session, _me())
-            note("two-factor.off")
-            g.site.session.commit()
             say(_("Signing in asks for the password alone from now on."))
-            return redirect(url_for("dashboard.account"), 303)
+            return _noted("two-factor.off", lambda: redirect(url_for("dashboard.account"), 303))
         form.current.errors = [_("This is not your current password.")]
     return _settings(form)
 
@@ -90,9 +87,20 @@ def _settings(form: ChangeForm) -> ResponseReturnValue:
     return page, 422 if form.errors else 200, NO_STORE
 
 
-def _told(codes: list[str]) -> ResponseReturnValue:
-    with reading():
-        return render_template("dashboard/recovery_codes.html", codes=codes), 200, NO_STORE
+def _told(codes: list[str], action: str) -> ResponseReturnValue:
+    def page() -> ResponseReturnValue:
+        with reading():
+            return render_template("dashboard/recovery_codes.html", codes=codes), 200, NO_STORE
+
+    return _noted(action, page)
+
+
+def _noted(action: str, answer: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
+    """Commit what was done, with its entry in the log, and write the member of it."""
+    note(action)
+    letter = account_letters.changed(_me(), action)
+    g.site.session.commit()
+    return account_letters.after(make_response(answer()), letter)
 
 
 def _me() -> Member:

@@ -1,0 +1,82 @@
+"""Letters to a member about how they sign in: the way back to a forgotten password, and what was changed, so that
+whoever did not do it hears of it."""
+
+from functools import partial
+
+import structlog
+from flask import Response, g, request, url_for
+from flask_babel import force_locale, format_datetime
+from flask_babel import gettext as _
+from flask_limiter.util import get_remote_address
+
+from infra.errors import N_, Unavailable
+from infra.ports import Letter, Mail
+from tenants.people import Member
+from tenants.scope import ports
+from webapp import canonical
+from webapp.dashboard import devices
+from webapp.language import DEFAULT, offered
+
+log = structlog.get_logger(__name__)
+
+CHANGES = {
+    "password.changed": N_("Your password was changed."),
+    "password.reset": N_("Your password was changed by the address in a letter to you."),
+    "two-factor.on": N_("Your second factor was switched on."),
+    "two-factor.renewed": N_("New recovery codes were made for you."),
+    "two-factor.off": N_("Your second factor was switched off."),
+    "passkey.added": N_("A passkey was added: it signs in as you."),
+    "passkey.removed": N_("A passkey was removed."),
+}
+"""By their action in the audit log."""
+
+
+def way_back(member: Member, address: str) -> Letter:
+    site = g.site.tenant.name
+    with force_locale(offered(g.site.tenant.brand.locale) or DEFAULT):
+        lines = (
+            _("Somebody, probably you, forgot the password for %(site)s.", site=site),
+            _("Choose a new one here, within an hour:"),
+            address,
+            _("If that was not you, do nothing: your password stays as it is."),
+        )
+        subject = str(_("A new password for %(site)s", site=site))
+    return _letter(member, subject, *lines)
+
+
+def changed(member: Member, action: str) -> Letter:
+    """Of what this request did, one of `CHANGES`."""
+    site = g.site.tenant.name
+    with force_locale(offered(g.site.tenant.brand.locale) or DEFAULT):
+        where = _(
+            "%(when)s, by %(device)s, from %(address)s.",
+            when=format_datetime(g.site.now(), "medium"),
+            device=devices.name(request.user_agent.string),
+            address=get_remote_address(),
+        )
+        lines = (
+            _(CHANGES[action]),
+            where,
+            _("If that was not you: choose a new password, sign other devices out, and tell the owner of the site."),
+            canonical.origin() + url_for("dashboard.account"),
+        )
+        subject = str(_("How you sign in to %(site)s was changed", site=site))
+    return _letter(member, subject, *lines)
+
+
+def after(answer: Response, letter: Letter) -> Response:
+    """`answer`, which has the letter sent once it has been given: a mail server may take seconds. Nobody waits for the
+    letter, so one that is not taken is told to the log alone."""
+    answer.call_on_close(partial(_send, ports().mail, letter))
+    return answer
+
+
+def _letter(member: Member, subject: str, *lines: object) -> Letter:
+    return Letter(str(member.email), subject, "\n\n".join(map(str, lines)) + "\n", g.site.tenant.name)
+
+
+def _send(mail: Mail, letter: Letter) -> None:
+    try:
+        mail.send(letter)
+    except Unavailable as error:
+        log.warning("a letter about signing in was not taken", error=str(error))
