@@ -6,7 +6,6 @@ publishes it by compare-and-set, so a late writer changes nothing.
 """
 
 import enum
-import re
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +28,7 @@ from sqlalchemy_utils import ChoiceType
 
 from infra.errors import Problem
 from tenants.db import Base, TenantOwned, belongs_to
+from tenants.filenames import clean_filename, slugify, sort_name
 from tenants.names import ID_LENGTH, new_id
 from tenants.registry import Layout
 
@@ -225,24 +225,6 @@ class Rendition(TenantOwned, Base):
     height: Mapped[int | None]
     size: Mapped[int] = mapped_column(BigInteger)
     crc32: Mapped[int | None] = mapped_column(BigInteger)
-
-
-def sort_name(filename: str) -> str:
-    """Natural order as a plain string: digits are padded, so that `img9` comes before `img10`."""
-    return re.sub(r"\d+", lambda digits: digits.group().zfill(12), filename.casefold())[:255]
-
-
-def clean_filename(given: str) -> str:
-    """The last path component without control characters; what people see and download, never part of a key."""
-    name = re.split(r"[/\\]", given)[-1]
-    name = "".join(c for c in name if c.isprintable()).strip(" .")
-    return name[-255:] or "unnamed"
-
-
-def slugify(title: str) -> str:
-    """A readable path segment; letters of any script are kept."""
-    words = re.findall(r"[^\W_]+", title.casefold())
-    return "-".join(words)[:60].strip("-") or "album"
 
 
 def create_album(session: Session, tenant_id: str, title: str, *, now: datetime, **fields: object) -> Album:

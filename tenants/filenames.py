@@ -1,4 +1,4 @@
-"""File names for other people's disks: those that people know, made fit for every file system."""
+"""File names: as they come, as they are sorted, and made fit for every file system of other people's disks."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -11,6 +11,24 @@ _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 """What Windows refuses in a name. The slashes would lead out of the folder anywhere."""
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)", re.IGNORECASE)
+
+
+def sort_name(filename: str) -> str:
+    """Natural order as a plain string: digits are padded, so that `img9` comes before `img10`."""
+    return re.sub(r"\d+", lambda digits: digits.group().zfill(12), filename.casefold())[:255]
+
+
+def clean_filename(given: str) -> str:
+    """The last path component without control characters; what people see and download, never part of a key."""
+    name = re.split(r"[/\\]", given)[-1]
+    name = "".join(c for c in name if c.isprintable()).strip(" .")
+    return name[-255:] or "unnamed"
+
+
+def slugify(title: str) -> str:
+    """A readable path segment; letters of any script are kept."""
+    words = re.findall(r"[^\W_]+", title.casefold())
+    return "-".join(words)[:60].strip("-") or "album"
 
 
 def safe(name: str) -> str:

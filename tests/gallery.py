@@ -30,8 +30,8 @@ from tenants.catalog import (
     Rendition,
     Visibility,
     create_album,
-    sort_name,
 )
+from tenants.filenames import sort_name
 from tenants.names import new_id, original_key, rendition_key
 from tenants.scope import Site
 

@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 
 from infra.sql import reading
 from tenants import catalog
-from tenants.catalog import TERMINAL, Album, Asset, AssetState, sort_name
+from tenants.catalog import TERMINAL, Album, Asset, AssetState
+from tenants.filenames import sort_name
 from tenants.scope import Site
 from tenants.tickets import Ticket
 from uploader import locks, session

@@ -14,8 +14,9 @@ from sqlalchemy_utils import ChoiceType
 
 from infra.errors import Problem
 from tenants import contributions, quota
-from tenants.catalog import Album, album_by_id, clean_filename
+from tenants.catalog import Album, album_by_id
 from tenants.db import Base, TenantOwned, belongs_to
+from tenants.filenames import clean_filename
 from tenants.names import ID_LENGTH, intake_key, is_id, new_id
 from tenants.scope import Site, settings
 from tenants.tickets import Ticket

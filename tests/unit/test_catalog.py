@@ -7,7 +7,7 @@ from conftest import World
 from flask import Flask
 
 from infra.errors import Problem
-from tenants import catalog, outbox, usage
+from tenants import catalog, filenames, outbox, usage
 from tenants.db import across_tenants, db
 from tenants.names import new_id
 from tenants.scope import Site, open_site
@@ -26,11 +26,11 @@ def received(site: Site, album_id: str, filename: str, sha256: str = "a" * 64) -
 
 def test_natural_order_and_clean_names() -> None:
     names = ["IMG_10.jpg", "img_9.jpg", "Img_100.jpg"]
-    assert sorted(names, key=catalog.sort_name) == ["img_9.jpg", "IMG_10.jpg", "Img_100.jpg"]
-    assert catalog.clean_filename("C:\\photos\\..\\a\x00b\u202e.jpg") == "ab.jpg"
-    assert catalog.clean_filename("../../etc/passwd") == "passwd"
-    assert catalog.clean_filename(" ./ ") == "unnamed"
-    assert len(catalog.clean_filename("x" * 500 + ".jpg")) == 255
+    assert sorted(names, key=filenames.sort_name) == ["img_9.jpg", "IMG_10.jpg", "Img_100.jpg"]
+    assert filenames.clean_filename("C:\\photos\\..\\a\x00b\u202e.jpg") == "ab.jpg"
+    assert filenames.clean_filename("../../etc/passwd") == "passwd"
+    assert filenames.clean_filename(" ./ ") == "unnamed"
+    assert len(filenames.clean_filename("x" * 500 + ".jpg")) == 255
 
 
 def test_albums_get_readable_slugs_of_their_own(core: Flask, world: World) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from tenants.catalog import sort_name
+from tenants.filenames import sort_name
 from uploader.importing.plan import Plan, PlannedAlbum, PlannedFile, is_media
 from uploader.importing.source import Source
 

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from infra.attributes import fitted
 from infra.errors import Problem
 from infra.sql import reading
-from tenants import catalog, imported, nesting, search, tags
+from tenants import catalog, filenames, imported, nesting, search, tags
 from tenants.catalog import Album, Asset
 from tenants.privacy import PLACE
 from tenants.scope import Site
@@ -88,7 +88,7 @@ class Importer:
         album.description = wanted.description
         if made is not None:
             album.created_at = made
-        if wanted.slug and wanted.slug == catalog.slugify(wanted.slug) and self._is_free(wanted.slug):
+        if wanted.slug and wanted.slug == filenames.slugify(wanted.slug) and self._is_free(wanted.slug):
             album.slug = wanted.slug
         self._put_inside(album, wanted.parent)
         imported.note(site.session, site.tenant_id, named, album.id, None, now=site.now())

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tenants import portable
-from tenants.catalog import sort_name
+from tenants.filenames import sort_name
 from uploader.importing.plain import NO_MEDIA
 from uploader.importing.plan import MOST_CAPTION, Details, Plan, PlannedAlbum, PlannedFile, is_media
 from uploader.importing.source import Entry, Source
