@@ -16,10 +16,12 @@ from pathlib import Path
 
 import name_server
 import pytest
+from argon2 import PasswordHasher
 from doubles import keys, moto_clock, unique
 from flask import Flask
 from flask_migrate import upgrade
 from hypothesis import settings as hypothesis_settings
+from jinja2 import FileSystemBytecodeCache
 from loopback import free_port, wait_for_port
 from postgres import Server, postgres
 
@@ -34,6 +36,13 @@ __all__ = ["keys", "moto_clock", "postgres", "unique"]  # A fixture is found by 
 PASSWORD = "correct horse battery"
 MIGRATIONS = str(Path(wsgi.__file__).parent / "infra/migrations")
 DATABASES = ("sqlite", "postgres")
+
+# Most tests sign in and look at a page. A hash that takes long on purpose, and templates that each app compiles anew,
+# were an eighth of their time: here the hash is a cheap one of the same kind, and what was compiled is kept below the
+# system's temporary folder (Jinja goes by the source).
+people._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+people._nobody = people._hasher.hash("nobody")
+Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache()}
 
 # Properties are tried with the same examples everywhere, and however long a busy machine takes.
 hypothesis_settings.register_profile("vitrine", deadline=None, derandomize=True)
