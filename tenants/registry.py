@@ -74,6 +74,8 @@ class Layout(enum.Enum):
     GRID = "grid"
     STORY = "story"
 
+    __hash__ = object.__hash__  # As of `tenants.usage.Meter`: tiles that are drawn are known by these.
+
 
 class Link(TypedDict):
     """A link in a site's header or footer; `url` is http or https."""

@@ -78,6 +78,10 @@ def jpegs(tile: Tile) -> list[Picture]:
 
 
 def preview(tile: Tile) -> Picture | None:
-    """What link previews show: 1,200 pixels are what they ask for, and more only takes longer."""
-    stills = jpegs(tile)
+    """What link previews show."""
+    return preview_of(jpegs(tile))
+
+
+def preview_of(stills: list[Picture]) -> Picture | None:
+    """1,200 pixels are what link previews ask for, and more only takes longer. `stills` are JPEGs, narrowest first."""
     return next((still for still in stills if still.width >= 1200), stills[-1] if stills else None)

@@ -42,14 +42,14 @@ def of_album(album: Album, cover: Tile | None, tiles: list[Tile]) -> Preview | N
     if not canonical.is_open(album):
         return None
     picture = canonical.preview(cover) if cover else None
-    url = canonical.album_url(album)
+    url, frame = canonical.album_url(album), canonical.frame_url(album)
     data: Data = {
         "@context": "https://schema.org",
         "@type": "ImageGallery",
         "name": album.title,
         "url": url,
         "author": _author(),
-        "associatedMedia": [_media(album, tile) for tile in islice(filter(canonical.jpegs, tiles), LISTED)],
+        "associatedMedia": [_media(url, frame, tile) for tile in islice(filter(canonical.jpegs, tiles), LISTED)],
     }
     if album.description:
         data["description"] = album.description
@@ -66,7 +66,7 @@ def of_photo(album: Album, tile: Tile, label: str) -> Preview | None:
     url = canonical.photo_url(album, tile.id)
     data = {
         "@context": "https://schema.org",
-        **_media(album, tile),
+        **_media(canonical.album_url(album), canonical.frame_url(album), tile),
         "author": _author(),
         "isPartOf": {"@type": "ImageGallery", "name": album.title, "url": canonical.album_url(album)},
     }
@@ -74,12 +74,13 @@ def of_photo(album: Album, tile: Tile, label: str) -> Preview | None:
     return Preview(url, label, tile.caption, canonical.picture_url(album, tile, picture), picture, video, data)
 
 
-def _media(album: Album, tile: Tile) -> Data:
-    """An ImageObject or a VideoObject."""
-    picture = canonical.preview(tile) or canonical.jpegs(tile)[-1]
-    address = canonical.picture_url(album, tile, picture)
-    smallest = canonical.picture_url(album, tile, canonical.jpegs(tile)[0])
-    common: Data = {"name": tile.caption or tile.filename, "url": canonical.photo_url(album, tile.id)}
+def _media(album_url: str, frame_url: str, tile: Tile) -> Data:
+    """An ImageObject or a VideoObject, of an album with these addresses."""
+    stills = canonical.jpegs(tile)
+    picture = canonical.preview_of(stills) or stills[-1]
+    own_frame = f"{frame_url}/{tile.id}"
+    address = f"{own_frame}/{picture.name}"
+    common: Data = {"name": tile.caption or tile.filename, "url": f"{album_url}/{tile.id}"}
     if tile.caption:
         common["caption"] = common["description"] = tile.caption
     if tile.is_video:
@@ -90,13 +91,13 @@ def _media(album: Album, tile: Tile) -> Data:
             "thumbnailUrl": address,
             "uploadDate": tile.taken_at.isoformat(),
             "duration": f"PT{minutes}M{seconds}S",
-            "embedUrl": canonical.frame_url(album, tile.id),
+            "embedUrl": own_frame,
         }
     return {
         "@type": "ImageObject",
         **common,
         "contentUrl": address,
-        "thumbnailUrl": smallest,
+        "thumbnailUrl": f"{own_frame}/{stills[0].name}",
         "width": picture.width,
         "height": picture.height,
     }
