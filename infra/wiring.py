@@ -89,8 +89,13 @@ def _queue(settings: Settings, engine: Engine, clock: Clock) -> JobQueue:
 def _media(settings: Settings, engine: Engine) -> KeyValue:
     if settings.media_metadata == "simpledb":
         from infra.aws.simpledb import SimpleDbKeyValue
+        from infra.aws.simpledb_domains import GivenDomains, NamedDomains
 
-        return SimpleDbKeyValue(_clients(settings), domain=settings.simpledb_domain, shards=settings.simpledb_shards)
+        clients = _clients(settings)
+        if settings.simpledb_domains:
+            return SimpleDbKeyValue(clients, GivenDomains(clients, settings.simpledb_domains))
+        named = NamedDomains(clients, settings.simpledb_domain, settings.simpledb_shards)
+        return SimpleDbKeyValue(clients, named)
     from infra.local.keyvalue import SqlKeyValue
 
     return SqlKeyValue(engine)

@@ -23,6 +23,9 @@ SIMPLEDB_REGIONS = frozenset(
     }
 )
 
+MOST_MADE_DOMAINS = 16
+"""A managed policy has 6,144 characters, and each domain that a stack makes is named in it."""
+
 EDGE_REGION = "us-east-1"
 
 
@@ -81,7 +84,10 @@ class Deployment(_Part):
     edge_certificate: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/\S+)?$")
     edge_web_acl: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global/webacl/\S+)?$")
     media_metadata: Literal["sql", "simpledb"] = "sql"
-    simpledb_shards: int = Field(default=4, ge=1, le=100)
+    simpledb_shards: int = Field(default=4, ge=1, le=100, description="Never changed once there are photos.")
+    simpledb_domains: Literal["stack", "named"] = Field(
+        default="stack", description="Who makes them: the data stack, or the application by names of its own."
+    )
     rendition_class: Literal["STANDARD", "REDUCED_REDUNDANCY", "ONEZONE_IA", "INTELLIGENT_TIERING"] = "STANDARD"
     max_receives: int = Field(default=5, ge=1)
     workers: int = Field(default=2, ge=1, description="A processor's; one a core of the smallest instance type.")
@@ -99,9 +105,19 @@ class Deployment(_Part):
     def _fits(self) -> "Deployment":
         if self.media_metadata == "simpledb" and self.region not in SIMPLEDB_REGIONS:
             raise ValueError(f"media_metadata: there is no SimpleDB in {self.region}")
+        if self.makes_domains and self.simpledb_shards > MOST_MADE_DOMAINS:
+            raise ValueError(
+                f"simpledb_shards: a fleet's policy has room for {MOST_MADE_DOMAINS} domains of the stack; "
+                'more of them want simpledb_domains = "named"'
+            )
         if any(not zone.startswith(self.region) for zone in self.zones):
             raise ValueError("zones: must be of the region")
         return self
+
+    @property
+    def makes_domains(self) -> bool:
+        """Whether SimpleDB's domains are resources of the data stack."""
+        return self.media_metadata == "simpledb" and self.simpledb_domains == "stack"
 
     @property
     def edge_is_known(self) -> bool:

@@ -25,6 +25,7 @@ EDGED = ("web", "keeper")
 
 # What the stacks export under these names.
 OUTPUTS = ("Bucket", "Queue", "LostQueue", "Database")
+SIMPLEDB_OUTPUTS = ("MediaDomains",)
 EDGE_OUTPUTS = ("Distribution", "ConnectionGroup", "BaseTenant", "RoutingEndpoint", "PublicKeys")
 
 CERTIFICATE_AUTHORITIES = "/etc/vitrine/authorities.pem"
@@ -33,7 +34,7 @@ SIMPLEDB_DOMAIN_SUFFIX = "media"
 
 def environment(deployment: Deployment, outputs: Mapping[str, str], fleet: str) -> dict[str, str]:
     """VITRINE_* of a fleet, and files by their path. `outputs` has `OUTPUTS` and, for those who talk to CloudFront,
-    `EDGE_OUTPUTS`; raises KeyError for one that is missing."""
+    `EDGE_OUTPUTS`, and `SIMPLEDB_OUTPUTS` where the stack makes domains; raises KeyError for one that is missing."""
     settings = _adapters(deployment, outputs, fleet) | _addresses(deployment, fleet)
     settings["DATABASE_URL"] = _database(deployment, outputs, "serving")
     if fleet == "keeper":
@@ -60,8 +61,11 @@ def _adapters(deployment: Deployment, outputs: Mapping[str, str], fleet: str) ->
     }
     if deployment.media_metadata == "simpledb":
         settings["MEDIA_METADATA"] = "simpledb"
-        settings["SIMPLEDB_DOMAIN"] = simpledb_domain(deployment)
-        settings["SIMPLEDB_SHARDS"] = str(deployment.simpledb_shards)
+        if deployment.makes_domains:
+            settings["SIMPLEDB_DOMAINS"] = outputs["MediaDomains"]
+        else:
+            settings["SIMPLEDB_DOMAIN"] = simpledb_domain(deployment)
+            settings["SIMPLEDB_SHARDS"] = str(deployment.simpledb_shards)
     if fleet == "processor":
         settings["NOTICES"] = "ec2"
         settings["WORKERS"] = str(deployment.workers)
@@ -104,7 +108,7 @@ def namespace(deployment: Deployment) -> str:
 
 
 def simpledb_domain(deployment: Deployment) -> str:
-    """CloudFormation cannot name a SimpleDB domain, so the application makes its own with this name."""
+    """What the names of domains begin with that the application makes by itself."""
     return f"{deployment.name}-{SIMPLEDB_DOMAIN_SUFFIX}"
 
 

@@ -10,7 +10,6 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from infra.stack.data import Data
-from infra.stack.deployment import Deployment
 from infra.stack.environment import EDGED, namespace, reports_losses, simpledb_domain
 
 # Places in the bucket, by `tenants/names.py` and `infra/aws/s3_intake.py`. Readiness asks for what is not there.
@@ -63,10 +62,13 @@ QUEUES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "keeper": ((*_FIND, "sqs:SendMessage"), (*_FIND, *_WORK)),
 }
 ITEMS: dict[str, tuple[str, ...]] = {
-    "web": ("sdb:GetAttributes", "sdb:CreateDomain"),
+    "web": ("sdb:GetAttributes",),
+    # `tenants import` brings the attributes of a dump along.
+    "upload": ("sdb:PutAttributes", "sdb:GetAttributes"),
     # Whether a put that was sent twice took effect is read.
-    "processor": ("sdb:PutAttributes", "sdb:GetAttributes", "sdb:CreateDomain"),
-    "keeper": ("sdb:GetAttributes", "sdb:DeleteAttributes", "sdb:CreateDomain"),
+    "processor": ("sdb:PutAttributes", "sdb:GetAttributes"),
+    # The last two end a whole tenant (processor/erasing.py).
+    "keeper": ("sdb:GetAttributes", "sdb:DeleteAttributes", "sdb:Select", "sdb:BatchDeleteAttributes"),
 }
 CLOUDFRONT = (
     "cloudfront:CreateDistributionTenant",
@@ -97,7 +99,8 @@ def statements(data: Data, fleet: str) -> Iterator[iam.PolicyStatement]:
         lost = ("sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage")
         yield _allow(lost, [data.lost_queue.queue_arn])
     if fleet in ITEMS and deployment.media_metadata == "simpledb":
-        yield _allow(ITEMS[fleet], [_domains(data, deployment)])
+        created = () if deployment.makes_domains else ("sdb:CreateDomain",)
+        yield _allow((*ITEMS[fleet], *created), _domains(data))
     own = {"StringEquals": {"cloudwatch:namespace": namespace(deployment)}}
     yield _allow(("cloudwatch:PutMetricData",), ["*"], own)
     if fleet in EDGED and deployment.edge == "cloudfront":
@@ -111,8 +114,9 @@ def _allow(
     return iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
 
 
-def _domains(stack: Stack, deployment: Deployment) -> str:
-    return f"arn:{stack.partition}:sdb:{stack.region}:{stack.account}:domain/{simpledb_domain(deployment)}-*"
+def _domains(data: Data) -> list[str]:
+    names = [domain.ref for domain in data.domains] or [f"{simpledb_domain(data.deployment)}-*"]
+    return [f"arn:{data.partition}:sdb:{data.region}:{data.account}:domain/{name}" for name in names]
 
 
 def _edge(stack: Stack) -> list[str]:

@@ -192,6 +192,33 @@ def test_alarms_tell_somebody_and_what_to_do(synthesis):
     assert all(alarm["AlarmActions"] and alarm["AlarmDescription"] for alarm in alarms)
 
 
+def test_simpledbs_domains_outlive_the_stack_and_have_nothing_that_could_change(example):
+    resources = example.templates["data"]["Resources"].values()
+    domains = [each for each in resources if each["Type"] == "AWS::SDB::Domain"]
+    assert len(domains) == example.deployment.simpledb_shards
+    for each in domains:
+        assert each == {"Type": "AWS::SDB::Domain", "DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+
+
+def test_documents_fit_into_what_aws_takes(synthesis):
+    """With forty characters for each reference, which is what a name is that AWS makes."""
+
+    def size(value):
+        if isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref")):
+            ((function, argument),) = value.items()
+            return sum(map(size, argument[1])) if function == "Fn::Join" else 40
+        if isinstance(value, dict):
+            return 2 + sum(len(name) + size(each) + 4 for name, each in value.items())
+        return 2 + sum(map(size, value)) + len(value) if isinstance(value, list) else len(value) + 2
+
+    for fleet in FLEETS:
+        (parameter,) = synthesis.of("AWS::SSM::Parameter", fleet)
+        assert size(parameter["Value"]) < 4_000  # 4 KB
+        for policy in synthesis.of("AWS::IAM::ManagedPolicy", fleet):
+            # Of the 6,144 the example has room for twelve domains more.
+            assert size(policy["PolicyDocument"]) < 6_144 - (12 * 100 if synthesis.deployment.makes_domains else 0)
+
+
 def test_no_template_holds_a_secret(synthesis):
     for template in synthesis.templates.values():
         assert "PRIVATE KEY" not in json.dumps(template)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from infra.settings import _NEEDS, Settings
+from infra.settings import Settings, _missing
 from infra.stack.environment import environment, secret_name
 
 FLEETS = ("web", "upload", "processor", "keeper")
@@ -77,9 +77,28 @@ def test_the_application_takes_the_settings(synthesis, fleet, tmp_path, monkeypa
     }
     # VITRINE_WORKERS is the unit's (infra/hosts/units/vitrine-worker.service), the owner's address the migrations'.
     assert unknown <= {"VITRINE_WORKERS", "VITRINE_DATABASE_OWNER_URL"}
-    for (choice, value), needed in _NEEDS.items():
-        if getattr(settings, choice) == value:
-            assert all(getattr(settings, name) for name in needed)
+    assert _missing(settings) == []
+
+
+def _has_its_domains(synthesis, given: dict[str, str], allowed: list[tuple[str, str]]) -> None:
+    """A fleet may use each domain that it is told of, and no other."""
+    usable = {resource.rpartition(":domain/")[2] for action, resource in allowed if action.startswith("sdb:")}
+    if synthesis.deployment.makes_domains:
+        made = [
+            f"data.{name}"
+            for name, resource in synthesis.templates["data"]["Resources"].items()
+            if resource["Type"] == "AWS::SDB::Domain"
+        ]
+        assert len(made) == synthesis.deployment.simpledb_shards
+        told = given["VITRINE_SIMPLEDB_DOMAINS"].split(",")
+        assert told == [f"data.Media{number}" for number in range(len(made))]
+        assert sorted(told) == sorted(made)
+        assert "VITRINE_SIMPLEDB_DOMAIN" not in given
+    else:
+        assert not synthesis.of("AWS::SDB::Domain")
+        told = [f"{given['VITRINE_SIMPLEDB_DOMAIN']}-*"]
+        assert "VITRINE_SIMPLEDB_DOMAINS" not in given
+    assert usable == set(told)
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
@@ -95,9 +114,7 @@ def test_what_the_settings_name_exists_and_the_fleet_may_use_it(synthesis, fleet
     if lost := given.get("VITRINE_SQS_LOST_QUEUE"):
         assert lost in names
         assert ("sqs:ReceiveMessage", lost) in allowed
-    if domain := given.get("VITRINE_SIMPLEDB_DOMAIN"):
-        readers = [resource for action, resource in allowed if action.startswith("sdb:")]
-        assert all(resource.endswith(f":domain/{domain}-*") for resource in readers)
+    _has_its_domains(synthesis, given, allowed)
     if given.get("VITRINE_EDGE") == "cloudfront":
         assert given["VITRINE_CLOUDFRONT_DISTRIBUTION"].startswith("edge.Distribution")
         tenant = synthesis.only("AWS::CloudFront::DistributionTenant")

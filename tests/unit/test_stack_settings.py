@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from infra.aws import deploy_check
 from infra.settings import Settings
 from infra.stack.deployment import EXAMPLE, read
-from infra.stack.environment import EDGE_OUTPUTS, FLEETS, OUTPUTS, environment, main, secrets_of
+from infra.stack.environment import EDGE_OUTPUTS, FLEETS, OUTPUTS, SIMPLEDB_OUTPUTS, environment, main, secrets_of
 
 LARGE = Path(__file__).parents[1] / "stack_cdk/large.toml"
-FOUND = dict.fromkeys((*OUTPUTS, *EDGE_OUTPUTS), "some-name")
+FOUND = dict.fromkeys((*OUTPUTS, *SIMPLEDB_OUTPUTS, *EDGE_OUTPUTS), "some-name")
 
 
 @pytest.mark.parametrize("path", [EXAMPLE, LARGE], ids=["example", "large"])
@@ -44,6 +44,20 @@ def test_outputs_of_a_deployment_become_settings(tmp_path, monkeypatch):
     assert json.loads(main(str(path), "web")) == environment(read(EXAMPLE), FOUND, "web")
 
 
+def test_simpledbs_domains_are_handed_over_by_name_or_by_list():
+    made = {fleet: environment(read(EXAMPLE), {**FOUND, "MediaDomains": "b-K3,a-Z9"}, fleet) for fleet in FLEETS}
+    assert {each["VITRINE_SIMPLEDB_DOMAINS"] for each in made.values()} == {"b-K3,a-Z9"}
+    assert not [
+        name
+        for each in made.values()
+        for name in each
+        if name in ("VITRINE_SIMPLEDB_DOMAIN", "VITRINE_SIMPLEDB_SHARDS")
+    ]
+    named = environment(read(LARGE), FOUND, "web")
+    assert (named["VITRINE_SIMPLEDB_DOMAIN"], named["VITRINE_SIMPLEDB_SHARDS"]) == ("large-media", "8")
+    assert "VITRINE_SIMPLEDB_DOMAINS" not in named
+
+
 def test_a_missing_output_is_named():
     with pytest.raises(KeyError, match="Bucket"):
         environment(read(EXAMPLE), {}, "web")
@@ -55,6 +69,7 @@ def test_a_missing_output_is_named():
         ('region = "eu-west-1"', 'region = "eu-central-1"', "there is no SimpleDB in eu-central-1"),
         ('"eu-west-1b"', '"eu-west-2b"', "must be of the region"),
         ("least = 1\nmost = 20", "least = 30\nmost = 20", "least is more than most"),
+        ('name = "vitrine"', 'simpledb_shards = 17\nname = "vitrine"', "room for 16 domains"),
         ('name = "vitrine"', 'name = "vitrine"\nnmae = "x"', "Extra inputs"),
     ],
 )
