@@ -44,8 +44,8 @@ ACCEPTED = (
     Accepted(
         "AwsSolutions-CFR3",
         r".*-edge/Distribution",
-        "Requests for pages are in the load balancer's log; a distribution with tenants logs by CloudWatch's delivery, "
-        "which is to be set up in us-east-1 by who wants it.",
+        "The rule reads the former way of logging. A distribution with tenants logs by CloudWatch's delivery, which "
+        '`deliveries = "cloudfront"` makes (infra/stack/deliveries.py).',
     ),
     Accepted(
         "AwsSolutions-EC26",
@@ -56,9 +56,9 @@ ACCEPTED = (
         "AwsSolutions-AS3", r".*/Group/ASG", "An empty group raises an alarm; that it grows and shrinks is its work."
     ),
     Accepted(
-        _WILD + r".*/(t/\*/(o|r|b|c|x)/\*|t/\*/ready|arriving/\*|\*\.tar\.gz)\]",
+        _WILD + r".*/(t/\*/(o|r|b|c|x)/\*|t/\*/ready|arriving/\*|AWSLogs/\*|\*\.tar\.gz)\]",
         r".*/(AdapterRights|MachineRights)/Resource",
-        "A place in the bucket: keys of tenants' objects below it are made while it runs.",
+        "A place in a bucket: keys of objects below it are made while it runs.",
     ),
     Accepted(
         _WILD + r".*:sdb:.*-\*\]",
@@ -76,7 +76,7 @@ ACCEPTED = (
     Accepted(
         _WILD + r"\*\]",
         r".*/(AdapterRights|MachineRights)/Resource",
-        "cloudwatch:PutMetricData (bound to a namespace), acm, ec2:DescribeTags and Session Manager know no resources.",
+        "cloudwatch (bound to a namespace or a region), acm, ec2:DescribeTags and Session Manager know no resources.",
     ),
     Accepted(
         _WILD + r".*:(log-group:/vitrine/\*|autoScalingGroup:\*:autoScalingGroupName/.*|secret:.*)\]",

@@ -83,6 +83,12 @@ class Deployment(_Part):
     edge: Literal["app", "cloudfront"] = "cloudfront"
     edge_certificate: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/\S+)?$")
     edge_web_acl: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global/webacl/\S+)?$")
+    edge_distribution: str = Field(
+        default="", pattern=r"^(E[A-Z0-9]{6,20})?$", description="The edge's `Distribution`."
+    )
+    deliveries: Literal["app", "cloudfront"] = Field(
+        default="app", description="What deliveries are billed by: what the app sends, or CloudFront's access logs."
+    )
     media_metadata: Literal["sql", "simpledb"] = "sql"
     simpledb_shards: int = Field(default=4, ge=1, le=100, description="Never changed once there are photos.")
     simpledb_domains: Literal["stack", "named"] = Field(
@@ -105,6 +111,13 @@ class Deployment(_Part):
     def _fits(self) -> "Deployment":
         if self.media_metadata == "simpledb" and self.region not in SIMPLEDB_REGIONS:
             raise ValueError(f"media_metadata: there is no SimpleDB in {self.region}")
+        if self.deliveries == "cloudfront" and self.edge != "cloudfront":
+            raise ValueError('deliveries: only edge = "cloudfront" has access logs of CloudFront; write "app"')
+        if self.deliveries == "cloudfront" and not (self.region == EDGE_REGION or self.edge_distribution):
+            raise ValueError(
+                f"deliveries: outside of {EDGE_REGION} the delivery of logs has to be told of the distribution. "
+                'Deploy with deliveries = "app" first, then copy the edge\'s output Distribution to edge_distribution'
+            )
         if self.makes_domains and self.simpledb_shards > MOST_MADE_DOMAINS:
             raise ValueError(
                 f"simpledb_shards: a fleet's policy has room for {MOST_MADE_DOMAINS} domains of the stack; "

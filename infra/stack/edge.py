@@ -15,6 +15,7 @@ from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.stack.deliveries import bucket_name, log_bucket
 from infra.stack.front import Front
 from infra.stack.network import ORIGIN_HEADER, Network
 
@@ -46,6 +47,8 @@ class Edge(Stack):
             self, "Connections", name=self.deployment.name, enabled=True, ipv6_enabled=True
         )
         self.base = self._base_tenant()
+        if self.deployment.deliveries == "cloudfront":
+            log_bucket(self, self.network)
         self._names()
         self.outputs = self._outputs()
 
@@ -263,6 +266,8 @@ class Edge(Stack):
             "BaseTenant": f"{self.deployment.name}-base",
             "RoutingEndpoint": self.connections.attr_routing_endpoint,
         }
+        if self.deployment.deliveries == "cloudfront":
+            found["DeliveriesBucket"] = bucket_name(self, self.deployment)
         for name, value in {**found, "PagesBucket": self.pages.bucket_name}.items():
             CfnOutput(self, f"{name}Output", value=value).override_logical_id(name)
         ids = [key.attr_id for key in self.keys]

@@ -25,16 +25,22 @@ EDGED = ("web", "keeper")
 
 # What the stacks export under these names.
 OUTPUTS = ("Bucket", "Queue", "LostQueue", "Database")
+DELIVERIES_OUTPUTS = ("DeliveriesBucket",)
 SIMPLEDB_OUTPUTS = ("MediaDomains",)
 EDGE_OUTPUTS = ("Distribution", "ConnectionGroup", "BaseTenant", "RoutingEndpoint", "PublicKeys")
 
+LOG_PREFIX = "AWSLogs/"
+"""What CloudWatch Logs' deliveries to a bucket begin with, before the account."""
 CERTIFICATE_AUTHORITIES = "/etc/vitrine/authorities.pem"
 SIMPLEDB_DOMAIN_SUFFIX = "media"
 
 
 def environment(deployment: Deployment, outputs: Mapping[str, str], fleet: str) -> dict[str, str]:
-    """VITRINE_* of a fleet, and files by their path. `outputs` has `OUTPUTS` and, for those who talk to CloudFront,
-    `EDGE_OUTPUTS`, and `SIMPLEDB_OUTPUTS` where the stack makes domains; raises KeyError for one that is missing."""
+    """VITRINE_* of a fleet, and files by their path.
+
+    `outputs` has `OUTPUTS`; `EDGE_OUTPUTS` for those who talk to CloudFront; `SIMPLEDB_OUTPUTS` where the stack makes
+    domains; `DELIVERIES_OUTPUTS` where CloudFront's logs are read. Raises KeyError for one that is missing.
+    """
     settings = _adapters(deployment, outputs, fleet) | _addresses(deployment, fleet)
     settings["DATABASE_URL"] = _database(deployment, outputs, "serving")
     if fleet == "keeper":
@@ -44,6 +50,11 @@ def environment(deployment: Deployment, outputs: Mapping[str, str], fleet: str) 
     made = {f"VITRINE_{name}": value for name, value in settings.items()}
     if fleet in EDGED and deployment.edge == "cloudfront":
         made |= _edge(deployment, outputs)
+        if deployment.deliveries == "cloudfront":
+            # The web fleet has to know that it does not count; the keeper reads.
+            made["VITRINE_DELIVERIES"] = "cloudfront"
+            made["VITRINE_CLOUDFRONT_LOG_BUCKET"] = outputs["DeliveriesBucket"]
+            made["VITRINE_CLOUDFRONT_LOG_PREFIX"] = LOG_PREFIX
     return made
 
 

@@ -10,7 +10,9 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from infra.stack.data import Data
-from infra.stack.environment import EDGED, namespace, reports_losses, simpledb_domain
+from infra.stack.deliveries import bucket_name
+from infra.stack.deployment import EDGE_REGION
+from infra.stack.environment import EDGED, LOG_PREFIX, namespace, reports_losses, simpledb_domain
 
 # Places in the bucket, by `tenants/names.py` and `infra/aws/s3_intake.py`. Readiness asks for what is not there.
 ORIGINALS, RENDITIONS, BRANDS, CARDS, READY = "t/*/o/*", "t/*/r/*", "t/*/b/*", "t/*/c/*", "t/*/ready"
@@ -106,6 +108,13 @@ def statements(data: Data, fleet: str) -> Iterator[iam.PolicyStatement]:
     if fleet in EDGED and deployment.edge == "cloudfront":
         yield _allow(CLOUDFRONT, _edge(data))
         yield _allow(CERTIFICATES, ["*"])
+    if fleet == "keeper" and deployment.deliveries == "cloudfront":
+        # `billing run` lists and reads logs, deletes none, and asks how many bytes there ought to be.
+        logs = f"arn:{data.partition}:s3:::{bucket_name(data, deployment)}"
+        yield _allow(("s3:ListBucket",), [logs])
+        yield _allow(("s3:GetObject",), [f"{logs}/{LOG_PREFIX}*"])
+        there = {"StringEquals": {"aws:RequestedRegion": EDGE_REGION}}
+        yield _allow(("cloudwatch:GetMetricStatistics",), ["*"], there)
 
 
 def _allow(

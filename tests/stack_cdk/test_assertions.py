@@ -1,8 +1,16 @@
 """What no change may undo: who reaches what, what is encrypted, what is public, how fleets live and end."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Template
+
+from infra.aws.cloudfront_lines import deliveries
+from infra.ports import Delivery
+from infra.stack.app import build
+from infra.stack.deployment import Deployment
 
 FLEETS = ("web", "upload", "processor", "keeper")
 
@@ -47,7 +55,8 @@ def test_only_the_load_balancer_has_open_doors(example, large):
 
 def test_no_bucket_is_public_and_each_asks_for_tls(synthesis):
     buckets = synthesis.of("AWS::S3::Bucket")
-    assert len(buckets) == 4  # logs, objects, releases, pages
+    # logs, objects, releases, pages; and CloudFront's access logs.
+    assert len(buckets) == 4 + (synthesis.deployment.deliveries == "cloudfront")
     for bucket in buckets:
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4
@@ -190,6 +199,58 @@ def test_alarms_tell_somebody_and_what_to_do(synthesis):
     alarms = synthesis.of("AWS::CloudWatch::Alarm", "observability")
     assert len(alarms) > 12
     assert all(alarm["AlarmActions"] and alarm["AlarmDescription"] for alarm in alarms)
+
+
+def test_access_logs_of_the_distribution_are_delivered_as_the_reader_takes_them(large):
+    source = large.only("AWS::Logs::DeliverySource", "deliveries")
+    assert source["LogType"] == "ACCESS_LOGS"
+    assert "ExportsOutputRefDistribution" in json.dumps(source["ResourceArn"])  # Of the edge's own.
+    destination = large.only("AWS::Logs::DeliveryDestination", "deliveries")
+    assert (destination["DeliveryDestinationType"], destination["OutputFormat"]) == ("S3", "w3c")
+    delivery = large.only("AWS::Logs::Delivery", "deliveries")
+    assert (delivery["DeliverySourceName"], delivery["FieldDelimiter"]) == (source["Name"], "\t")
+    fields = delivery["RecordFields"]
+    values = ["2026-11-26", "08:15:00", "12345", "GET", "d1.cloudfront.net", "/m/a%20b", "200", "photos.example.org"]
+    lines = ["#Version: 1.0", "#Fields: " + " ".join(fields), "\t".join(values)]
+    at = datetime(2026, 11, 26, 8, 15, tzinfo=UTC)
+    assert list(deliveries(lines)) == [Delivery(at, "photos.example.org", "GET", "/m/a b", 200, 12345)]
+    assert not {"c-ip", "cs-uri-query", "cs(Cookie)", "cs(User-Agent)", "cs(Referer)"} & set(fields)
+
+
+def test_only_this_deployments_delivery_writes_access_logs_and_a_week_ends_them(large):
+    (bucket,) = [each for each in large.of("AWS::S3::Bucket", "edge") if "BucketName" in each]
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["ExpirationInDays"], rule["Status"]) == (7, "Enabled")
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [
+        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    ]
+    statements = [
+        each for policy in large.of("AWS::S3::BucketPolicy", "edge") for each in policy["PolicyDocument"]["Statement"]
+    ]
+    (allowed,) = [each for each in statements if each["Principal"] == {"Service": "delivery.logs.amazonaws.com"}]
+    assert allowed["Action"] == "s3:PutObject"
+    assert "/AWSLogs/123456789012/*" in json.dumps(allowed["Resource"])
+    name = large.only("AWS::Logs::DeliverySource", "deliveries")["Name"]
+    (arn,) = allowed["Condition"]["ArnEquals"].values()
+    assert arn["Fn::Join"][1][-1] == f":logs:us-east-1:123456789012:delivery-source:{name}"
+    assert allowed["Condition"]["StringEquals"] == {
+        "aws:SourceAccount": "123456789012",
+        "s3:x-amz-acl": "bucket-owner-full-control",
+    }
+
+
+def test_from_another_region_access_logs_are_delivered_in_us_east_1(example):
+    told = {"deliveries": "cloudfront", "edge_distribution": "E0123456789EXAMPLE"}
+    deployment = Deployment(**{**example.deployment.model_dump(), **told})
+    app = App()
+    build(app, deployment)
+    stack = app.node.find_child("vitrine-deliveries")
+    assert (stack.region, [each.stack_name for each in stack.dependencies]) == ("us-east-1", ["vitrine-edge"])
+    template = Template.from_stack(stack)
+    (source,) = template.find_resources("AWS::Logs::DeliverySource").values()
+    assert source["Properties"]["ResourceArn"]["Fn::Join"][1][-1] == ":distribution/E0123456789EXAMPLE"
+    (destination,) = template.find_resources("AWS::Logs::DeliveryDestination").values()
+    assert destination["Properties"]["DestinationResourceArn"]["Fn::Join"][1][-1] == "-eu-west-1"
 
 
 def test_simpledbs_domains_outlive_the_stack_and_have_nothing_that_could_change(example):

@@ -18,6 +18,7 @@ from infra.stack.environment import environment, secret_name
 
 FLEETS = ("web", "upload", "processor", "keeper")
 ROOT = Path(__file__).parents[2]
+BUCKET = "AWS::S3::Bucket"
 SECRET = re.compile(r"\$\{secret:([^#}]+)")
 
 
@@ -80,6 +81,22 @@ def test_the_application_takes_the_settings(synthesis, fleet, tmp_path, monkeypa
     assert _missing(settings) == []
 
 
+def _has_its_access_logs(synthesis, fleet: str, given: dict[str, str], allowed: list[tuple[str, str]]) -> None:
+    """CloudFront's go to a bucket that is there, below what the reader looks for; the keeper alone reads them."""
+    bucket = given.get("VITRINE_CLOUDFRONT_LOG_BUCKET", "")
+    assert bool(bucket) is (synthesis.deployment.deliveries == "cloudfront" and fleet in ("web", "keeper"))
+    reading = {(action, resource) for action, resource in allowed if "-deliveries-" in resource}
+    if fleet == "keeper" and bucket:
+        arn = f"arn:AWS::Partition:s3:::{bucket}"
+        assert reading == {("s3:ListBucket", arn), ("s3:GetObject", f"{arn}/{given['VITRINE_CLOUDFRONT_LOG_PREFIX']}*")}
+        named = [_resolve(synthesis, "edge", each.get("BucketName", "")) for each in synthesis.of(BUCKET, "edge")]
+        assert bucket in named
+        to = synthesis.only("AWS::Logs::DeliveryDestination", "deliveries")["DestinationResourceArn"]
+        assert _resolve(synthesis, "deliveries", to) == arn
+    else:
+        assert reading == set()
+
+
 def _has_its_domains(synthesis, given: dict[str, str], allowed: list[tuple[str, str]]) -> None:
     """A fleet may use each domain that it is told of, and no other."""
     usable = {resource.rpartition(":domain/")[2] for action, resource in allowed if action.startswith("sdb:")}
@@ -114,6 +131,7 @@ def test_what_the_settings_name_exists_and_the_fleet_may_use_it(synthesis, fleet
     if lost := given.get("VITRINE_SQS_LOST_QUEUE"):
         assert lost in names
         assert ("sqs:ReceiveMessage", lost) in allowed
+    _has_its_access_logs(synthesis, fleet, given, allowed)
     _has_its_domains(synthesis, given, allowed)
     if given.get("VITRINE_EDGE") == "cloudfront":
         assert given["VITRINE_CLOUDFRONT_DISTRIBUTION"].startswith("edge.Distribution")

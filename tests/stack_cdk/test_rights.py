@@ -37,6 +37,7 @@ ACTIONS: dict[str, set[str]] = {
     "sqs:GetQueueUrl": {"sqs:GetQueueUrl"},
     "sqs:ReceiveMessage": {"sqs:ReceiveMessage"},
     "sqs:SendMessage": {"sqs:SendMessage"},
+    "cloudwatch:GetMetricStatistics": {"cloudwatch:GetMetricStatistics"},
     "cloudwatch:PutMetricData": {"cloudwatch:PutMetricData"},
     # The certificate that CloudFront manages is asked for in the caller's name (CloudFront Developer Guide).
     "cloudfront:CreateDistributionTenant": {"cloudfront:CreateDistributionTenant", "acm:RequestCertificate"},
@@ -87,7 +88,7 @@ USES: dict[str, set[str]] = {
         "SqsQueue.depth",
         "SimpleDbKeyValue.put",
     },
-    # reconcile, purge, leftovers, erasure, heal, `trace`, `search`, `domains check`.
+    # reconcile, purge, leftovers, erasure, heal, `billing run`, `trace`, `search`, `domains check`.
     "keeper": {
         *_READ,
         *_LIST,
@@ -98,7 +99,7 @@ USES: dict[str, set[str]] = {
         "SqsQueue.depth",
         "SimpleDbKeyValue.get",
         *("SimpleDbKeyValue.delete", "SimpleDbKeyValue.delete_prefix", "SimpleDbKeyValue._select"),
-        "S3LostObjects",
+        *("S3LostObjects", "CloudFrontLogs"),
         *_EDGE,
     },
 }
@@ -140,6 +141,8 @@ def test_a_policy_allows_what_is_called_and_no_more(synthesis, fleet):
     needed: set[str] = set().union(*(ACTIONS[operation] for operation in _called(fleet)))
     if synthesis.deployment.media_metadata != "simpledb":
         needed = {action for action in needed if not action.startswith("sdb:")}
+    if synthesis.deployment.deliveries != "cloudfront":
+        needed.discard("cloudwatch:GetMetricStatistics")
     if synthesis.deployment.makes_domains:
         needed.discard("sdb:CreateDomain")  # tests/unit/test_aws_simpledb_domains.py: never called for given domains.
     granted = _granted(synthesis, fleet) - {

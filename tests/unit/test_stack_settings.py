@@ -10,10 +10,19 @@ from pydantic import ValidationError
 from infra.aws import deploy_check
 from infra.settings import Settings
 from infra.stack.deployment import EXAMPLE, read
-from infra.stack.environment import EDGE_OUTPUTS, FLEETS, OUTPUTS, SIMPLEDB_OUTPUTS, environment, main, secrets_of
+from infra.stack.environment import (
+    DELIVERIES_OUTPUTS,
+    EDGE_OUTPUTS,
+    FLEETS,
+    OUTPUTS,
+    SIMPLEDB_OUTPUTS,
+    environment,
+    main,
+    secrets_of,
+)
 
 LARGE = Path(__file__).parents[1] / "stack_cdk/large.toml"
-FOUND = dict.fromkeys((*OUTPUTS, *SIMPLEDB_OUTPUTS, *EDGE_OUTPUTS), "some-name")
+FOUND = dict.fromkeys((*OUTPUTS, *SIMPLEDB_OUTPUTS, *EDGE_OUTPUTS, *DELIVERIES_OUTPUTS), "some-name")
 
 
 @pytest.mark.parametrize("path", [EXAMPLE, LARGE], ids=["example", "large"])
@@ -70,6 +79,9 @@ def test_a_missing_output_is_named():
         ('"eu-west-1b"', '"eu-west-2b"', "must be of the region"),
         ("least = 1\nmost = 20", "least = 30\nmost = 20", "least is more than most"),
         ('name = "vitrine"', 'simpledb_shards = 17\nname = "vitrine"', "room for 16 domains"),
+        ('name = "vitrine"', 'deliveries = "cloudfront"\nname = "vitrine"', "then copy the edge's output Distribution"),
+        ('name = "vitrine"', 'deliveries = "cloudfront"\nedge = "app"\nname = "vitrine"', "only edge ="),
+        ('name = "vitrine"', 'edge_distribution = "arn:aws:x"\nname = "vitrine"', "edge_distribution"),
         ('name = "vitrine"', 'name = "vitrine"\nnmae = "x"', "Extra inputs"),
     ],
 )
