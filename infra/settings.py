@@ -27,8 +27,9 @@ _NEEDS = {
     ("media_metadata", "simpledb"): ("aws_region", "simpledb_domain"),
     ("metrics", "cloudwatch"): ("aws_region",),
     ("deliveries", "cloudfront"): ("aws_region", "cloudfront_distribution", "cloudfront_log_bucket"),
-    ("billing", "stripe"): ("stripe_key", "stripe_webhook_secret"),
+    ("billing", "stripe"): ("stripe_key",),  # And the web fleet, to which webhooks come, their secret.
     ("mail", "smtp"): ("smtp_host", "mail_from"),
+    ("mail", "ses"): ("aws_region", "mail_from"),
     ("edge", "cloudfront"): (
         "cloudfront_distribution",
         "cloudfront_connection_group",
@@ -65,7 +66,7 @@ class Settings(BaseSettings):
     edge: Literal["app", "cloudfront"] = "app"
     deliveries: Literal["app", "cloudfront"] = "app"
     notices: Literal["none", "ec2"] = "none"
-    mail: Literal["folder", "smtp"] = "folder"
+    mail: Literal["folder", "smtp", "ses"] = "folder"
 
     # Who is told of usage and collects the money; `billing/backend.py` reads it and nothing else does.
     billing: Literal["local", "stripe"] = "local"
@@ -101,7 +102,7 @@ class Settings(BaseSettings):
     cloudfront_log_prefix: str = Field(default="", description="What the names of its access logs begin with.")
     cloudfront_shared_seconds: int = Field(default=3600, ge=1, description="How long CloudFront keeps a picture.")
 
-    # Invitations by mail; SES is reached by its SMTP endpoint.
+    # Invitations and budgets by mail.
     mail_from: str = Field(default="", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$", description="The address mails come from.")
     smtp_host: str = ""
     smtp_port: int = Field(default=587, ge=1, le=65535)
@@ -292,15 +293,16 @@ def load(**overrides: object) -> Settings:
         for mistake in error.errors():
             name = "VITRINE_" + "_".join(str(part) for part in mistake["loc"]).upper()
             lines.append(f"{name.rstrip('_')}: {mistake['msg']}")
-        raise _wrong(lines) from None
+        raise wrong(lines) from None
     if lines := _missing(settings):
-        raise _wrong(lines)
+        raise wrong(lines)
     if not settings.secret_key.get_secret_value():
         object.__setattr__(settings, "secret_key", SecretStr(_kept_key(settings.data_dir)))
     return settings
 
 
-def _wrong(lines: list[str]) -> SettingsError:
+def wrong(lines: list[str]) -> SettingsError:
+    """What stops a start: a line for each mistake."""
     return SettingsError("Wrong settings, nothing was started.\n" + "\n".join(lines))
 
 

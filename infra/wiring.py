@@ -169,6 +169,10 @@ def _mail(settings: Settings) -> Mail:
 
         login = Login(settings.smtp_user, settings.smtp_password.get_secret_value())
         return SmtpMail(settings.smtp_host, settings.smtp_port, login, sender=settings.mail_from, tls=settings.smtp_tls)
+    if settings.mail == "ses":
+        from infra.aws.ses import SesMail
+
+        return SesMail(_clients(settings), sender=settings.mail_from)
     from infra.local.letterbox import FolderMail
 
     return FolderMail(settings.data_dir / "mail", sender=settings.mail_from or f"noreply@{settings.base_domain}")

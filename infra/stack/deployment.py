@@ -89,6 +89,13 @@ class Deployment(_Part):
     deliveries: Literal["app", "cloudfront"] = Field(
         default="app", description="What deliveries are billed by: what the app sends, or CloudFront's access logs."
     )
+    mail_from: str = Field(
+        default="",
+        pattern=r"^([^@\s<>]+@[^@\s<>]+)?$",
+        description="The address that letters come from, by SES; without one they stay on the machines.",
+    )
+    billing: Literal["local", "stripe"] = Field(default="local", description="stripe: infra/stack/stripe.sh first.")
+    invoice_from: str = Field(default="", description="The operator's name and address, as invoices show them.")
     media_metadata: Literal["sql", "simpledb"] = "sql"
     simpledb_shards: int = Field(default=4, ge=1, le=100, description="Never changed once there are photos.")
     simpledb_domains: Literal["stack", "named"] = Field(
@@ -111,6 +118,8 @@ class Deployment(_Part):
     def _fits(self) -> "Deployment":
         if self.media_metadata == "simpledb" and self.region not in SIMPLEDB_REGIONS:
             raise ValueError(f"media_metadata: there is no SimpleDB in {self.region}")
+        if self.mail_from and self.mail_from.rpartition("@")[2] != self.base_domain:
+            raise ValueError(f"mail_from: must be an address at {self.base_domain}, the sender that SES is told of")
         if self.deliveries == "cloudfront" and self.edge != "cloudfront":
             raise ValueError('deliveries: only edge = "cloudfront" has access logs of CloudFront; write "app"')
         if self.deliveries == "cloudfront" and not (self.region == EDGE_REGION or self.edge_distribution):

@@ -20,6 +20,9 @@ FLEETS = ("web", "upload", "processor", "keeper")
 SIGNING = ("web", "upload", "keeper")
 """Who signs and checks sessions, tickets and media addresses. The keeper proves that a domain leads here by an answer
 that the web fleet signs (`tenants/domain_steps.py`), opens receipts of erasure, and mints the operator's codes."""
+POSTING = ("web", "keeper")
+"""Who sends letters and talks to Stripe: the dashboard (invitations, Checkout) and the loop of `billing run` (budgets,
+meter events). Webhooks come to the web fleet alone."""
 EDGED = ("web", "keeper")
 """Who tells CloudFront about domains: the dashboard at once, the loop of `domains check` in the end."""
 
@@ -47,6 +50,8 @@ def environment(deployment: Deployment, outputs: Mapping[str, str], fleet: str) 
         settings["DATABASE_OWNER_URL"] = _database(deployment, outputs, "owner")
     if fleet in SIGNING:
         settings["SECRET_KEY"] = _secret(secret_name(deployment, "secret-key"))
+    if fleet in POSTING:
+        settings |= _correspondence(deployment, fleet)
     made = {f"VITRINE_{name}": value for name, value in settings.items()}
     if fleet in EDGED and deployment.edge == "cloudfront":
         made |= _edge(deployment, outputs)
@@ -98,6 +103,20 @@ def _addresses(deployment: Deployment, fleet: str) -> dict[str, str]:
     }
 
 
+def _correspondence(deployment: Deployment, fleet: str) -> dict[str, str]:
+    """Letters, invoices, Stripe."""
+    settings = {}
+    if deployment.mail_from:
+        settings |= {"MAIL": "ses", "MAIL_FROM": deployment.mail_from}
+    if deployment.invoice_from:
+        settings["INVOICE_FROM"] = deployment.invoice_from
+    if deployment.billing == "stripe":
+        settings |= {"BILLING": "stripe", "STRIPE_KEY": _secret(secret_name(deployment, "stripe-key"))}
+        if fleet == "web":
+            settings["STRIPE_WEBHOOK_SECRET"] = _secret(secret_name(deployment, "stripe-webhook"))
+    return settings
+
+
 def _edge(deployment: Deployment, outputs: Mapping[str, str]) -> dict[str, str]:
     ids = outputs["PublicKeys"].split(",")
     files = [f"/etc/vitrine/cloudfront-{number}.pem" for number in range(len(ids))]
@@ -136,6 +155,8 @@ def key_secret(deployment: Deployment, number: int) -> str:
 def secrets_of(deployment: Deployment, fleet: str) -> list[str]:
     """Names of the secrets that a fleet reads."""
     names = ["serving"] + ["owner"] * (fleet == "keeper") + ["secret-key"] * (fleet in SIGNING)
+    if deployment.billing == "stripe" and fleet in POSTING:
+        names += ["stripe-key"] + ["stripe-webhook"] * (fleet == "web")
     found = [secret_name(deployment, name) for name in names]
     if fleet in EDGED and deployment.edge == "cloudfront":
         found += [key_secret(deployment, number) for number in range(len(deployment.cloudfront_public_keys))]

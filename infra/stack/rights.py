@@ -12,7 +12,7 @@ from aws_cdk import aws_iam as iam
 from infra.stack.data import Data
 from infra.stack.deliveries import bucket_name
 from infra.stack.deployment import EDGE_REGION
-from infra.stack.environment import EDGED, LOG_PREFIX, namespace, reports_losses, simpledb_domain
+from infra.stack.environment import EDGED, LOG_PREFIX, POSTING, namespace, reports_losses, simpledb_domain
 
 # Places in the bucket, by `tenants/names.py` and `infra/aws/s3_intake.py`. Readiness asks for what is not there.
 ORIGINALS, RENDITIONS, BRANDS, CARDS, READY = "t/*/o/*", "t/*/r/*", "t/*/b/*", "t/*/c/*", "t/*/ready"
@@ -103,6 +103,9 @@ def statements(data: Data, fleet: str) -> Iterator[iam.PolicyStatement]:
     if fleet in ITEMS and deployment.media_metadata == "simpledb":
         created = () if deployment.makes_domains else ("sdb:CreateDomain",)
         yield _allow((*ITEMS[fleet], *created), _domains(data))
+    if fleet in POSTING and deployment.mail_from:
+        identity = f"arn:{data.partition}:ses:{data.region}:{data.account}:identity/{deployment.base_domain}"
+        yield _allow(("ses:SendRawEmail",), [identity], {"StringEquals": {"ses:FromAddress": deployment.mail_from}})
     own = {"StringEquals": {"cloudwatch:namespace": namespace(deployment)}}
     yield _allow(("cloudwatch:PutMetricData",), ["*"], own)
     if fleet in EDGED and deployment.edge == "cloudfront":

@@ -253,6 +253,27 @@ def test_from_another_region_access_logs_are_delivered_in_us_east_1(example):
     assert destination["Properties"]["DestinationResourceArn"]["Fn::Join"][1][-1] == "-eu-west-1"
 
 
+def test_letters_are_sent_from_one_address_and_bounce_to_ses(large):
+    for fleet in ("web", "keeper"):
+        statements = [
+            each
+            for policy in large.of("AWS::IAM::ManagedPolicy", fleet)
+            for each in policy["PolicyDocument"]["Statement"]
+        ]
+        (sending,) = [each for each in statements if each["Action"] == "ses:SendRawEmail"]
+        assert sending["Condition"] == {"StringEquals": {"ses:FromAddress": "albums@albums.example.org"}}
+    domain = large.only("AWS::SES::EmailIdentity")["MailFromAttributes"]["MailFromDomain"]
+    records = {
+        (each["Type"], *each["ResourceRecords"])
+        for each in large.of("AWS::Route53::RecordSet", "network")
+        if each["Name"] == f"{domain}."
+    }
+    assert records == {
+        ("MX", "10 feedback-smtp.us-east-1.amazonses.com"),
+        ("TXT", '"v=spf1 include:amazonses.com ~all"'),
+    }
+
+
 def test_simpledbs_domains_outlive_the_stack_and_have_nothing_that_could_change(example):
     resources = example.templates["data"]["Resources"].values()
     domains = [each for each in resources if each["Type"] == "AWS::SDB::Domain"]

@@ -19,6 +19,8 @@ from infra.stack.environment import environment, secret_name
 FLEETS = ("web", "upload", "processor", "keeper")
 ROOT = Path(__file__).parents[2]
 BUCKET = "AWS::S3::Bucket"
+# In no template: infra/stack/keys.sh makes the private halves of CloudFront's keys, stripe.sh keeps Stripe's.
+BY_HAND = re.compile(r"[a-z0-9-]+/(cloudfront-key-\d|stripe-(key|webhook))")
 SECRET = re.compile(r"\$\{secret:([^#}]+)")
 
 
@@ -81,6 +83,17 @@ def test_the_application_takes_the_settings(synthesis, fleet, tmp_path, monkeypa
     assert _missing(settings) == []
 
 
+def _may_send_its_letters(synthesis, given: dict[str, str], allowed: list[tuple[str, str]]) -> None:
+    """Whoever is told to, from an identity that the stack makes, and nobody else."""
+    sending = [resource for action, resource in allowed if action.startswith("ses:")]
+    if given.get("VITRINE_MAIL") == "ses":
+        ((identity,), domain) = sending, given["VITRINE_MAIL_FROM"].rpartition("@")[2]
+        assert identity.endswith(f":identity/{domain}")
+        assert [each["EmailIdentity"] for each in synthesis.of("AWS::SES::EmailIdentity")] == [domain]
+    else:
+        assert sending == []
+
+
 def _has_its_access_logs(synthesis, fleet: str, given: dict[str, str], allowed: list[tuple[str, str]]) -> None:
     """CloudFront's go to a bucket that is there, below what the reader looks for; the keeper alone reads them."""
     bucket = given.get("VITRINE_CLOUDFRONT_LOG_BUCKET", "")
@@ -131,6 +144,7 @@ def test_what_the_settings_name_exists_and_the_fleet_may_use_it(synthesis, fleet
     if lost := given.get("VITRINE_SQS_LOST_QUEUE"):
         assert lost in names
         assert ("sqs:ReceiveMessage", lost) in allowed
+    _may_send_its_letters(synthesis, given, allowed)
     _has_its_access_logs(synthesis, fleet, given, allowed)
     _has_its_domains(synthesis, given, allowed)
     if given.get("VITRINE_EDGE") == "cloudfront":
@@ -150,12 +164,11 @@ def test_a_fleet_reads_the_secrets_that_it_is_told_of_and_no_other(synthesis, fl
     }
     assert told == readable
     made = {each.get("Name") for each in synthesis.of("AWS::SecretsManager::Secret")}
-    # The private halves of CloudFront's keys are in no template: infra/stack/keys.sh makes them.
-    by_hand = {
-        name for name in told if re.fullmatch(re.escape(synthesis.deployment.name) + r"/cloudfront-key-\d", name)
-    }
-    assert told - made == by_hand
+    assert told - made == {name for name in told if BY_HAND.fullmatch(name)}
     assert (secret_name(synthesis.deployment, "owner") in told) is (fleet == "keeper")
+    stripe = synthesis.deployment.billing == "stripe"
+    assert (secret_name(synthesis.deployment, "stripe-key") in told) is (stripe and fleet in ("web", "keeper"))
+    assert (secret_name(synthesis.deployment, "stripe-webhook") in told) is (stripe and fleet == "web")
 
 
 @pytest.mark.parametrize("fleet", FLEETS)

@@ -28,6 +28,7 @@ ACTIONS: dict[str, set[str]] = {
     "s3:PutObject": {"s3:PutObject"},
     "s3:UploadPart": {"s3:PutObject"},
     "s3:UploadPartCopy": {"s3:GetObject", "s3:PutObject"},
+    "ses:SendRawEmail": {"ses:SendRawEmail"},
     "sqs:ChangeMessageVisibility": {"sqs:ChangeMessageVisibility"},
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:CreateQueue": set(),  # Where a queue is absent; the stack's are there.
@@ -67,7 +68,7 @@ _READ = {"S3Blobs.stat", "S3Blobs.open", "ObjectStream.read", "PieceStream.read"
 _LIST = {"Bucket.list"}
 USES: dict[str, set[str]] = {
     # Pages, downloads, cards of albums, domains.
-    "web": {*_READ, *_LIST, "S3Blobs.put", "S3Blobs.delete", "SimpleDbKeyValue.get", *_EDGE},
+    "web": {*_READ, *_LIST, "S3Blobs.put", "S3Blobs.delete", "SimpleDbKeyValue.get", "SesMail.send", *_EDGE},
     # Arriving uploads, their sweep, the relay of jobs, copies of originals (uploader/placing.py), `tenants import`.
     "upload": {
         *("S3Blobs.stat", "S3Blobs.copy", "S3Intake", "S3Writer", "Multipart.copy"),
@@ -99,7 +100,7 @@ USES: dict[str, set[str]] = {
         "SqsQueue.depth",
         "SimpleDbKeyValue.get",
         *("SimpleDbKeyValue.delete", "SimpleDbKeyValue.delete_prefix", "SimpleDbKeyValue._select"),
-        *("S3LostObjects", "CloudFrontLogs"),
+        *("S3LostObjects", "CloudFrontLogs", "SesMail.send"),
         *_EDGE,
     },
 }
@@ -141,6 +142,8 @@ def test_a_policy_allows_what_is_called_and_no_more(synthesis, fleet):
     needed: set[str] = set().union(*(ACTIONS[operation] for operation in _called(fleet)))
     if synthesis.deployment.media_metadata != "simpledb":
         needed = {action for action in needed if not action.startswith("sdb:")}
+    if not synthesis.deployment.mail_from:
+        needed.discard("ses:SendRawEmail")
     if synthesis.deployment.deliveries != "cloudfront":
         needed.discard("cloudwatch:GetMetricStatistics")
     if synthesis.deployment.makes_domains:

@@ -53,6 +53,25 @@ def test_outputs_of_a_deployment_become_settings(tmp_path, monkeypatch):
     assert json.loads(main(str(path), "web")) == environment(read(EXAMPLE), FOUND, "web")
 
 
+def test_mail_and_stripe_are_handed_to_those_who_use_them():
+    about = ("VITRINE_MAIL", "VITRINE_BILLING", "VITRINE_STRIPE", "VITRINE_INVOICE")
+    told = {
+        fleet: {name: value for name, value in environment(read(LARGE), FOUND, fleet).items() if name.startswith(about)}
+        for fleet in FLEETS
+    }
+    assert told["upload"] == told["processor"] == {}
+    assert told["keeper"] == {
+        "VITRINE_MAIL": "ses",
+        "VITRINE_MAIL_FROM": "albums@albums.example.org",
+        "VITRINE_INVOICE_FROM": "Albums Ltd, 1 Example Street",
+        "VITRINE_BILLING": "stripe",
+        "VITRINE_STRIPE_KEY": "${secret:large/stripe-key}",
+    }
+    webhook = {"VITRINE_STRIPE_WEBHOOK_SECRET": "${secret:large/stripe-webhook}"}
+    assert told["web"] == told["keeper"] | webhook
+    assert not [name for name in environment(read(EXAMPLE), FOUND, "web") if name.startswith(about)]
+
+
 def test_simpledbs_domains_are_handed_over_by_name_or_by_list():
     made = {fleet: environment(read(EXAMPLE), {**FOUND, "MediaDomains": "b-K3,a-Z9"}, fleet) for fleet in FLEETS}
     assert {each["VITRINE_SIMPLEDB_DOMAINS"] for each in made.values()} == {"b-K3,a-Z9"}
@@ -82,6 +101,9 @@ def test_a_missing_output_is_named():
         ('name = "vitrine"', 'deliveries = "cloudfront"\nname = "vitrine"', "then copy the edge's output Distribution"),
         ('name = "vitrine"', 'deliveries = "cloudfront"\nedge = "app"\nname = "vitrine"', "only edge ="),
         ('name = "vitrine"', 'edge_distribution = "arn:aws:x"\nname = "vitrine"', "edge_distribution"),
+        ('name = "vitrine"', 'mail_from = "me@gmail.com"\nname = "vitrine"', "an address at photos.example.com"),
+        ('name = "vitrine"', 'mail_from = "nobody"\nname = "vitrine"', "mail_from"),
+        ('name = "vitrine"', 'billing = "paypal"\nname = "vitrine"', "'local' or 'stripe'"),
         ('name = "vitrine"', 'name = "vitrine"\nnmae = "x"', "Extra inputs"),
     ],
 )
