@@ -1,6 +1,7 @@
 """What an operator decides: `deployment.toml`, read once and validated. Defaults start cheap; each knob scales."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,8 @@ MOST_MADE_DOMAINS = 16
 """A managed policy has 6,144 characters, and each domain that a stack makes is named in it."""
 
 EDGE_REGION = "us-east-1"
+
+_PUBLIC_KEY = re.compile(r"-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+\n-----END PUBLIC KEY-----")
 
 
 class _Part(BaseModel):
@@ -70,7 +73,7 @@ class Deployment(_Part):
     hosted_zone_id: str = Field(pattern=r"^Z[A-Z0-9]+$", description="Route 53's, of the base domain.")
     release: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="What infra/hosts/pack.sh made, without .tar.gz.")
     release_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="What its .sha256 file says.")
-    cloudfront_public_keys: tuple[str, ...] = Field(min_length=1, max_length=5, description="PEM, the newest first.")
+    cloudfront_public_keys: tuple[str, ...] = Field(min_length=1, max_length=5, description="PEM; the first signs.")
     alarm_mail: str = Field(default="", description="Who gets alarms; nobody if left out.")
 
     image: str = Field(
@@ -118,6 +121,11 @@ class Deployment(_Part):
     def _fits(self) -> "Deployment":
         if self.media_metadata == "simpledb" and self.region not in SIMPLEDB_REGIONS:
             raise ValueError(f"media_metadata: there is no SimpleDB in {self.region}")
+        keys = [pem.strip() for pem in self.cloudfront_public_keys]
+        if not all(_PUBLIC_KEY.fullmatch(key) for key in keys):
+            raise ValueError("cloudfront_public_keys: each is what infra/stack/keys.sh prints, a PUBLIC KEY in PEM")
+        if len(set(keys)) < len(keys):
+            raise ValueError("cloudfront_public_keys: a key is there twice")
         if self.mail_from and self.mail_from.rpartition("@")[2] != self.base_domain:
             raise ValueError(f"mail_from: must be an address at {self.base_domain}, the sender that SES is told of")
         if self.deliveries == "cloudfront" and self.edge != "cloudfront":

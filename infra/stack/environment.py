@@ -9,6 +9,7 @@ They are what `infra/hosts/ec2/fetch_settings.py` reads: `${secret:NAME}` stands
 for when it starts, so that no secret is in a template, a parameter or an output.
 """
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -118,17 +119,18 @@ def _correspondence(deployment: Deployment, fleet: str) -> dict[str, str]:
 
 
 def _edge(deployment: Deployment, outputs: Mapping[str, str]) -> dict[str, str]:
-    ids = outputs["PublicKeys"].split(",")
-    files = [f"/etc/vitrine/cloudfront-{number}.pem" for number in range(len(ids))]
+    # The first signs; the others CloudFront trusts and no machine has.
+    signer, pem = outputs["PublicKeys"].split(",")[0], deployment.cloudfront_public_keys[0]
+    file = f"/etc/vitrine/cloudfront-{key_digest(pem)}.pem"
     return {
         "VITRINE_EDGE": "cloudfront",
         "VITRINE_CLOUDFRONT_DISTRIBUTION": outputs["Distribution"],
         "VITRINE_CLOUDFRONT_CONNECTION_GROUP": outputs["ConnectionGroup"],
         "VITRINE_CLOUDFRONT_BASE_TENANT": outputs["BaseTenant"],
-        "VITRINE_CLOUDFRONT_KEYS": ",".join(f"{key}={file}" for key, file in zip(ids, files, strict=True)),
+        "VITRINE_CLOUDFRONT_KEYS": f"{signer}={file}",
         "VITRINE_DOMAIN_TARGET": outputs["RoutingEndpoint"],
         "VITRINE_DOMAIN_CAS": "amazon.com,amazontrust.com,awstrust.com,amazonaws.com",
-        **{file: _secret(key_secret(deployment, number)) for number, file in enumerate(files)},
+        file: _secret(key_secret(deployment, pem)),
     }
 
 
@@ -147,9 +149,14 @@ def secret_name(deployment: Deployment, name: str) -> str:
     return f"{deployment.name}/{name}"
 
 
-def key_secret(deployment: Deployment, number: int) -> str:
-    """The private half of one of CloudFront's keys; 0 is the newest."""
-    return secret_name(deployment, f"cloudfront-key-{number}")
+def key_digest(pem: str) -> str:
+    """Says which of CloudFront's keys it is, wherever it stands in the list; `keys.sh` makes the same of it."""
+    return hashlib.sha256(pem.strip().encode()).hexdigest()[:12]
+
+
+def key_secret(deployment: Deployment, pem: str) -> str:
+    """Where the private half is of the key with that public half."""
+    return secret_name(deployment, f"cloudfront-key-{key_digest(pem)}")
 
 
 def secrets_of(deployment: Deployment, fleet: str) -> list[str]:
@@ -159,7 +166,7 @@ def secrets_of(deployment: Deployment, fleet: str) -> list[str]:
         names += ["stripe-key"] + ["stripe-webhook"] * (fleet == "web")
     found = [secret_name(deployment, name) for name in names]
     if fleet in EDGED and deployment.edge == "cloudfront":
-        found += [key_secret(deployment, number) for number in range(len(deployment.cloudfront_public_keys))]
+        found.append(key_secret(deployment, deployment.cloudfront_public_keys[0]))
     return found
 
 

@@ -253,6 +253,37 @@ def test_from_another_region_access_logs_are_delivered_in_us_east_1(example):
     assert destination["Properties"]["DestinationResourceArn"]["Fn::Join"][1][-1] == "-eu-west-1"
 
 
+def test_keys_of_cloudfront_are_rotated_without_touching_a_fleet_but_to_sign_anew(example):
+    """Old; new added; new signs; old gone. CloudFormation deletes no key that a fleet still imports."""
+    old = example.deployment.cloudfront_public_keys[0]
+    new = example.deployment.cloudfront_public_keys[0].replace("FSyIMv", "FSyIMw")  # Synthesised, never used.
+
+    def synthesised(*keys):
+        app = App()
+        build(app, Deployment(**{**example.deployment.model_dump(), "cloudfront_public_keys": keys}))
+        edge, web, keeper = (
+            Template.from_stack(app.node.find_child(f"vitrine-{name}")).to_json() for name in ("edge", "web", "keeper")
+        )
+        return edge["Resources"], web, keeper
+
+    before, added, signing, after = (synthesised(*keys) for keys in ((old,), (old, new), (new, old), (new,)))
+    assert before[1:] == added[1:]
+    assert signing[1:] == after[1:]
+    assert added[1:] != signing[1:]
+
+    def keys(edge):
+        return {name: each for name, each in edge.items() if each["Type"] == "AWS::CloudFront::PublicKey"}
+
+    assert keys(added[0]) == keys(signing[0]) == keys(before[0]) | keys(after[0])  # None is replaced or renamed.
+    assert len(keys(added[0])) == 2
+    for edge in (added[0], signing[0]):
+        (group,) = [each for each in edge.values() if each["Type"] == "AWS::CloudFront::KeyGroup"]
+        assert {each["Fn::GetAtt"][0] for each in group["Properties"]["KeyGroupConfig"]["Items"]} == set(keys(edge))
+    for template, signer in ((before[1], keys(before[0])), (after[1], keys(after[0]))):
+        text = json.dumps(template)
+        assert [name for name in keys(added[0]) if f"ExportsOutputFnGetAtt{name}" in text] == list(signer)
+
+
 def test_letters_are_sent_from_one_address_and_bounce_to_ses(large):
     for fleet in ("web", "keeper"):
         statements = [

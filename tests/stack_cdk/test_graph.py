@@ -20,7 +20,7 @@ FLEETS = ("web", "upload", "processor", "keeper")
 ROOT = Path(__file__).parents[2]
 BUCKET = "AWS::S3::Bucket"
 # In no template: infra/stack/keys.sh makes the private halves of CloudFront's keys, stripe.sh keeps Stripe's.
-BY_HAND = re.compile(r"[a-z0-9-]+/(cloudfront-key-\d|stripe-(key|webhook))")
+BY_HAND = re.compile(r"[a-z0-9-]+/(cloudfront-key-[0-9a-f]{12}|stripe-(key|webhook))")
 SECRET = re.compile(r"\$\{secret:([^#}]+)")
 
 

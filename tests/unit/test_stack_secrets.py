@@ -2,9 +2,15 @@
 
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+
+from infra.aws.cloudfront_signing import Signer
+from infra.stack.deployment import EXAMPLE, Deployment, read
+from infra.stack.environment import key_secret
 
 STACK = Path(__file__).parents[2] / "infra/stack"
 # `aws secretsmanager VERB …`: what is kept lies below $KEPT, by its name; file:// is read as AWS's own does.
@@ -21,8 +27,8 @@ while [ $# -gt 0 ]; do
 done
 case $verb in
 describe-secret) [ -e "$file" ] ;;
-create-secret) ! [ -e "$file" ]; cp "$from" "$file" ;;
-put-secret-value) [ -e "$file" ]; cp "$from" "$file" ;;
+create-secret) [ ! -e "$file" ] || exit 254; cp "$from" "$file" ;;
+put-secret-value) [ -e "$file" ] || exit 254; cp "$from" "$file" ;;
 *) exit 64 ;;
 esac
 """
@@ -84,3 +90,33 @@ def test_stripe_sh_says_how_it_is_used(kept: Path) -> None:
         assert ended.returncode != 0
         assert "usage: stripe.sh NAME key|webhook" in ended.stderr
     assert not list(kept.iterdir())
+
+
+def test_a_key_of_cloudfronts_is_kept_where_the_stack_looks_for_it(kept: Path) -> None:
+    for _ in range(2):  # Rotating adds one; no secret is renamed or written over.
+        ended = script("keys.sh", "vitrine")
+        assert ended.returncode == 0
+        deployment = Deployment(**{**read(EXAMPLE).model_dump(), "cloudfront_public_keys": [ended.stdout]})
+        secret = key_secret(deployment, deployment.cloudfront_public_keys[0])
+        private = (kept / secret.replace("/", "_")).read_text()
+        assert Signer("K1", private.encode()).url("https://a.example/m/x", datetime(2026, 11, 26, tzinfo=UTC))
+        key = serialization.load_pem_private_key(private.encode(), password=None)
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        assert public.decode() == ended.stdout
+    assert len(list(kept.iterdir())) == 2
+    assert not list((kept.parent / "tmp").iterdir())
+
+
+def test_a_key_from_before_is_taken_over_and_never_twice(kept: Path, tmp_path: Path) -> None:
+    made = script("keys.sh", "vitrine")
+    (file,) = kept.iterdir()
+    old = tmp_path / "old.pem"
+    old.write_text(file.read_text())
+    file.unlink()
+    taken = script("keys.sh", "vitrine", str(old))
+    assert (taken.returncode, taken.stdout) == (0, made.stdout)
+    assert [each.name for each in kept.iterdir()] == [file.name]
+    assert script("keys.sh", "vitrine", str(old)).returncode != 0
+    assert script("keys.sh", "vitrine", str(tmp_path / "nothing.pem")).returncode != 0

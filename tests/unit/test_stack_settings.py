@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from infra.aws import deploy_check
 from infra.settings import Settings
-from infra.stack.deployment import EXAMPLE, read
+from infra.stack.deployment import EXAMPLE, Deployment, read
 from infra.stack.environment import (
     DELIVERIES_OUTPUTS,
     EDGE_OUTPUTS,
@@ -21,6 +21,12 @@ from infra.stack.environment import (
     secrets_of,
 )
 
+ROTATED = """
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExJ9qNOb1oQeKk6pz5vCqkzxFPNqo
+7vNUz0PcyEvNXQyJ6vKqLJTeNFbXyZG9nAt4u5lKfTqfGkXAvWnHyIcTtQ==
+-----END PUBLIC KEY-----
+"""
 LARGE = Path(__file__).parents[1] / "stack_cdk/large.toml"
 FOUND = dict.fromkeys((*OUTPUTS, *SIMPLEDB_OUTPUTS, *EDGE_OUTPUTS, *DELIVERIES_OUTPUTS), "some-name")
 
@@ -51,6 +57,24 @@ def test_outputs_of_a_deployment_become_settings(tmp_path, monkeypatch):
     half = len(FOUND) // 2
     path.write_text(json.dumps({"a": dict(list(FOUND.items())[:half]), "b": dict(list(FOUND.items())[half:])}))
     assert json.loads(main(str(path), "web")) == environment(read(EXAMPLE), FOUND, "web")
+
+
+def test_only_the_key_that_signs_is_handed_to_machines_and_no_place_in_the_list_changes_its_name():
+    """Each step of a rotation: added last, moved to the front, the old one gone (docs/stack.md)."""
+    old, new = read(EXAMPLE).cloudfront_public_keys[0], ROTATED
+    steps = []
+    for keys, ids in (((old,), "K1"), ((old, new), "K1,K2"), ((new, old), "K2,K1"), ((new,), "K2")):
+        deployment = Deployment(**{**read(EXAMPLE).model_dump(), "cloudfront_public_keys": keys})
+        made = environment(deployment, {**FOUND, "PublicKeys": ids}, "web")
+        key_id, _, file = made["VITRINE_CLOUDFRONT_KEYS"].partition("=")
+        secrets = [name for name in secrets_of(deployment, "web") if "cloudfront" in name]
+        assert made[file] == f"${{secret:{secrets[0]}}}"
+        assert len(secrets) == 1
+        steps.append((key_id, file, made[file]))
+    assert steps[0] == steps[1]  # To add a key changes nothing for a machine.
+    assert steps[2] == steps[3]  # Nor does it to take the old one away.
+    assert {each[0] for each in steps} == {"K1", "K2"}
+    assert steps[1][1:] != steps[2][1:]
 
 
 def test_mail_and_stripe_are_handed_to_those_who_use_them():
@@ -104,6 +128,7 @@ def test_a_missing_output_is_named():
         ('name = "vitrine"', 'mail_from = "me@gmail.com"\nname = "vitrine"', "an address at photos.example.com"),
         ('name = "vitrine"', 'mail_from = "nobody"\nname = "vitrine"', "mail_from"),
         ('name = "vitrine"', 'billing = "paypal"\nname = "vitrine"', "'local' or 'stripe'"),
+        ("BEGIN PUBLIC KEY", "BEGIN PRIVATE KEY", "each is what infra/stack/keys.sh prints"),
         ('name = "vitrine"', 'name = "vitrine"\nnmae = "x"', "Extra inputs"),
     ],
 )
