@@ -1,6 +1,7 @@
 """The part of `infra/stack` that needs no CDK: the deployment file, and settings that the application takes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExJ9qNOb1oQeKk6pz5vCqkzxFPNqo
 7vNUz0PcyEvNXQyJ6vKqLJTeNFbXyZG9nAt4u5lKfTqfGkXAvWnHyIcTtQ==
 -----END PUBLIC KEY-----
 """
-LARGE = Path(__file__).parents[1] / "stack_cdk/large.toml"
+ROOT = Path(__file__).parents[2]
+LARGE = ROOT / "tests/stack_cdk/large.toml"
 FOUND = dict.fromkeys((*OUTPUTS, *SIMPLEDB_OUTPUTS, *EDGE_OUTPUTS, *DELIVERIES_OUTPUTS), "some-name")
 
 
@@ -108,6 +110,19 @@ def test_simpledbs_domains_are_handed_over_by_name_or_by_list():
     named = environment(read(LARGE), FOUND, "web")
     assert (named["VITRINE_SIMPLEDB_DOMAIN"], named["VITRINE_SIMPLEDB_SHARDS"]) == ("large-media", "8")
     assert "VITRINE_SIMPLEDB_DOMAINS" not in named
+
+
+def test_the_changelog_and_the_page_of_upgrades_tell_the_same_order_of_fleets():
+    """Of the release to come: all four, the keeper first, since it migrates."""
+    told = re.search(r"Order of this release on AWS: ([^*]+)\*\*", (ROOT / "CHANGELOG.md").read_text())
+    page = (ROOT / "docs/upgrade.md").read_text()
+    usual = re.search(r"^\| usual \| ([^|]+) \|", page, re.MULTILINE)
+    assert usual
+    for order in (told[1] if told else usual[1], usual[1]):
+        fleets = order.replace("processors", "processor").split(", ")
+        assert fleets[0] == "keeper"
+        assert sorted(fleets) == sorted(FLEETS)
+        assert f"| {order} |" in page
 
 
 def test_a_missing_output_is_named():
