@@ -39,6 +39,11 @@ ACCEPTED = (
     Accepted(
         "AwsSolutions-RDS3", r".*-data/Database/Resource", "`database.multi_az` doubles the price: it is an option."
     ),
+    Accepted(
+        "AwsSolutions-RDS10",
+        r".*-data/Database/Resource",
+        "`keep = false` takes a deployment down for good; by default it is protected, and a last snapshot stays.",
+    ),
     Accepted("AwsSolutions-RDS11", r".*-data/Database/Resource", "A port that is not 5432 hides from nobody in a VPC."),
     Accepted("AwsSolutions-CFR1", r".*-edge/Distribution", "Albums are sent to people in every country."),
     Accepted(

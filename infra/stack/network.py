@@ -208,9 +208,9 @@ class Network(Stack):
                 self, f"Dkim{number}", zone=self.zone, record_name=f"{record.name}.", domain_name=record.value
             )
         if self.deployment.edge == "app":
-            route53.ARecord(
-                self, "SitesName", zone=self.zone, record_name=f"*.{self.deployment.base_domain}.", target=here
-            )
+            base = self.deployment.base_domain
+            for name, host in (("Base", base), ("Sites", f"*.{base}")):
+                route53.ARecord(self, f"{name}Name", zone=self.zone, record_name=f"{host}.", target=here)
 
 
 _RETENTION = {

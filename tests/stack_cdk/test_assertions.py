@@ -284,6 +284,15 @@ def test_keys_of_cloudfront_are_rotated_without_touching_a_fleet_but_to_sign_ane
         assert [name for name in keys(added[0]) if f"ExportsOutputFnGetAtt{name}" in text] == list(signer)
 
 
+def test_without_cloudfront_all_sites_lead_to_the_load_balancer(plain):
+    assert not {"edge", "front", "deliveries"} & set(plain.templates)
+    named = {each["Name"] for each in plain.of("AWS::Route53::RecordSet", "network") if "AliasTarget" in each}
+    base = plain.deployment.base_domain
+    assert named == {f"{base}.", f"*.{base}.", f"upload.{base}.", f"origin.{base}."}
+    (web,) = plain.of("AWS::ElasticLoadBalancingV2::ListenerRule", "web")
+    assert web["Conditions"][0]["HostHeaderConfig"]["Values"] == [base, f"*.{base}"]
+
+
 def test_letters_are_sent_from_one_address_and_bounce_to_ses(large):
     for fleet in ("web", "keeper"):
         statements = [

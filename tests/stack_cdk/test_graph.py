@@ -66,8 +66,8 @@ def _allowed(synthesis, fleet: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
-def test_the_application_takes_the_settings(synthesis, fleet, tmp_path, monkeypatch):
-    given = _settings(synthesis, fleet)
+def test_the_application_takes_the_settings(every, fleet, tmp_path, monkeypatch):
+    given = _settings(every, fleet)
     for name in [name for name in given if name.startswith("VITRINE_")]:
         value = given[name]
         if name == "VITRINE_S3_BUCKET":
@@ -126,63 +126,64 @@ def _has_its_domains(synthesis, given: dict[str, str], allowed: list[tuple[str, 
         assert "VITRINE_SIMPLEDB_DOMAIN" not in given
     else:
         assert not synthesis.of("AWS::SDB::Domain")
-        told = [f"{given['VITRINE_SIMPLEDB_DOMAIN']}-*"]
-        assert "VITRINE_SIMPLEDB_DOMAINS" not in given
+        named = synthesis.deployment.media_metadata == "simpledb"
+        told = [f"{given['VITRINE_SIMPLEDB_DOMAIN']}-*"] if named else []
+        assert not {"VITRINE_SIMPLEDB_DOMAINS", *([] if named else ["VITRINE_SIMPLEDB_DOMAIN"])} & given.keys()
     assert usable == set(told)
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
-def test_what_the_settings_name_exists_and_the_fleet_may_use_it(synthesis, fleet):
-    given, allowed = _settings(synthesis, fleet), _allowed(synthesis, fleet)
+def test_what_the_settings_name_exists_and_the_fleet_may_use_it(every, fleet):
+    given, allowed = _settings(every, fleet), _allowed(every, fleet)
     bucket = given["VITRINE_S3_BUCKET"]
     assert ("s3:ListBucket", f"{bucket}.Arn") in allowed
     queue = given["VITRINE_SQS_QUEUE"]
-    names = {each["QueueName"] for each in synthesis.of("AWS::SQS::Queue")}
+    names = {each["QueueName"] for each in every.of("AWS::SQS::Queue")}
     assert {queue, f"{queue}-bulk", f"{queue}-dead"} <= names
     for each in (queue, f"{queue}-bulk", f"{queue}-dead"):
         assert ("sqs:GetQueueUrl", each) in allowed or fleet == "web"
     if lost := given.get("VITRINE_SQS_LOST_QUEUE"):
         assert lost in names
         assert ("sqs:ReceiveMessage", lost) in allowed
-    _may_send_its_letters(synthesis, given, allowed)
-    _has_its_access_logs(synthesis, fleet, given, allowed)
-    _has_its_domains(synthesis, given, allowed)
+    _may_send_its_letters(every, given, allowed)
+    _has_its_access_logs(every, fleet, given, allowed)
+    _has_its_domains(every, given, allowed)
     if given.get("VITRINE_EDGE") == "cloudfront":
         assert given["VITRINE_CLOUDFRONT_DISTRIBUTION"].startswith("edge.Distribution")
-        tenant = synthesis.only("AWS::CloudFront::DistributionTenant")
+        tenant = every.only("AWS::CloudFront::DistributionTenant")
         assert tenant["Name"] == given["VITRINE_CLOUDFRONT_BASE_TENANT"]
         assert any(action == "cloudfront:CreateDistributionTenant" for action, _ in allowed)
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
-def test_a_fleet_reads_the_secrets_that_it_is_told_of_and_no_other(synthesis, fleet):
-    told = set(SECRET.findall(json.dumps(_settings(synthesis, fleet))))
+def test_a_fleet_reads_the_secrets_that_it_is_told_of_and_no_other(every, fleet):
+    told = set(SECRET.findall(json.dumps(_settings(every, fleet))))
     readable = {
         re.search(r":secret:(.+)-\?{6}$", resource)[1]
-        for action, resource in _allowed(synthesis, fleet)
+        for action, resource in _allowed(every, fleet)
         if action == "secretsmanager:GetSecretValue"
     }
     assert told == readable
-    made = {each.get("Name") for each in synthesis.of("AWS::SecretsManager::Secret")}
+    made = {each.get("Name") for each in every.of("AWS::SecretsManager::Secret")}
     assert told - made == {name for name in told if BY_HAND.fullmatch(name)}
-    assert (secret_name(synthesis.deployment, "owner") in told) is (fleet == "keeper")
-    stripe = synthesis.deployment.billing == "stripe"
-    assert (secret_name(synthesis.deployment, "stripe-key") in told) is (stripe and fleet in ("web", "keeper"))
-    assert (secret_name(synthesis.deployment, "stripe-webhook") in told) is (stripe and fleet == "web")
+    assert (secret_name(every.deployment, "owner") in told) is (fleet == "keeper")
+    stripe = every.deployment.billing == "stripe"
+    assert (secret_name(every.deployment, "stripe-key") in told) is (stripe and fleet in ("web", "keeper"))
+    assert (secret_name(every.deployment, "stripe-webhook") in told) is (stripe and fleet == "web")
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
-def test_an_operator_gets_the_same_settings_from_the_outputs(synthesis, fleet):
+def test_an_operator_gets_the_same_settings_from_the_outputs(every, fleet):
     outputs = {
-        name: _resolve(synthesis, stack, output["Value"])
-        for stack, template in synthesis.templates.items()
+        name: _resolve(every, stack, output["Value"])
+        for stack, template in every.templates.items()
         for name, output in template.get("Outputs", {}).items()
         if "Export" not in output
     }
-    assert environment(synthesis.deployment, outputs, fleet) == _settings(synthesis, fleet)
+    assert environment(every.deployment, outputs, fleet) == _settings(every, fleet)
 
 
-def test_the_machines_settings_are_written_as_files(synthesis, tmp_path):
+def test_the_machines_settings_are_written_as_files(every, tmp_path):
     """By the program that runs on a machine, with secrets that have every letter that a shell could mind."""
     spec = importlib.util.spec_from_file_location("fetch_settings", ROOT / "infra/hosts/ec2/fetch_settings.py")
     assert spec is not None
@@ -191,7 +192,7 @@ def test_the_machines_settings_are_written_as_files(synthesis, tmp_path):
     sys.modules[spec.name] = fetch
     spec.loader.exec_module(fetch)
     for fleet in FLEETS:
-        document = json.dumps(_settings(synthesis, fleet))
+        document = json.dumps(_settings(every, fleet))
         written = fetch.files(document, lambda name: '{"password": "a$`b"}', tmp_path)
         assert "VITRINE_S3_BUCKET=" in written[tmp_path / "vitrine.env"]
         assert ("OWNER" in written[tmp_path / "owner.env"]) is (fleet == "keeper")
