@@ -9,7 +9,7 @@ from flask import Blueprint, current_app
 
 from billing.ledger import LedgerOnly, MeterSink
 from infra.errors import Problem
-from infra.settings import Settings
+from infra.settings import Settings, wrong
 from tenants.scope import settings
 
 if TYPE_CHECKING:
@@ -68,9 +68,11 @@ def handle_left() -> Counter[str]:
 
 
 def routes(chosen: Settings) -> Routes | None:
-    """None where billing is local."""
+    """None where billing is local. Raises `SettingsError`: without its secret no webhook would be believed."""
     if chosen.billing != "stripe":
         return None
+    if not chosen.stripe_webhook_secret.get_secret_value():
+        raise wrong(["VITRINE_STRIPE_WEBHOOK_SECRET: is needed by VITRINE_BILLING=stripe in the web fleet"])
     from billing.desk import desk
     from billing.webhook import hooks
 

@@ -6,6 +6,7 @@ one line that names the variable and says what is wrong (`load`).
 
 import contextlib
 import os
+import re
 import secrets
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -26,8 +27,9 @@ _NEEDS = {
     ("media_metadata", "simpledb"): ("aws_region", "simpledb_domain"),
     ("metrics", "cloudwatch"): ("aws_region",),
     ("deliveries", "cloudfront"): ("aws_region", "cloudfront_distribution", "cloudfront_log_bucket"),
-    ("billing", "stripe"): ("stripe_key", "stripe_webhook_secret"),
+    ("billing", "stripe"): ("stripe_key",),  # And the web fleet, to which webhooks come, their secret.
     ("mail", "smtp"): ("smtp_host", "mail_from"),
+    ("mail", "ses"): ("aws_region", "mail_from"),
     ("edge", "cloudfront"): (
         "cloudfront_distribution",
         "cloudfront_connection_group",
@@ -64,7 +66,7 @@ class Settings(BaseSettings):
     edge: Literal["app", "cloudfront"] = "app"
     deliveries: Literal["app", "cloudfront"] = "app"
     notices: Literal["none", "ec2"] = "none"
-    mail: Literal["folder", "smtp"] = "folder"
+    mail: Literal["folder", "smtp", "ses"] = "folder"
 
     # Who is told of usage and collects the money; `billing/backend.py` reads it and nothing else does.
     billing: Literal["local", "stripe"] = "local"
@@ -86,6 +88,9 @@ class Settings(BaseSettings):
     sqs_lost_queue: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,80}$")
     simpledb_domain: str = Field(default="", pattern=r"^([A-Za-z0-9_.-]{3,250})?$")
     simpledb_shards: int = Field(default=4, ge=1, le=100, description="Never changed once items are stored.")
+    simpledb_domains: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), max_length=100, description="Domains that a stack made, in the order of shards, comma-separated."
+    )
     cloudwatch_namespace: str = Field(default="Vitrine", pattern=r"^[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}$")
     metrics_spool_bytes: int = Field(default=64 * MIB, ge=MIB, description="On disk while CloudWatch is away.")
 
@@ -97,7 +102,7 @@ class Settings(BaseSettings):
     cloudfront_log_prefix: str = Field(default="", description="What the names of its access logs begin with.")
     cloudfront_shared_seconds: int = Field(default=3600, ge=1, description="How long CloudFront keeps a picture.")
 
-    # Invitations by mail; SES is reached by its SMTP endpoint.
+    # Invitations and budgets by mail.
     mail_from: str = Field(default="", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$", description="The address mails come from.")
     smtp_host: str = ""
     smtp_port: int = Field(default=587, ge=1, le=65535)
@@ -179,10 +184,19 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
-    @field_validator("domain_addresses", "webhook_networks", mode="before")
+    @field_validator("domain_addresses", "webhook_networks", "simpledb_domains", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return listed(value) if isinstance(value, str) else value
+
+    @field_validator("simpledb_domains")
+    @classmethod
+    def _are_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in value if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", name)]:
+            raise ValueError(f"{wrong[0]!r} is no name of a SimpleDB domain")
+        if len(set(value)) < len(value):
+            raise ValueError("a domain is named twice")
+        return value
 
     @field_validator("dns_servers")
     @classmethod
@@ -231,6 +245,8 @@ class Settings(BaseSettings):
             raise ValueError("database_owner_url: must be on the same kind of database as database_url")
         if self.blobs == "s3" and self.max_upload_bytes > S3_MOST:
             raise ValueError(f"max_upload_bytes: S3 takes {S3_MOST} at most, in 10,000 parts of at least 5 MiB")
+        if self.simpledb_domain and self.simpledb_domains:
+            raise ValueError("simpledb_domain: not together with simpledb_domains, which names each of them")
         if not self.upload_host:
             fill(self, "upload_host", f"upload.{self.base_domain}")
         if not self.operator_host:
@@ -277,15 +293,16 @@ def load(**overrides: object) -> Settings:
         for mistake in error.errors():
             name = "VITRINE_" + "_".join(str(part) for part in mistake["loc"]).upper()
             lines.append(f"{name.rstrip('_')}: {mistake['msg']}")
-        raise _wrong(lines) from None
+        raise wrong(lines) from None
     if lines := _missing(settings):
-        raise _wrong(lines)
+        raise wrong(lines)
     if not settings.secret_key.get_secret_value():
         object.__setattr__(settings, "secret_key", SecretStr(_kept_key(settings.data_dir)))
     return settings
 
 
-def _wrong(lines: list[str]) -> SettingsError:
+def wrong(lines: list[str]) -> SettingsError:
+    """What stops a start: a line for each mistake."""
     return SettingsError("Wrong settings, nothing was started.\n" + "\n".join(lines))
 
 
@@ -297,6 +314,8 @@ def _missing(settings: Settings) -> list[str]:
             for name in needed:
                 if not getattr(settings, name):
                     wanted.setdefault(name, []).append(f"VITRINE_{port.upper()}={choice}")
+    if settings.simpledb_domains:
+        wanted.pop("simpledb_domain", None)  # They are named one by one.
     return [f"VITRINE_{name.upper()}: is needed by {' and '.join(by)}" for name, by in wanted.items()]
 
 

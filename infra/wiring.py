@@ -89,8 +89,13 @@ def _queue(settings: Settings, engine: Engine, clock: Clock) -> JobQueue:
 def _media(settings: Settings, engine: Engine) -> KeyValue:
     if settings.media_metadata == "simpledb":
         from infra.aws.simpledb import SimpleDbKeyValue
+        from infra.aws.simpledb_domains import GivenDomains, NamedDomains
 
-        return SimpleDbKeyValue(_clients(settings), domain=settings.simpledb_domain, shards=settings.simpledb_shards)
+        clients = _clients(settings)
+        if settings.simpledb_domains:
+            return SimpleDbKeyValue(clients, GivenDomains(clients, settings.simpledb_domains))
+        named = NamedDomains(clients, settings.simpledb_domain, settings.simpledb_shards)
+        return SimpleDbKeyValue(clients, named)
     from infra.local.keyvalue import SqlKeyValue
 
     return SqlKeyValue(engine)
@@ -164,6 +169,10 @@ def _mail(settings: Settings) -> Mail:
 
         login = Login(settings.smtp_user, settings.smtp_password.get_secret_value())
         return SmtpMail(settings.smtp_host, settings.smtp_port, login, sender=settings.mail_from, tls=settings.smtp_tls)
+    if settings.mail == "ses":
+        from infra.aws.ses import SesMail
+
+        return SesMail(_clients(settings), sender=settings.mail_from)
     from infra.local.letterbox import FolderMail
 
     return FolderMail(settings.data_dir / "mail", sender=settings.mail_from or f"noreply@{settings.base_domain}")

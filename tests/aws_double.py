@@ -10,12 +10,14 @@ The corrections, each from AWS's documentation:
   redundancy has lost answer 405 MethodNotAllowed; it is still listed. moto loses nothing by itself.
 - **CloudWatch, GetMetricData**: a query without dimensions means the metric without dimensions, and namespaces are
   apart. moto adds up whatever has the name.
+- **SES, what was sent** (`GET /double/letters`): each letter, for who looks whether it is whole.
 
 Run as `python aws_double.py PORT`; it listens on loopback only.
 """
 
 import base64
 import io
+import json
 import os
 import subprocess
 import sys
@@ -89,6 +91,9 @@ def serve(port: int) -> None:
         if environ["REQUEST_METHOD"] == "PUT" and "HTTP_X_AMZ_CHECKSUM_CRC32" in environ and _damaged(environ):
             start_response("400 Bad Request", [("Content-Type", "application/xml")])
             return [b"<Error><Code>BadDigest</Code><Message>The CRC32 you specified did not match.</Message></Error>"]
+        if environ["PATH_INFO"] == "/double/letters":
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(_letters()).encode()]
         if environ["PATH_INFO"] == "/double/lose":
             lost.add(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
             start_response("204 No Content", [])
@@ -100,6 +105,14 @@ def serve(port: int) -> None:
             return moto(environ, start_response)  # type: ignore[no-any-return]
 
     run_simple("127.0.0.1", port, application, threaded=True)
+
+
+def _letters() -> list[list[Any]]:
+    """Sender, receivers and text of all that SES was handed in us-east-1."""
+    from moto.ses.models import RawMessage, ses_backends
+
+    sent = ses_backends["123456789012"]["us-east-1"].sent_messages
+    return [[each.source, each.destinations, each.raw_data] for each in sent if isinstance(each, RawMessage)]
 
 
 def _damaged(environ: dict[str, Any]) -> bool:

@@ -5,15 +5,13 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import structlog
 from botocore.exceptions import ClientError
 
 from infra.attributes import MAX_ATTRIBUTES, check
 from infra.aws.batches import batches
 from infra.aws.client import Clients, mapped
+from infra.aws.simpledb_domains import MARK, Domains
 from infra.errors import ConditionFailed
-
-log = structlog.get_logger(__name__)
 
 _BATCH = 25  # Items of a batch operation.
 _BATCH_BYTES = 300_000  # A request holds at most 1 MB, in which a byte may take three (percent-encoding).
@@ -24,15 +22,14 @@ _MISMATCH = ("ConditionalCheckFailed", "AttributeDoesNotExist", "MultiValuedAttr
 class SimpleDbKeyValue:
     """Implements `infra.ports.KeyValue`.
 
-    A domain takes some 25 puts a second and holds 10 GB, so items are spread over `shards` domains by a hash of their
-    name; the number of shards is fixed once there are items. Domains are created when the first of them is missed.
-    Every read is consistent.
+    A domain takes some 25 puts a second and holds 10 GB, so items are spread over several by a hash of their name; how
+    many is fixed once there are items. Every read is consistent.
     """
 
-    def __init__(self, clients: Clients, *, domain: str, shards: int) -> None:
+    def __init__(self, clients: Clients, domains: Domains) -> None:
         self._clients = clients
         clients.get("sdb")  # Now, for the sake of forked jobs.
-        self._domains = [f"{domain}-{number}" for number in range(shards)]
+        self._domains = domains
 
     def put(self, item: str, attributes: Mapping[str, str], *, expect: tuple[str, str | None] | None = None) -> None:
         """PutAttributes, with `Expected` for a condition. That one call is atomic."""
@@ -46,7 +43,7 @@ class SimpleDbKeyValue:
             name, value = expect
             request["Expected"] = {"Name": name, "Exists": False} if value is None else {"Name": name, "Value": value}
         try:
-            self._call("put_attributes", DomainName=self._domain(item), **request)
+            self._call("put_attributes", self._domain(item), writes=True, **request)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "NumberItemAttributesExceeded":
@@ -73,7 +70,7 @@ class SimpleDbKeyValue:
             for batch in batches(names, size, most=_BATCH, max_bytes=_BATCH_BYTES):
                 entries = [{"Name": name, "Attributes": _replacing(items[name])} for name in batch]
                 try:
-                    self._call("batch_put_attributes", DomainName=domain, Items=entries)
+                    self._call("batch_put_attributes", domain, writes=True, Items=entries)
                 except ClientError as error:
                     if error.response["Error"]["Code"] == "NumberItemAttributesExceeded":
                         raise ValueError(f"{', '.join(batch)}: at most {MAX_ATTRIBUTES} attributes") from error
@@ -81,38 +78,40 @@ class SimpleDbKeyValue:
 
     def get(self, item: str) -> dict[str, str]:
         """GetAttributes with `ConsistentRead`."""
-        answer = self._call("get_attributes", DomainName=self._domain(item), ItemName=item, ConsistentRead=True)
+        answer = self._call("get_attributes", self._domain(item), ItemName=item, ConsistentRead=True)
         return _attributes(answer)
 
     def delete(self, item: str) -> None:
         """DeleteAttributes, which without attributes deletes the item."""
-        self._call("delete_attributes", DomainName=self._domain(item), ItemName=item)
+        self._call("delete_attributes", self._domain(item), ItemName=item)
 
     def delete_prefix(self, prefix: str) -> int:
         """Select, then BatchDeleteAttributes, 25 items at a time."""
         if not prefix:
             raise ValueError("an empty prefix would remove everything")
         count = 0
-        for domain in self._domains:
+        for domain in self._domains.names:
             names = [name for name, _ in self._select("itemName()", domain, prefix)]
             for start in range(0, len(names), _BATCH):
                 entries = [{"Name": name} for name in names[start : start + _BATCH]]
-                self._call("batch_delete_attributes", DomainName=domain, Items=entries)
+                self._call("batch_delete_attributes", domain, Items=entries)
             count += len(names)
         return count
 
     def items(self, prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
         """Select on every domain, page by page, merged in the order of names."""
-        return heapq.merge(*(self._select("*", domain, prefix) for domain in self._domains), key=lambda found: found[0])
+        found = (self._select("*", domain, prefix) for domain in self._domains.names)
+        return heapq.merge(*found, key=lambda item: item[0])
 
     def _select(self, what: str, domain: str, prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
         # Quoted by SimpleDB's rules ("Select Quoting Rules"): it has no parameters.
         expression = f"select {what} from `{domain}` where {_starts_with(prefix)} order by itemName() limit {_PAGE}"  # noqa: S608
         request: dict[str, Any] = {"SelectExpression": expression, "ConsistentRead": True}
         while True:
-            answer = self._call("select", **request)
+            answer = self._call("select", domain, **request)
             for found in answer.get("Items", []):
-                yield found["Name"], _attributes(found)
+                if found["Name"] != MARK:
+                    yield found["Name"], _attributes(found)
             if not answer.get("NextToken"):
                 return
             request["NextToken"] = answer["NextToken"]
@@ -120,9 +119,11 @@ class SimpleDbKeyValue:
     # -- domains --
 
     def _domain(self, item: str) -> str:
+        if item == MARK:
+            raise ValueError(f"{MARK} is the name of the domains' own items")
         # Python's own hash differs from process to process.
         digest = hashlib.sha256(item.encode()).digest()
-        return self._domains[int.from_bytes(digest[:8], "big") % len(self._domains)]
+        return self._domains.names[int.from_bytes(digest[:8], "big") % len(self._domains.names)]
 
     def _by_domain(self, items: Iterable[str]) -> Iterable[tuple[str, list[str]]]:
         spread: dict[str, list[str]] = {}
@@ -130,29 +131,25 @@ class SimpleDbKeyValue:
             spread.setdefault(self._domain(item), []).append(item)
         return spread.items()
 
-    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        """One operation; domains are created and it is tried again if there are none yet."""
+    def _call(self, operation: str, domain: str, *, writes: bool = False, **request: Any) -> dict[str, Any]:
+        """One operation on a domain, and again if the domain had to be created. Only a Select names it by itself."""
+        if operation != "select":
+            request["DomainName"] = domain
+        self._domains.settle(domain, writes=writes)
         for attempt in range(2):
             method: Callable[..., dict[str, Any]] = getattr(self._clients.get("sdb"), operation)
             try:
-                with mapped({"NoSuchDomain": _NoDomain(operation)}):
+                with mapped({"NoSuchDomain": _NoDomain(domain)}):
                     return method(**request)
             except _NoDomain:
                 if attempt:
                     raise
-                self._create()
+                self._domains.absent(domain)
         raise AssertionError("unreachable")
-
-    def _create(self) -> None:
-        """CreateDomain, which may be repeated."""
-        log.info("creating SimpleDB domains", domains=self._domains)
-        for domain in self._domains:
-            with mapped():
-                self._clients.get("sdb").create_domain(DomainName=domain)
 
 
 class _NoDomain(LookupError):
-    """A domain was not created yet."""
+    """SimpleDB knows no domain of that name."""
 
 
 def _replacing(attributes: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.stack.accepted import Finding, findings, unexplained
 from infra.stack.data import Data
+from infra.stack.deliveries import Deliveries
 from infra.stack.deployment import EDGE_REGION, Deployment, read
 from infra.stack.edge import Edge
 from infra.stack.fleet import FleetStack
@@ -65,7 +66,11 @@ def _edge(app: App, deployment: Deployment, network: Network, env: Environment) 
         )
         raise SystemExit(3)
     same_region = deployment.region == EDGE_REGION
-    return Edge(app, f"{deployment.name}-edge", network, front if same_region else None, env=env), front
+    edge = Edge(app, f"{deployment.name}-edge", network, front if same_region else None, env=env)
+    if deployment.deliveries == "cloudfront":
+        distribution = edge.distribution.ref if same_region else deployment.edge_distribution
+        Deliveries(app, f"{deployment.name}-deliveries", deployment, distribution, env=there).add_dependency(edge)
+    return edge, front
 
 
 def synthesise(deployment: Deployment, folder: Path, *, checked: bool = False) -> list[Finding]:

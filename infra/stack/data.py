@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sdb as sdb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -38,6 +39,7 @@ class Data(Stack):
             self._queue(title, f"{self.deployment.name}{suffix}", dead=self.dead_queue)
             for title, suffix in (("Quick", ""), ("Bulk", "-bulk"))
         )
+        self.domains = self._domains()
         self.secret_key = self._secret("SecretKey", "secret-key", "signs sessions, tickets and media addresses")
         self.owner = self._role_secret("Owner", "owner", "vitrine_owner")
         self.serving = self._role_secret("Serving", "serving", "vitrine_serving")
@@ -145,6 +147,19 @@ class Data(Stack):
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead, max_receive_count=most) if dead else None,
         )
 
+    def _domains(self) -> list[sdb.CfnDomain]:
+        """SimpleDB's, in the order of shards. AWS names them, by which the application is told (ADR 0194). Nothing of
+        one can be changed, so none is ever replaced; fewer in the deployment are fewer here, and refused there."""
+        if not self.deployment.makes_domains:
+            return []
+        found = []
+        for number in range(self.deployment.simpledb_shards):
+            domain = sdb.CfnDomain(self, f"Media{number}")
+            domain.apply_removal_policy(self.removal)
+            domain.add_deletion_override("Metadata")  # The path of a construct, and not even that may change.
+            found.append(domain)
+        return found
+
     # -- secrets and the database --
 
     def _secret(self, title: str, name: str, about: str, **more: Any) -> secretsmanager.Secret:
@@ -239,6 +254,8 @@ class Data(Stack):
             "LostQueue": self.lost_queue.queue_name,
             "Database": host,
         }
+        if self.domains:
+            found["MediaDomains"] = ",".join(domain.ref for domain in self.domains)
         for name, value in {**found, "ReleasesBucket": self.releases.bucket_name}.items():
             CfnOutput(self, f"{name}Output", value=value).override_logical_id(name)
         return found

@@ -1,6 +1,7 @@
 """What an operator decides: `deployment.toml`, read once and validated. Defaults start cheap; each knob scales."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -23,7 +24,12 @@ SIMPLEDB_REGIONS = frozenset(
     }
 )
 
+MOST_MADE_DOMAINS = 16
+"""A managed policy has 6,144 characters, and each domain that a stack makes is named in it."""
+
 EDGE_REGION = "us-east-1"
+
+_PUBLIC_KEY = re.compile(r"-----BEGIN PUBLIC KEY-----\n[A-Za-z0-9+/=\n]+\n-----END PUBLIC KEY-----")
 
 
 class _Part(BaseModel):
@@ -67,7 +73,7 @@ class Deployment(_Part):
     hosted_zone_id: str = Field(pattern=r"^Z[A-Z0-9]+$", description="Route 53's, of the base domain.")
     release: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="What infra/hosts/pack.sh made, without .tar.gz.")
     release_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="What its .sha256 file says.")
-    cloudfront_public_keys: tuple[str, ...] = Field(min_length=1, max_length=5, description="PEM, the newest first.")
+    cloudfront_public_keys: tuple[str, ...] = Field(min_length=1, max_length=5, description="PEM; the first signs.")
     alarm_mail: str = Field(default="", description="Who gets alarms; nobody if left out.")
 
     image: str = Field(
@@ -80,8 +86,24 @@ class Deployment(_Part):
     edge: Literal["app", "cloudfront"] = "cloudfront"
     edge_certificate: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate/\S+)?$")
     edge_web_acl: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:wafv2:us-east-1:\d{12}:global/webacl/\S+)?$")
+    edge_distribution: str = Field(
+        default="", pattern=r"^(E[A-Z0-9]{6,20})?$", description="The edge's `Distribution`."
+    )
+    deliveries: Literal["app", "cloudfront"] = Field(
+        default="app", description="What deliveries are billed by: what the app sends, or CloudFront's access logs."
+    )
+    mail_from: str = Field(
+        default="",
+        pattern=r"^([^@\s<>]+@[^@\s<>]+)?$",
+        description="The address that letters come from, by SES; without one they stay on the machines.",
+    )
+    billing: Literal["local", "stripe"] = Field(default="local", description="stripe: infra/stack/stripe.sh first.")
+    invoice_from: str = Field(default="", description="The operator's name and address, as invoices show them.")
     media_metadata: Literal["sql", "simpledb"] = "sql"
-    simpledb_shards: int = Field(default=4, ge=1, le=100)
+    simpledb_shards: int = Field(default=4, ge=1, le=100, description="Never changed once there are photos.")
+    simpledb_domains: Literal["stack", "named"] = Field(
+        default="stack", description="Who makes them: the data stack, or the application by names of its own."
+    )
     rendition_class: Literal["STANDARD", "REDUCED_REDUNDANCY", "ONEZONE_IA", "INTELLIGENT_TIERING"] = "STANDARD"
     max_receives: int = Field(default=5, ge=1)
     workers: int = Field(default=2, ge=1, description="A processor's; one a core of the smallest instance type.")
@@ -99,9 +121,33 @@ class Deployment(_Part):
     def _fits(self) -> "Deployment":
         if self.media_metadata == "simpledb" and self.region not in SIMPLEDB_REGIONS:
             raise ValueError(f"media_metadata: there is no SimpleDB in {self.region}")
+        keys = [pem.strip() for pem in self.cloudfront_public_keys]
+        if not all(_PUBLIC_KEY.fullmatch(key) for key in keys):
+            raise ValueError("cloudfront_public_keys: each is what infra/stack/keys.sh prints, a PUBLIC KEY in PEM")
+        if len(set(keys)) < len(keys):
+            raise ValueError("cloudfront_public_keys: a key is there twice")
+        if self.mail_from and self.mail_from.rpartition("@")[2] != self.base_domain:
+            raise ValueError(f"mail_from: must be an address at {self.base_domain}, the sender that SES is told of")
+        if self.deliveries == "cloudfront" and self.edge != "cloudfront":
+            raise ValueError('deliveries: only edge = "cloudfront" has access logs of CloudFront; write "app"')
+        if self.deliveries == "cloudfront" and not (self.region == EDGE_REGION or self.edge_distribution):
+            raise ValueError(
+                f"deliveries: outside of {EDGE_REGION} the delivery of logs has to be told of the distribution. "
+                'Deploy with deliveries = "app" first, then copy the edge\'s output Distribution to edge_distribution'
+            )
+        if self.makes_domains and self.simpledb_shards > MOST_MADE_DOMAINS:
+            raise ValueError(
+                f"simpledb_shards: a fleet's policy has room for {MOST_MADE_DOMAINS} domains of the stack; "
+                'more of them want simpledb_domains = "named"'
+            )
         if any(not zone.startswith(self.region) for zone in self.zones):
             raise ValueError("zones: must be of the region")
         return self
+
+    @property
+    def makes_domains(self) -> bool:
+        """Whether SimpleDB's domains are resources of the data stack."""
+        return self.media_metadata == "simpledb" and self.simpledb_domains == "stack"
 
     @property
     def edge_is_known(self) -> bool:

@@ -5,7 +5,6 @@ same origin and behaviours. What CloudFront does not have it asks the applicatio
 it reads from a bucket is the page for when no application answers.
 """
 
-import hashlib
 from typing import Any
 
 from aws_cdk import CfnOutput, Fn, Stack
@@ -15,6 +14,8 @@ from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.stack.deliveries import bucket_name, log_bucket
+from infra.stack.environment import key_digest
 from infra.stack.front import Front
 from infra.stack.network import ORIGIN_HEADER, Network
 
@@ -46,6 +47,8 @@ class Edge(Stack):
             self, "Connections", name=self.deployment.name, enabled=True, ipv6_enabled=True
         )
         self.base = self._base_tenant()
+        if self.deployment.deliveries == "cloudfront":
+            log_bucket(self, self.network)
         self._names()
         self.outputs = self._outputs()
 
@@ -65,7 +68,7 @@ class Edge(Stack):
         """A key cannot be changed, so its name has a digest of it: a new one is a new resource."""
         found = []
         for pem in self.deployment.cloudfront_public_keys:
-            digest = hashlib.sha256(pem.strip().encode()).hexdigest()[:12]
+            digest = key_digest(pem)
             config = cloudfront.CfnPublicKey.PublicKeyConfigProperty(
                 caller_reference=digest, encoded_key=pem.strip() + "\n", name=f"{self.deployment.name}-{digest}"
             )
@@ -263,6 +266,8 @@ class Edge(Stack):
             "BaseTenant": f"{self.deployment.name}-base",
             "RoutingEndpoint": self.connections.attr_routing_endpoint,
         }
+        if self.deployment.deliveries == "cloudfront":
+            found["DeliveriesBucket"] = bucket_name(self, self.deployment)
         for name, value in {**found, "PagesBucket": self.pages.bucket_name}.items():
             CfnOutput(self, f"{name}Output", value=value).override_logical_id(name)
         ids = [key.attr_id for key in self.keys]

@@ -9,6 +9,7 @@ They are what `infra/hosts/ec2/fetch_settings.py` reads: `${secret:NAME}` stands
 for when it starts, so that no secret is in a template, a parameter or an output.
 """
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -20,29 +21,46 @@ FLEETS = ("web", "upload", "processor", "keeper")
 SIGNING = ("web", "upload", "keeper")
 """Who signs and checks sessions, tickets and media addresses. The keeper proves that a domain leads here by an answer
 that the web fleet signs (`tenants/domain_steps.py`), opens receipts of erasure, and mints the operator's codes."""
+POSTING = ("web", "keeper")
+"""Who sends letters and talks to Stripe: the dashboard (invitations, Checkout) and the loop of `billing run` (budgets,
+meter events). Webhooks come to the web fleet alone."""
 EDGED = ("web", "keeper")
 """Who tells CloudFront about domains: the dashboard at once, the loop of `domains check` in the end."""
 
 # What the stacks export under these names.
 OUTPUTS = ("Bucket", "Queue", "LostQueue", "Database")
+DELIVERIES_OUTPUTS = ("DeliveriesBucket",)
+SIMPLEDB_OUTPUTS = ("MediaDomains",)
 EDGE_OUTPUTS = ("Distribution", "ConnectionGroup", "BaseTenant", "RoutingEndpoint", "PublicKeys")
 
+LOG_PREFIX = "AWSLogs/"
+"""What CloudWatch Logs' deliveries to a bucket begin with, before the account."""
 CERTIFICATE_AUTHORITIES = "/etc/vitrine/authorities.pem"
 SIMPLEDB_DOMAIN_SUFFIX = "media"
 
 
 def environment(deployment: Deployment, outputs: Mapping[str, str], fleet: str) -> dict[str, str]:
-    """VITRINE_* of a fleet, and files by their path. `outputs` has `OUTPUTS` and, for those who talk to CloudFront,
-    `EDGE_OUTPUTS`; raises KeyError for one that is missing."""
+    """VITRINE_* of a fleet, and files by their path.
+
+    `outputs` has `OUTPUTS`; `EDGE_OUTPUTS` for those who talk to CloudFront; `SIMPLEDB_OUTPUTS` where the stack makes
+    domains; `DELIVERIES_OUTPUTS` where CloudFront's logs are read. Raises KeyError for one that is missing.
+    """
     settings = _adapters(deployment, outputs, fleet) | _addresses(deployment, fleet)
     settings["DATABASE_URL"] = _database(deployment, outputs, "serving")
     if fleet == "keeper":
         settings["DATABASE_OWNER_URL"] = _database(deployment, outputs, "owner")
     if fleet in SIGNING:
         settings["SECRET_KEY"] = _secret(secret_name(deployment, "secret-key"))
+    if fleet in POSTING:
+        settings |= _correspondence(deployment, fleet)
     made = {f"VITRINE_{name}": value for name, value in settings.items()}
     if fleet in EDGED and deployment.edge == "cloudfront":
         made |= _edge(deployment, outputs)
+        if deployment.deliveries == "cloudfront":
+            # The web fleet has to know that it does not count; the keeper reads.
+            made["VITRINE_DELIVERIES"] = "cloudfront"
+            made["VITRINE_CLOUDFRONT_LOG_BUCKET"] = outputs["DeliveriesBucket"]
+            made["VITRINE_CLOUDFRONT_LOG_PREFIX"] = LOG_PREFIX
     return made
 
 
@@ -60,8 +78,11 @@ def _adapters(deployment: Deployment, outputs: Mapping[str, str], fleet: str) ->
     }
     if deployment.media_metadata == "simpledb":
         settings["MEDIA_METADATA"] = "simpledb"
-        settings["SIMPLEDB_DOMAIN"] = simpledb_domain(deployment)
-        settings["SIMPLEDB_SHARDS"] = str(deployment.simpledb_shards)
+        if deployment.makes_domains:
+            settings["SIMPLEDB_DOMAINS"] = outputs["MediaDomains"]
+        else:
+            settings["SIMPLEDB_DOMAIN"] = simpledb_domain(deployment)
+            settings["SIMPLEDB_SHARDS"] = str(deployment.simpledb_shards)
     if fleet == "processor":
         settings["NOTICES"] = "ec2"
         settings["WORKERS"] = str(deployment.workers)
@@ -83,18 +104,33 @@ def _addresses(deployment: Deployment, fleet: str) -> dict[str, str]:
     }
 
 
+def _correspondence(deployment: Deployment, fleet: str) -> dict[str, str]:
+    """Letters, invoices, Stripe."""
+    settings = {}
+    if deployment.mail_from:
+        settings |= {"MAIL": "ses", "MAIL_FROM": deployment.mail_from}
+    if deployment.invoice_from:
+        settings["INVOICE_FROM"] = deployment.invoice_from
+    if deployment.billing == "stripe":
+        settings |= {"BILLING": "stripe", "STRIPE_KEY": _secret(secret_name(deployment, "stripe-key"))}
+        if fleet == "web":
+            settings["STRIPE_WEBHOOK_SECRET"] = _secret(secret_name(deployment, "stripe-webhook"))
+    return settings
+
+
 def _edge(deployment: Deployment, outputs: Mapping[str, str]) -> dict[str, str]:
-    ids = outputs["PublicKeys"].split(",")
-    files = [f"/etc/vitrine/cloudfront-{number}.pem" for number in range(len(ids))]
+    # The first signs; the others CloudFront trusts and no machine has.
+    signer, pem = outputs["PublicKeys"].split(",")[0], deployment.cloudfront_public_keys[0]
+    file = f"/etc/vitrine/cloudfront-{key_digest(pem)}.pem"
     return {
         "VITRINE_EDGE": "cloudfront",
         "VITRINE_CLOUDFRONT_DISTRIBUTION": outputs["Distribution"],
         "VITRINE_CLOUDFRONT_CONNECTION_GROUP": outputs["ConnectionGroup"],
         "VITRINE_CLOUDFRONT_BASE_TENANT": outputs["BaseTenant"],
-        "VITRINE_CLOUDFRONT_KEYS": ",".join(f"{key}={file}" for key, file in zip(ids, files, strict=True)),
+        "VITRINE_CLOUDFRONT_KEYS": f"{signer}={file}",
         "VITRINE_DOMAIN_TARGET": outputs["RoutingEndpoint"],
         "VITRINE_DOMAIN_CAS": "amazon.com,amazontrust.com,awstrust.com,amazonaws.com",
-        **{file: _secret(key_secret(deployment, number)) for number, file in enumerate(files)},
+        file: _secret(key_secret(deployment, pem)),
     }
 
 
@@ -104,7 +140,7 @@ def namespace(deployment: Deployment) -> str:
 
 
 def simpledb_domain(deployment: Deployment) -> str:
-    """CloudFormation cannot name a SimpleDB domain, so the application makes its own with this name."""
+    """What the names of domains begin with that the application makes by itself."""
     return f"{deployment.name}-{SIMPLEDB_DOMAIN_SUFFIX}"
 
 
@@ -113,17 +149,24 @@ def secret_name(deployment: Deployment, name: str) -> str:
     return f"{deployment.name}/{name}"
 
 
-def key_secret(deployment: Deployment, number: int) -> str:
-    """The private half of one of CloudFront's keys; 0 is the newest."""
-    return secret_name(deployment, f"cloudfront-key-{number}")
+def key_digest(pem: str) -> str:
+    """Says which of CloudFront's keys it is, wherever it stands in the list; `keys.sh` makes the same of it."""
+    return hashlib.sha256(pem.strip().encode()).hexdigest()[:12]
+
+
+def key_secret(deployment: Deployment, pem: str) -> str:
+    """Where the private half is of the key with that public half."""
+    return secret_name(deployment, f"cloudfront-key-{key_digest(pem)}")
 
 
 def secrets_of(deployment: Deployment, fleet: str) -> list[str]:
     """Names of the secrets that a fleet reads."""
     names = ["serving"] + ["owner"] * (fleet == "keeper") + ["secret-key"] * (fleet in SIGNING)
+    if deployment.billing == "stripe" and fleet in POSTING:
+        names += ["stripe-key"] + ["stripe-webhook"] * (fleet == "web")
     found = [secret_name(deployment, name) for name in names]
     if fleet in EDGED and deployment.edge == "cloudfront":
-        found += [key_secret(deployment, number) for number in range(len(deployment.cloudfront_public_keys))]
+        found.append(key_secret(deployment, deployment.cloudfront_public_keys[0]))
     return found
 
 

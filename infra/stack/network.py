@@ -189,21 +189,28 @@ class Network(Stack):
         here = route53.RecordTarget.from_alias(targets.LoadBalancerTarget(self.balancer))
         for name, host in (("Origin", self.deployment.origin_host), ("Upload", self.deployment.upload_host)):
             route53.ARecord(self, f"{name}Name", zone=self.zone, record_name=f"{host}.", target=here)
-        # Mail comes from the base domain. Nobody may send yet: the application has no mail (docs/stack.md).
+        # Mail comes from the base domain, and only from those whom `mail_from` allows it to (infra/stack/rights.py).
+        bounces = f"bounce.{self.deployment.base_domain}"
         mail = ses.EmailIdentity(
             self,
             "Mail",
             identity=ses.Identity.domain(self.deployment.base_domain),
-            mail_from_domain=f"bounce.{self.deployment.base_domain}",
+            mail_from_domain=bounces,
+        )
+        # Without both SES sends from a domain of its own, which many receivers like less.
+        back = route53.MxRecordValue(host_name=f"feedback-smtp.{self.deployment.region}.amazonses.com", priority=10)
+        route53.MxRecord(self, "Bounces", zone=self.zone, record_name=f"{bounces}.", values=[back])
+        route53.TxtRecord(
+            self, "Senders", zone=self.zone, record_name=f"{bounces}.", values=["v=spf1 include:amazonses.com ~all"]
         )
         for number, record in enumerate(mail.dkim_records):
             route53.CnameRecord(
                 self, f"Dkim{number}", zone=self.zone, record_name=f"{record.name}.", domain_name=record.value
             )
         if self.deployment.edge == "app":
-            route53.ARecord(
-                self, "SitesName", zone=self.zone, record_name=f"*.{self.deployment.base_domain}.", target=here
-            )
+            base = self.deployment.base_domain
+            for name, host in (("Base", base), ("Sites", f"*.{base}")):
+                route53.ARecord(self, f"{name}Name", zone=self.zone, record_name=f"{host}.", target=here)
 
 
 _RETENTION = {

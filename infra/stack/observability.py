@@ -141,6 +141,14 @@ class Observability(Stack):
         about = "Meter events of which nobody knows whether Stripe has them: docs/billing.md says what to do."
         self._alarm("MeteringDoubtful", about, self._ours("metering.doubtful").with_(period=_QUARTER), 0, periods=4)
 
+        if self.deployment.deliveries == "cloudfront":
+            about = "CloudFront's access logs and its own count of bytes are apart: docs/metering.md says what to do."
+            apart = self._ours("metering.deliveries_differ", "Sum").with_(period=_QUARTER)
+            self._alarm("DeliveriesDiffer", about, apart, 0, periods=1)
+            about = "An access log was set aside, and is not billed: docs/metering.md says what to do."
+            aside = self._ours("metering.deliveries_unreadable", "Sum").with_(period=_QUARTER)
+            self._alarm("DeliveriesUnreadable", about, aside, 0, periods=1)
+
     def _sites(self) -> None:
         for fleet in ("web", "upload"):
             errors = self._of(fleet, "HTTPCode_Target_5XX_Count")

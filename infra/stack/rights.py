@@ -10,8 +10,9 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from infra.stack.data import Data
-from infra.stack.deployment import Deployment
-from infra.stack.environment import EDGED, namespace, reports_losses, simpledb_domain
+from infra.stack.deliveries import bucket_name
+from infra.stack.deployment import EDGE_REGION
+from infra.stack.environment import EDGED, LOG_PREFIX, POSTING, namespace, reports_losses, simpledb_domain
 
 # Places in the bucket, by `tenants/names.py` and `infra/aws/s3_intake.py`. Readiness asks for what is not there.
 ORIGINALS, RENDITIONS, BRANDS, CARDS, READY = "t/*/o/*", "t/*/r/*", "t/*/b/*", "t/*/c/*", "t/*/ready"
@@ -63,10 +64,13 @@ QUEUES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "keeper": ((*_FIND, "sqs:SendMessage"), (*_FIND, *_WORK)),
 }
 ITEMS: dict[str, tuple[str, ...]] = {
-    "web": ("sdb:GetAttributes", "sdb:CreateDomain"),
+    "web": ("sdb:GetAttributes",),
+    # `tenants import` brings the attributes of a dump along.
+    "upload": ("sdb:PutAttributes", "sdb:GetAttributes"),
     # Whether a put that was sent twice took effect is read.
-    "processor": ("sdb:PutAttributes", "sdb:GetAttributes", "sdb:CreateDomain"),
-    "keeper": ("sdb:GetAttributes", "sdb:DeleteAttributes", "sdb:CreateDomain"),
+    "processor": ("sdb:PutAttributes", "sdb:GetAttributes"),
+    # The last two end a whole tenant (processor/erasing.py).
+    "keeper": ("sdb:GetAttributes", "sdb:DeleteAttributes", "sdb:Select", "sdb:BatchDeleteAttributes"),
 }
 CLOUDFRONT = (
     "cloudfront:CreateDistributionTenant",
@@ -97,12 +101,23 @@ def statements(data: Data, fleet: str) -> Iterator[iam.PolicyStatement]:
         lost = ("sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage")
         yield _allow(lost, [data.lost_queue.queue_arn])
     if fleet in ITEMS and deployment.media_metadata == "simpledb":
-        yield _allow(ITEMS[fleet], [_domains(data, deployment)])
+        created = () if deployment.makes_domains else ("sdb:CreateDomain",)
+        yield _allow((*ITEMS[fleet], *created), _domains(data))
+    if fleet in POSTING and deployment.mail_from:
+        identity = f"arn:{data.partition}:ses:{data.region}:{data.account}:identity/{deployment.base_domain}"
+        yield _allow(("ses:SendRawEmail",), [identity], {"StringEquals": {"ses:FromAddress": deployment.mail_from}})
     own = {"StringEquals": {"cloudwatch:namespace": namespace(deployment)}}
     yield _allow(("cloudwatch:PutMetricData",), ["*"], own)
     if fleet in EDGED and deployment.edge == "cloudfront":
         yield _allow(CLOUDFRONT, _edge(data))
         yield _allow(CERTIFICATES, ["*"])
+    if fleet == "keeper" and deployment.deliveries == "cloudfront":
+        # `billing run` lists and reads logs, deletes none, and asks how many bytes there ought to be.
+        logs = f"arn:{data.partition}:s3:::{bucket_name(data, deployment)}"
+        yield _allow(("s3:ListBucket",), [logs])
+        yield _allow(("s3:GetObject",), [f"{logs}/{LOG_PREFIX}*"])
+        there = {"StringEquals": {"aws:RequestedRegion": EDGE_REGION}}
+        yield _allow(("cloudwatch:GetMetricStatistics",), ["*"], there)
 
 
 def _allow(
@@ -111,8 +126,9 @@ def _allow(
     return iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
 
 
-def _domains(stack: Stack, deployment: Deployment) -> str:
-    return f"arn:{stack.partition}:sdb:{stack.region}:{stack.account}:domain/{simpledb_domain(deployment)}-*"
+def _domains(data: Data) -> list[str]:
+    names = [domain.ref for domain in data.domains] or [f"{simpledb_domain(data.deployment)}-*"]
+    return [f"arn:{data.partition}:sdb:{data.region}:{data.account}:domain/{name}" for name in names]
 
 
 def _edge(stack: Stack) -> list[str]:

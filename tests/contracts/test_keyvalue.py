@@ -11,6 +11,7 @@ from simpledb_fake import FakeSimpleDb
 
 from infra.aws.client import Clients
 from infra.aws.simpledb import SimpleDbKeyValue
+from infra.aws.simpledb_domains import Domains, GivenDomains, NamedDomains
 from infra.errors import ConditionFailed
 from infra.local.keyvalue import SqlKeyValue
 from infra.ports import KeyValue
@@ -36,22 +37,31 @@ def clients_of(endpoint: str | None) -> Iterator[Clients]:
     clients.close()
 
 
-@pytest.fixture(params=[*SQL, *SIMPLEDB])
+GIVEN = ", domains given"
+
+
+@pytest.fixture(params=[*SQL, *SIMPLEDB, *(behind + GIVEN for behind in SIMPLEDB)])
 def media(request: pytest.FixtureRequest, tmp_path: Path, unique: str) -> Iterator[KeyValue]:
     if request.param in SQL:
         with sql_engine(request.param, tmp_path) as engine:
             yield SqlKeyValue(engine)
-    elif request.param == "simpledb: AWS":
+    elif request.param.startswith("simpledb: AWS"):
         with clients_of(None) as clients:
-            yield from simpledb(clients, unique)
+            yield from simpledb(clients, unique, given=request.param.endswith(GIVEN))
     else:
-        yield from simpledb(request.getfixturevalue("fake"), unique)
+        yield from simpledb(request.getfixturevalue("fake"), unique, given=request.param.endswith(GIVEN))
 
 
-def simpledb(clients: Clients, domain: str) -> Iterator[SimpleDbKeyValue]:
-    yield SimpleDbKeyValue(clients, domain=domain, shards=3)
-    for number in range(3):
-        clients.get("sdb").delete_domain(DomainName=f"{domain}-{number}")
+def simpledb(clients: Clients, domain: str, *, given: bool) -> Iterator[SimpleDbKeyValue]:
+    """On three domains, which the adapter is to create, or that a stack made: their names tell no order."""
+    domains: Domains = NamedDomains(clients, domain, 3)
+    if given:
+        domains = GivenDomains(clients, [f"{domain}-{name}" for name in ("B7K", "A2X", "C9Q")])
+        for name in domains.names:
+            clients.get("sdb").create_domain(DomainName=name)
+    yield SimpleDbKeyValue(clients, domains)
+    for name in domains.names:
+        clients.get("sdb").delete_domain(DomainName=name)
 
 
 def test_put_replaces_what_it_names_and_leaves_the_rest(media: KeyValue) -> None:

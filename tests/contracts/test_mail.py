@@ -1,6 +1,8 @@
 """Mail, by a folder and by a real SMTP server: what arrives is the letter, and what is not taken is said to be so."""
 
+import json
 import ssl
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -12,12 +14,15 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from aws_double import DoubleClock
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from loopback import free_port
 
+from infra.aws.client import Clients
+from infra.aws.ses import SesMail
 from infra.errors import Unavailable
 from infra.local.letterbox import FolderMail
 from infra.local.smtp import Login, SmtpMail
@@ -72,7 +77,21 @@ def serve() -> Iterator[Callable[..., Served]]:
         served.controller.stop()
 
 
-@pytest.fixture(params=["folder", "smtp"])
+@pytest.fixture
+def ses(keys: None, moto_clock: DoubleClock) -> Iterator[Clients]:
+    """SES is moto's, which knows the sender's domain."""
+    clients = Clients(region="us-east-1", endpoint_url=moto_clock.url)
+    clients.get("ses").verify_domain_identity(Domain=SENDER.rpartition("@")[2])
+    yield clients
+    clients.close()
+
+
+def letters(clients: Clients) -> list[tuple[str, list[str], bytes]]:
+    with urllib.request.urlopen(f"{clients.get('ses').meta.endpoint_url}/double/letters", timeout=10) as answer:
+        return [(source, to, text.encode()) for source, to, text in json.load(answer)]
+
+
+@pytest.fixture(params=["folder", "smtp", "ses: moto server"])
 def mail(request: pytest.FixtureRequest, tmp_path: Path, serve: Callable[..., Served]) -> Iterator[tuple[Mail, Any]]:
     """An adapter, and how to read what it sent."""
     if request.param == "folder":
@@ -80,6 +99,10 @@ def mail(request: pytest.FixtureRequest, tmp_path: Path, serve: Callable[..., Se
             FolderMail(tmp_path / "mail", sender=SENDER),
             lambda: [f.read_bytes() for f in (tmp_path / "mail").iterdir()],
         )
+    elif request.param.startswith("ses"):
+        clients = request.getfixturevalue("ses")
+        before = len(letters(clients))
+        yield SesMail(clients, sender=SENDER), lambda: [raw for _, _, raw in letters(clients)[before:]]
     else:
         served = serve()
         adapter = SmtpMail("127.0.0.1", served.port, NOBODY, sender=SENDER, tls="none")
@@ -110,7 +133,21 @@ def test_a_name_adds_no_header(mail: tuple[Mail, Any]) -> None:
 
 def test_whether_letters_leave_is_said(mail: tuple[Mail, Any]) -> None:
     adapter, _ = mail
-    assert adapter.delivers is isinstance(adapter, SmtpMail)
+    assert adapter.delivers is not isinstance(adapter, FolderMail)
+
+
+def test_ses_is_told_who_sends_to_whom_and_what_it_refuses_is_told(ses: Clients) -> None:
+    SesMail(ses, sender=SENDER).send(LETTER)
+    source, to, _ = letters(ses)[-1]
+    assert (source, set(to)) == (SENDER, {LETTER.to})
+    before = len(letters(ses))
+    with pytest.raises(Unavailable, match="SES did not take the letter"):
+        SesMail(ses, sender="noreply@stranger.example").send(LETTER)
+    gone = Clients(region="us-east-1", endpoint_url="http://127.0.0.1:9")
+    with pytest.raises(Unavailable):
+        SesMail(gone, sender=SENDER).send(LETTER)
+    gone.close()
+    assert len(letters(ses)) == before
 
 
 def test_kept_letters_are_for_nobody_else(tmp_path: Path) -> None:

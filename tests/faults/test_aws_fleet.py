@@ -18,6 +18,7 @@ from faults.processor_fleet import Fleet, deliver_again
 from simpledb_fake import FakeSimpleDb
 from sqlalchemy import select
 
+from infra.aws.simpledb_domains import MARK
 from tenants.outbox import Outbox
 from tenants.scope import open_site, ports
 
@@ -30,37 +31,42 @@ class Behind:
 
     pid: int
     queue: FaultProxy
+    simpledb: FakeSimpleDb
 
 
 @pytest.fixture(scope="module", autouse=True)
 def behind() -> Iterator[Behind]:
-    """Everything for AWS in the environment of this module's fleet."""
+    """Everything for AWS in the environment of this module's fleet. SimpleDB's domains are there, as of a stack."""
+    simpledb, domains = FakeSimpleDb(), ["stack-Media0-Z9", "stack-Media1-A1", "stack-Media2-K3"]
+    for name in domains:
+        simpledb.answer({"Action": "CreateDomain", "DomainName": name})
+    simpledb.calls.clear()
     with (
         pytest.MonkeyPatch.context() as patch,
         aws_double.running() as (url, pid),
         faulty(url, one_in=0) as queue,
-        simpledb_server.running(FakeSimpleDb()) as simpledb,
+        simpledb_server.running(simpledb) as simpledb_url,
     ):
         for name, value in {
             "VITRINE_QUEUE": "sqs",
             "VITRINE_SQS_QUEUE": "jobs",
             "VITRINE_MEDIA_METADATA": "simpledb",
-            "VITRINE_SIMPLEDB_DOMAIN": "media",
+            "VITRINE_SIMPLEDB_DOMAINS": ",".join(domains),
             "VITRINE_METRICS": "cloudwatch",
             "VITRINE_AWS_REGION": "us-east-1",
             "VITRINE_AWS_ENDPOINT_URL": "",
             "AWS_ENDPOINT_URL": url,
             "AWS_ENDPOINT_URL_SQS": queue.url,
-            "AWS_ENDPOINT_URL_SIMPLEDB": simpledb,
+            "AWS_ENDPOINT_URL_SIMPLEDB": simpledb_url,
             "AWS_ACCESS_KEY_ID": "double",
             "AWS_SECRET_ACCESS_KEY": "double",
         }.items():
             patch.setenv(name, value)
-        yield Behind(pid, queue)
+        yield Behind(pid, queue, simpledb)
 
 
 def test_a_photo_passes_through_all_of_them(
-    fleet: Fleet, fleet_upload: Upload, world: World, camera_photo: Path
+    fleet: Fleet, fleet_upload: Upload, world: World, camera_photo: Path, behind: Behind
 ) -> None:
     began = ports().clock.now()
     ids = fleet_upload(3, camera_photo)
@@ -68,6 +74,8 @@ def test_a_photo_passes_through_all_of_them(
     fleet.assert_ready_exactly_once(world.alpha, ids)
     with open_site(world.alpha) as site:
         assert {site.media.get(asset_id)["camera"] for asset_id in ids} == {"Fujifilm X100 V"}
+    assert "CreateDomain" not in behind.simpledb.calls
+    assert all(MARK in items for items in behind.simpledb.domains.values())  # By the first job's own process.
 
     def seconds() -> float:
         end = ports().clock.now() + timedelta(minutes=1)

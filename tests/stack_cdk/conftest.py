@@ -1,4 +1,5 @@
-"""Both deployments, synthesised once: the example, which starts cheap, and `large.toml`, which turns every knob.
+"""Three deployments, synthesised once: the example, which starts cheap, `large.toml`, which turns every knob, and
+`plain.toml` without CloudFront and SimpleDB.
 
 These tests need the dependency group `infra` (600 MB), so `make infra` runs them and `make test` does not.
 """
@@ -69,5 +70,16 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
 
 @pytest.fixture(scope="session", params=["example", "large"])
 def synthesis(request: pytest.FixtureRequest) -> Synthesis:
+    found: Synthesis = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    return _synthesise(HERE / "plain.toml", tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="session", params=["example", "large", "plain"])
+def every(request: pytest.FixtureRequest) -> Synthesis:
     found: Synthesis = request.getfixturevalue(request.param)
     return found

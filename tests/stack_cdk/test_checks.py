@@ -13,9 +13,9 @@ from infra.stack.accepted import ACCEPTED, Finding, unexplained, unused
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
-def test_cfn_lint_has_no_error(synthesis):
-    files = sorted(map(str, synthesis.folder.glob("*.template.json")))
-    # Zones are named so that a synthesis asks nobody (W3010).
+def test_cfn_lint_has_no_error(every):
+    files = sorted(map(str, every.folder.glob("*.template.json")))
+    # Zones are named so that a every asks nobody (W3010).
     lint = Path(sys.executable).with_name("cfn-lint")
     ended = subprocess.run(
         [lint, "--ignore-checks", "W3010", "--", *files], capture_output=True, text=True, check=False
@@ -23,13 +23,13 @@ def test_cfn_lint_has_no_error(synthesis):
     assert (ended.returncode, ended.stdout.strip()) == (0, "")
 
 
-def test_every_finding_of_cdk_nag_is_explained(synthesis):
-    assert len(synthesis.findings) > 10, "cdk-nag did not run"
-    assert unexplained(synthesis.findings) == []
+def test_every_finding_of_cdk_nag_is_explained(every):
+    assert len(every.findings) > 10, "cdk-nag did not run"
+    assert unexplained(every.findings) == []
 
 
-def test_no_explanation_is_left_over(example, large):
-    assert list(unused([*example.findings, *large.findings])) == []
+def test_no_explanation_is_left_over(example, large, plain):
+    assert list(unused([*example.findings, *large.findings, *plain.findings])) == []
 
 
 def test_a_finding_that_nobody_explained_is_told():

@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 
-from infra.settings import _NEEDS, Settings
+from infra.settings import Settings, _missing
 from infra.stack.environment import environment, secret_name
 
 FLEETS = ("web", "upload", "processor", "keeper")
 ROOT = Path(__file__).parents[2]
+BUCKET = "AWS::S3::Bucket"
+# In no template: infra/stack/keys.sh makes the private halves of CloudFront's keys, stripe.sh keeps Stripe's.
+BY_HAND = re.compile(r"[a-z0-9-]+/(cloudfront-key-[0-9a-f]{12}|stripe-(key|webhook))")
 SECRET = re.compile(r"\$\{secret:([^#}]+)")
 
 
@@ -63,8 +66,8 @@ def _allowed(synthesis, fleet: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
-def test_the_application_takes_the_settings(synthesis, fleet, tmp_path, monkeypatch):
-    given = _settings(synthesis, fleet)
+def test_the_application_takes_the_settings(every, fleet, tmp_path, monkeypatch):
+    given = _settings(every, fleet)
     for name in [name for name in given if name.startswith("VITRINE_")]:
         value = given[name]
         if name == "VITRINE_S3_BUCKET":
@@ -77,64 +80,110 @@ def test_the_application_takes_the_settings(synthesis, fleet, tmp_path, monkeypa
     }
     # VITRINE_WORKERS is the unit's (infra/hosts/units/vitrine-worker.service), the owner's address the migrations'.
     assert unknown <= {"VITRINE_WORKERS", "VITRINE_DATABASE_OWNER_URL"}
-    for (choice, value), needed in _NEEDS.items():
-        if getattr(settings, choice) == value:
-            assert all(getattr(settings, name) for name in needed)
+    assert _missing(settings) == []
+
+
+def _may_send_its_letters(synthesis, given: dict[str, str], allowed: list[tuple[str, str]]) -> None:
+    """Whoever is told to, from an identity that the stack makes, and nobody else."""
+    sending = [resource for action, resource in allowed if action.startswith("ses:")]
+    if given.get("VITRINE_MAIL") == "ses":
+        ((identity,), domain) = sending, given["VITRINE_MAIL_FROM"].rpartition("@")[2]
+        assert identity.endswith(f":identity/{domain}")
+        assert [each["EmailIdentity"] for each in synthesis.of("AWS::SES::EmailIdentity")] == [domain]
+    else:
+        assert sending == []
+
+
+def _has_its_access_logs(synthesis, fleet: str, given: dict[str, str], allowed: list[tuple[str, str]]) -> None:
+    """CloudFront's go to a bucket that is there, below what the reader looks for; the keeper alone reads them."""
+    bucket = given.get("VITRINE_CLOUDFRONT_LOG_BUCKET", "")
+    assert bool(bucket) is (synthesis.deployment.deliveries == "cloudfront" and fleet in ("web", "keeper"))
+    reading = {(action, resource) for action, resource in allowed if "-deliveries-" in resource}
+    if fleet == "keeper" and bucket:
+        arn = f"arn:AWS::Partition:s3:::{bucket}"
+        assert reading == {("s3:ListBucket", arn), ("s3:GetObject", f"{arn}/{given['VITRINE_CLOUDFRONT_LOG_PREFIX']}*")}
+        named = [_resolve(synthesis, "edge", each.get("BucketName", "")) for each in synthesis.of(BUCKET, "edge")]
+        assert bucket in named
+        to = synthesis.only("AWS::Logs::DeliveryDestination", "deliveries")["DestinationResourceArn"]
+        assert _resolve(synthesis, "deliveries", to) == arn
+    else:
+        assert reading == set()
+
+
+def _has_its_domains(synthesis, given: dict[str, str], allowed: list[tuple[str, str]]) -> None:
+    """A fleet may use each domain that it is told of, and no other."""
+    usable = {resource.rpartition(":domain/")[2] for action, resource in allowed if action.startswith("sdb:")}
+    if synthesis.deployment.makes_domains:
+        made = [
+            f"data.{name}"
+            for name, resource in synthesis.templates["data"]["Resources"].items()
+            if resource["Type"] == "AWS::SDB::Domain"
+        ]
+        assert len(made) == synthesis.deployment.simpledb_shards
+        told = given["VITRINE_SIMPLEDB_DOMAINS"].split(",")
+        assert told == [f"data.Media{number}" for number in range(len(made))]
+        assert sorted(told) == sorted(made)
+        assert "VITRINE_SIMPLEDB_DOMAIN" not in given
+    else:
+        assert not synthesis.of("AWS::SDB::Domain")
+        named = synthesis.deployment.media_metadata == "simpledb"
+        told = [f"{given['VITRINE_SIMPLEDB_DOMAIN']}-*"] if named else []
+        assert not {"VITRINE_SIMPLEDB_DOMAINS", *([] if named else ["VITRINE_SIMPLEDB_DOMAIN"])} & given.keys()
+    assert usable == set(told)
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
-def test_what_the_settings_name_exists_and_the_fleet_may_use_it(synthesis, fleet):
-    given, allowed = _settings(synthesis, fleet), _allowed(synthesis, fleet)
+def test_what_the_settings_name_exists_and_the_fleet_may_use_it(every, fleet):
+    given, allowed = _settings(every, fleet), _allowed(every, fleet)
     bucket = given["VITRINE_S3_BUCKET"]
     assert ("s3:ListBucket", f"{bucket}.Arn") in allowed
     queue = given["VITRINE_SQS_QUEUE"]
-    names = {each["QueueName"] for each in synthesis.of("AWS::SQS::Queue")}
+    names = {each["QueueName"] for each in every.of("AWS::SQS::Queue")}
     assert {queue, f"{queue}-bulk", f"{queue}-dead"} <= names
     for each in (queue, f"{queue}-bulk", f"{queue}-dead"):
         assert ("sqs:GetQueueUrl", each) in allowed or fleet == "web"
     if lost := given.get("VITRINE_SQS_LOST_QUEUE"):
         assert lost in names
         assert ("sqs:ReceiveMessage", lost) in allowed
-    if domain := given.get("VITRINE_SIMPLEDB_DOMAIN"):
-        readers = [resource for action, resource in allowed if action.startswith("sdb:")]
-        assert all(resource.endswith(f":domain/{domain}-*") for resource in readers)
+    _may_send_its_letters(every, given, allowed)
+    _has_its_access_logs(every, fleet, given, allowed)
+    _has_its_domains(every, given, allowed)
     if given.get("VITRINE_EDGE") == "cloudfront":
         assert given["VITRINE_CLOUDFRONT_DISTRIBUTION"].startswith("edge.Distribution")
-        tenant = synthesis.only("AWS::CloudFront::DistributionTenant")
+        tenant = every.only("AWS::CloudFront::DistributionTenant")
         assert tenant["Name"] == given["VITRINE_CLOUDFRONT_BASE_TENANT"]
         assert any(action == "cloudfront:CreateDistributionTenant" for action, _ in allowed)
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
-def test_a_fleet_reads_the_secrets_that_it_is_told_of_and_no_other(synthesis, fleet):
-    told = set(SECRET.findall(json.dumps(_settings(synthesis, fleet))))
+def test_a_fleet_reads_the_secrets_that_it_is_told_of_and_no_other(every, fleet):
+    told = set(SECRET.findall(json.dumps(_settings(every, fleet))))
     readable = {
         re.search(r":secret:(.+)-\?{6}$", resource)[1]
-        for action, resource in _allowed(synthesis, fleet)
+        for action, resource in _allowed(every, fleet)
         if action == "secretsmanager:GetSecretValue"
     }
     assert told == readable
-    made = {each.get("Name") for each in synthesis.of("AWS::SecretsManager::Secret")}
-    # The private halves of CloudFront's keys are in no template: infra/stack/keys.sh makes them.
-    by_hand = {
-        name for name in told if re.fullmatch(re.escape(synthesis.deployment.name) + r"/cloudfront-key-\d", name)
-    }
-    assert told - made == by_hand
-    assert (secret_name(synthesis.deployment, "owner") in told) is (fleet == "keeper")
+    made = {each.get("Name") for each in every.of("AWS::SecretsManager::Secret")}
+    assert told - made == {name for name in told if BY_HAND.fullmatch(name)}
+    assert (secret_name(every.deployment, "owner") in told) is (fleet == "keeper")
+    stripe = every.deployment.billing == "stripe"
+    assert (secret_name(every.deployment, "stripe-key") in told) is (stripe and fleet in ("web", "keeper"))
+    assert (secret_name(every.deployment, "stripe-webhook") in told) is (stripe and fleet == "web")
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
-def test_an_operator_gets_the_same_settings_from_the_outputs(synthesis, fleet):
+def test_an_operator_gets_the_same_settings_from_the_outputs(every, fleet):
     outputs = {
-        name: _resolve(synthesis, stack, output["Value"])
-        for stack, template in synthesis.templates.items()
+        name: _resolve(every, stack, output["Value"])
+        for stack, template in every.templates.items()
         for name, output in template.get("Outputs", {}).items()
         if "Export" not in output
     }
-    assert environment(synthesis.deployment, outputs, fleet) == _settings(synthesis, fleet)
+    assert environment(every.deployment, outputs, fleet) == _settings(every, fleet)
 
 
-def test_the_machines_settings_are_written_as_files(synthesis, tmp_path):
+def test_the_machines_settings_are_written_as_files(every, tmp_path):
     """By the program that runs on a machine, with secrets that have every letter that a shell could mind."""
     spec = importlib.util.spec_from_file_location("fetch_settings", ROOT / "infra/hosts/ec2/fetch_settings.py")
     assert spec is not None
@@ -143,7 +192,7 @@ def test_the_machines_settings_are_written_as_files(synthesis, tmp_path):
     sys.modules[spec.name] = fetch
     spec.loader.exec_module(fetch)
     for fleet in FLEETS:
-        document = json.dumps(_settings(synthesis, fleet))
+        document = json.dumps(_settings(every, fleet))
         written = fetch.files(document, lambda name: '{"password": "a$`b"}', tmp_path)
         assert "VITRINE_S3_BUCKET=" in written[tmp_path / "vitrine.env"]
         assert ("OWNER" in written[tmp_path / "owner.env"]) is (fleet == "keeper")

@@ -9,6 +9,7 @@ from simpledb_fake import FakeSimpleDb
 
 from infra.aws.client import Clients
 from infra.aws.simpledb import SimpleDbKeyValue
+from infra.aws.simpledb_domains import NamedDomains
 from infra.errors import ConditionFailed, Unavailable
 
 
@@ -21,7 +22,7 @@ def fake() -> FakeSimpleDb:
 def media(fake: FakeSimpleDb, keys: None) -> Iterator[SimpleDbKeyValue]:
     with simpledb_server.running(fake) as url:
         clients = Clients(region="us-east-1", endpoint_url=url)
-        yield SimpleDbKeyValue(clients, domain="media", shards=4)
+        yield SimpleDbKeyValue(clients, NamedDomains(clients, "media", 4))
         clients.close()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import billing
 from infra.settings import Settings, SettingsError, load
 
 
@@ -60,6 +61,8 @@ def test_an_adapter_without_what_it_needs_stops_the_start(tmp_path: Path) -> Non
         ("VITRINE_SQS_QUEUE", "q" * 76),  # With "-bulk" and "-dead" it would be longer than SQS's 80.
         ("VITRINE_SIMPLEDB_DOMAIN", "no"),
         ("VITRINE_SIMPLEDB_SHARDS", "0"),
+        ("VITRINE_SIMPLEDB_DOMAINS", "media-0,no"),
+        ("VITRINE_SIMPLEDB_DOMAINS", "media-0,media-1,media-0"),
         ("VITRINE_CLOUDWATCH_NAMESPACE", ":AWS"),
         ("VITRINE_METRICS_SPOOL_BYTES", "10"),
     ],
@@ -96,6 +99,23 @@ def test_a_missing_setting_for_aws_is_one_line(
 def test_an_upload_must_fit_into_s3s_parts(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="max_upload_bytes: S3 takes 52428800000 at most"):
         load(data_dir=tmp_path, blobs="s3", aws_region="x", s3_bucket="photos", max_upload_bytes=50 * 2**30)
+
+
+def test_only_the_web_fleet_needs_what_signs_stripes_webhooks(tmp_path: Path) -> None:
+    keeper = load(data_dir=tmp_path, billing="stripe", stripe_key="rk_test_1")
+    with pytest.raises(SettingsError, match="VITRINE_STRIPE_WEBHOOK_SECRET: is needed by VITRINE_BILLING=stripe"):
+        billing.routes(keeper)
+    web = load(data_dir=tmp_path, billing="stripe", stripe_key="rk_test_1", stripe_webhook_secret="whsec_1")
+    assert billing.routes(web) is not None
+    with pytest.raises(SettingsError, match="VITRINE_STRIPE_KEY: is needed"):
+        load(data_dir=tmp_path, billing="stripe", stripe_webhook_secret="whsec_1")
+
+
+def test_simpledbs_domains_are_named_in_one_way(tmp_path: Path) -> None:
+    chosen: dict[str, object] = {"data_dir": tmp_path, "media_metadata": "simpledb", "aws_region": "eu-west-1"}
+    assert load(**chosen, simpledb_domains="stack-B7K, stack-A2X").simpledb_domains == ("stack-B7K", "stack-A2X")
+    with pytest.raises(SettingsError, match="simpledb_domain: not together with simpledb_domains"):
+        load(**chosen, simpledb_domain="media", simpledb_domains="stack-B7K,stack-A2X")
 
 
 def test_a_short_secret_is_refused(tmp_path: Path) -> None:

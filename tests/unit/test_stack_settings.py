@@ -1,6 +1,7 @@
 """The part of `infra/stack` that needs no CDK: the deployment file, and settings that the application takes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,27 @@ from pydantic import ValidationError
 
 from infra.aws import deploy_check
 from infra.settings import Settings
-from infra.stack.deployment import EXAMPLE, read
-from infra.stack.environment import EDGE_OUTPUTS, FLEETS, OUTPUTS, environment, main, secrets_of
+from infra.stack.deployment import EXAMPLE, Deployment, read
+from infra.stack.environment import (
+    DELIVERIES_OUTPUTS,
+    EDGE_OUTPUTS,
+    FLEETS,
+    OUTPUTS,
+    SIMPLEDB_OUTPUTS,
+    environment,
+    main,
+    secrets_of,
+)
 
-LARGE = Path(__file__).parents[1] / "stack_cdk/large.toml"
-FOUND = dict.fromkeys((*OUTPUTS, *EDGE_OUTPUTS), "some-name")
+ROTATED = """
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExJ9qNOb1oQeKk6pz5vCqkzxFPNqo
+7vNUz0PcyEvNXQyJ6vKqLJTeNFbXyZG9nAt4u5lKfTqfGkXAvWnHyIcTtQ==
+-----END PUBLIC KEY-----
+"""
+ROOT = Path(__file__).parents[2]
+LARGE = ROOT / "tests/stack_cdk/large.toml"
+FOUND = dict.fromkeys((*OUTPUTS, *SIMPLEDB_OUTPUTS, *EDGE_OUTPUTS, *DELIVERIES_OUTPUTS), "some-name")
 
 
 @pytest.mark.parametrize("path", [EXAMPLE, LARGE], ids=["example", "large"])
@@ -44,6 +61,70 @@ def test_outputs_of_a_deployment_become_settings(tmp_path, monkeypatch):
     assert json.loads(main(str(path), "web")) == environment(read(EXAMPLE), FOUND, "web")
 
 
+def test_only_the_key_that_signs_is_handed_to_machines_and_no_place_in_the_list_changes_its_name():
+    """Each step of a rotation: added last, moved to the front, the old one gone (docs/stack.md)."""
+    old, new = read(EXAMPLE).cloudfront_public_keys[0], ROTATED
+    steps = []
+    for keys, ids in (((old,), "K1"), ((old, new), "K1,K2"), ((new, old), "K2,K1"), ((new,), "K2")):
+        deployment = Deployment(**{**read(EXAMPLE).model_dump(), "cloudfront_public_keys": keys})
+        made = environment(deployment, {**FOUND, "PublicKeys": ids}, "web")
+        key_id, _, file = made["VITRINE_CLOUDFRONT_KEYS"].partition("=")
+        secrets = [name for name in secrets_of(deployment, "web") if "cloudfront" in name]
+        assert made[file] == f"${{secret:{secrets[0]}}}"
+        assert len(secrets) == 1
+        steps.append((key_id, file, made[file]))
+    assert steps[0] == steps[1]  # To add a key changes nothing for a machine.
+    assert steps[2] == steps[3]  # Nor does it to take the old one away.
+    assert {each[0] for each in steps} == {"K1", "K2"}
+    assert steps[1][1:] != steps[2][1:]
+
+
+def test_mail_and_stripe_are_handed_to_those_who_use_them():
+    about = ("VITRINE_MAIL", "VITRINE_BILLING", "VITRINE_STRIPE", "VITRINE_INVOICE")
+    told = {
+        fleet: {name: value for name, value in environment(read(LARGE), FOUND, fleet).items() if name.startswith(about)}
+        for fleet in FLEETS
+    }
+    assert told["upload"] == told["processor"] == {}
+    assert told["keeper"] == {
+        "VITRINE_MAIL": "ses",
+        "VITRINE_MAIL_FROM": "albums@albums.example.org",
+        "VITRINE_INVOICE_FROM": "Albums Ltd, 1 Example Street",
+        "VITRINE_BILLING": "stripe",
+        "VITRINE_STRIPE_KEY": "${secret:large/stripe-key}",
+    }
+    webhook = {"VITRINE_STRIPE_WEBHOOK_SECRET": "${secret:large/stripe-webhook}"}
+    assert told["web"] == told["keeper"] | webhook
+    assert not [name for name in environment(read(EXAMPLE), FOUND, "web") if name.startswith(about)]
+
+
+def test_simpledbs_domains_are_handed_over_by_name_or_by_list():
+    made = {fleet: environment(read(EXAMPLE), {**FOUND, "MediaDomains": "b-K3,a-Z9"}, fleet) for fleet in FLEETS}
+    assert {each["VITRINE_SIMPLEDB_DOMAINS"] for each in made.values()} == {"b-K3,a-Z9"}
+    assert not [
+        name
+        for each in made.values()
+        for name in each
+        if name in ("VITRINE_SIMPLEDB_DOMAIN", "VITRINE_SIMPLEDB_SHARDS")
+    ]
+    named = environment(read(LARGE), FOUND, "web")
+    assert (named["VITRINE_SIMPLEDB_DOMAIN"], named["VITRINE_SIMPLEDB_SHARDS"]) == ("large-media", "8")
+    assert "VITRINE_SIMPLEDB_DOMAINS" not in named
+
+
+def test_the_changelog_and_the_page_of_upgrades_tell_the_same_order_of_fleets():
+    """Of the release to come: all four, the keeper first, since it migrates."""
+    told = re.search(r"Order of this release on AWS: ([^*]+)\*\*", (ROOT / "CHANGELOG.md").read_text())
+    page = (ROOT / "docs/upgrade.md").read_text()
+    usual = re.search(r"^\| usual \| ([^|]+) \|", page, re.MULTILINE)
+    assert usual
+    for order in (told[1] if told else usual[1], usual[1]):
+        fleets = order.replace("processors", "processor").split(", ")
+        assert fleets[0] == "keeper"
+        assert sorted(fleets) == sorted(FLEETS)
+        assert f"| {order} |" in page
+
+
 def test_a_missing_output_is_named():
     with pytest.raises(KeyError, match="Bucket"):
         environment(read(EXAMPLE), {}, "web")
@@ -55,6 +136,14 @@ def test_a_missing_output_is_named():
         ('region = "eu-west-1"', 'region = "eu-central-1"', "there is no SimpleDB in eu-central-1"),
         ('"eu-west-1b"', '"eu-west-2b"', "must be of the region"),
         ("least = 1\nmost = 20", "least = 30\nmost = 20", "least is more than most"),
+        ('name = "vitrine"', 'simpledb_shards = 17\nname = "vitrine"', "room for 16 domains"),
+        ('name = "vitrine"', 'deliveries = "cloudfront"\nname = "vitrine"', "then copy the edge's output Distribution"),
+        ('name = "vitrine"', 'deliveries = "cloudfront"\nedge = "app"\nname = "vitrine"', "only edge ="),
+        ('name = "vitrine"', 'edge_distribution = "arn:aws:x"\nname = "vitrine"', "edge_distribution"),
+        ('name = "vitrine"', 'mail_from = "me@gmail.com"\nname = "vitrine"', "an address at photos.example.com"),
+        ('name = "vitrine"', 'mail_from = "nobody"\nname = "vitrine"', "mail_from"),
+        ('name = "vitrine"', 'billing = "paypal"\nname = "vitrine"', "'local' or 'stripe'"),
+        ("BEGIN PUBLIC KEY", "BEGIN PRIVATE KEY", "each is what infra/stack/keys.sh prints"),
         ('name = "vitrine"', 'name = "vitrine"\nnmae = "x"', "Extra inputs"),
     ],
 )

@@ -10,19 +10,21 @@ from pathlib import Path
 import pytest
 
 from infra.stack.deployment import EXAMPLE, read
-from infra.stack.environment import EDGE_OUTPUTS, FLEETS, OUTPUTS, environment
+from infra.stack.environment import DELIVERIES_OUTPUTS, EDGE_OUTPUTS, FLEETS, OUTPUTS, SIMPLEDB_OUTPUTS, environment
 
 HOSTS = Path(__file__).parents[2] / "infra/hosts"
 UNITS = HOSTS / "units"
 LARGE = Path(__file__).parents[1] / "stack_cdk/large.toml"
-FOUND = dict.fromkeys((*OUTPUTS, *EDGE_OUTPUTS), "some-name")
+FOUND = dict.fromkeys((*OUTPUTS, *SIMPLEDB_OUTPUTS, *EDGE_OUTPUTS, *DELIVERIES_OUTPUTS), "some-name")
 
 EVERY = {"DATABASE_URL", "BASE_DOMAIN", "UPLOAD_HOST", "SCHEME", "PUBLIC_PORT", "AWS_REGION", "CLOUDWATCH_NAMESPACE"}
 _OBJECTS, _JOBS = {"BLOBS", "S3_BUCKET"}, {"QUEUE", "SQS_QUEUE"}
 _EDGE = {"EDGE", "CLOUDFRONT_DISTRIBUTION", "CLOUDFRONT_BASE_TENANT", "CLOUDFRONT_KEYS", "DOMAIN_TARGET", "DOMAIN_CAS"}
+_LOGS = {"DELIVERIES", "CLOUDFRONT_LOG_BUCKET", "CLOUDFRONT_LOG_PREFIX"}
+_POST = {"MAIL", "MAIL_FROM", "BILLING", "STRIPE_KEY", "INVOICE_FROM"}
 READS: dict[str, set[str]] = {
     # Sessions, share links, CloudFront's cookies; addresses of who asks stand behind two proxies.
-    "web": _OBJECTS | _EDGE | {"SECRET_KEY", "PROXIES", "MEDIA_METADATA"},
+    "web": _OBJECTS | _EDGE | _LOGS | _POST | {"STRIPE_WEBHOOK_SECRET", "SECRET_KEY", "PROXIES", "MEDIA_METADATA"},
     # Signs with a secret that is sealed by the key (tenants/webhooks.py).
     "webhooks": {"SECRET_KEY"},
     # Tickets.
@@ -34,7 +36,7 @@ READS: dict[str, set[str]] = {
     "migrate": {"DATABASE_OWNER_URL"},
     "reconcile": _OBJECTS | _JOBS | {"MEDIA_METADATA", "MAX_RECEIVES"},
     "heal": _OBJECTS | {"LOSSES", "SQS_LOST_QUEUE"},
-    "billing": set(),
+    "billing": _POST | _LOGS | {"CLOUDFRONT_DISTRIBUTION"},
     # The probe of a domain is answered by the web fleet with the same key (tenants/domain_steps.py).
     "domains": _EDGE | {"SECRET_KEY"},
 }
@@ -50,7 +52,7 @@ def test_every_unit_belongs_to_a_fleet_and_is_known_here():
     assert units == {unit for fleet in FLEETS for unit in _units(fleet)} == set(READS)
 
 
-# The large one keeps attributes in SQL, the example in SimpleDB; only what is lost at reduced redundancy is told.
+# The large one has letters, Stripe and CloudFront's logs, the example none; only reduced redundancy tells of losses.
 @pytest.mark.parametrize("path", [EXAMPLE, LARGE], ids=["example", "large"])
 @pytest.mark.parametrize("fleet", FLEETS)
 def test_a_fleet_is_handed_what_its_processes_read(path, fleet):
@@ -60,6 +62,8 @@ def test_a_fleet_is_handed_what_its_processes_read(path, fleet):
         "MEDIA_METADATA": deployment.media_metadata != "sql",
         "LOSSES": deployment.rendition_class == "REDUCED_REDUNDANCY",
         "SQS_LOST_QUEUE": deployment.rendition_class == "REDUCED_REDUNDANCY",
+        **dict.fromkeys(_LOGS, deployment.deliveries == "cloudfront"),
+        **dict.fromkeys(_POST | {"STRIPE_WEBHOOK_SECRET"}, deployment.billing == "stripe"),
     }
     for unit in _units(fleet):
         wanted = {name for name in EVERY | READS[unit] if optional.get(name, True)}

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.aws.simpledb import SimpleDbKeyValue
+from infra.aws.simpledb_domains import GivenDomains, NamedDomains
 from infra.local.keyvalue import SqlKeyValue
 from infra.local.metrics import SqlMetrics
 from infra.local.notices import NoNotices
@@ -34,6 +36,17 @@ def test_each_adapter_for_aws_can_be_chosen_alone(alone: str, tmp_path: Path) ->
     embedded = {"queue": SqlQueue, "media_metadata": SqlKeyValue, "metrics": SqlMetrics, "notices": NoNotices}
     expected = {name: adapter.__name__ for name, adapter in embedded.items()}
     assert found == {**expected, alone: AWS[alone][1]}
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("keys")
+def test_simpledbs_domains_are_a_list_or_made_by_name(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'wiring.db'}")
+    chosen = {"data_dir": tmp_path, "media_metadata": "simpledb", "aws_region": "us-east-1"}
+    for given, kind in (({"simpledb_domain": "media"}, NamedDomains), ({"simpledb_domains": "abc,def"}, GivenDomains)):
+        media = build(load(**chosen, **given), engine).media
+        assert isinstance(media, SimpleDbKeyValue)
+        assert type(media._domains) is kind
     engine.dispose()
 
 
