@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select, type_coerce
 from sqlalchemy.orm import Session
 
+from billing import renditions
 from billing.ledger import CHAIN, GENESIS, LedgerHead, LedgerRow, MeterRow, identifier, seal
 from billing.reconciliation import reconcile
 from infra.sql import UtcDateTime
@@ -81,6 +82,7 @@ def verify(session: Session, tenant_id: str) -> Iterator[Fault]:
     if head is not None:
         yield from _standing(session, head, newest)
     yield from (Fault(0, f"a meter event has no row: {name}") for name in sorted(events))
+    yield from (Fault(0, what) for what in renditions.differences(session, tenant_id))
 
 
 def _fits(row: LedgerRow) -> bool:

@@ -5,14 +5,13 @@ events add up to the ledger, and a bill is rebuilt to the cent.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import World
+from dying import Crash, dying_at
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -32,7 +31,6 @@ from metered import (
     use,
 )
 from sqlalchemy import delete, table
-from sqlalchemy import event as sql_event
 
 from billing import bills, invoices, outgoing, terms
 from billing.plans import PLANS, Dimension
@@ -56,30 +54,6 @@ def wipe(start: datetime = START) -> None:
         for name in TABLES:
             connection.execute(delete(table(name)))
     born(start)
-
-
-class Crash(BaseException):
-    """The process ends here: nothing catches it."""
-
-
-@contextmanager
-def dying_at(statement: int) -> Iterator[Callable[[], bool]]:
-    """Die before the n-th statement or commit; yields whether that has happened."""
-    passed = 0
-
-    def strike(*_: Any) -> None:
-        nonlocal passed
-        passed += 1
-        if passed == statement:
-            raise Crash
-
-    sql_event.listen(db.engine, "before_cursor_execute", strike)
-    sql_event.listen(db.engine, "commit", strike)
-    try:
-        yield lambda: passed >= statement
-    finally:
-        sql_event.remove(db.engine, "before_cursor_execute", strike)
-        sql_event.remove(db.engine, "commit", strike)
 
 
 def turn(now: datetime, sink: FakeSink, *, dies_at: int = 0) -> bool:

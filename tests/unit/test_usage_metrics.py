@@ -63,4 +63,6 @@ def test_units_are_the_meters_own(core: Flask, world: World) -> None:
         for meter in Meter:
             site.use(f"x:{meter.value}", meter, -4 if meter in (Meter.STORED, Meter.RENDERED) else 4)
         site.session.commit()
-    assert {meter: told(meter) for meter in Meter} == {meter: -4 if meter in (Meter.STORED, Meter.RENDERED) else 4 for meter in Meter}
+    assert {meter: told(meter) for meter in Meter} == {
+        meter: -4 if meter in (Meter.STORED, Meter.RENDERED) else 4 for meter in Meter
+    }
