@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import structlog
 from sqlalchemy import (
     BigInteger,
     Integer,
@@ -42,12 +43,16 @@ from tenants.names import ID_LENGTH
 from tenants.scope import ports
 from tenants.usage import Meter, UsageEvent
 
+log = structlog.get_logger(__name__)
+
 EVERY = timedelta(days=1)
 """How long a tenant goes without a comparison though its edition says that nothing changed."""
 TENANTS = 200
 """Compared by one statement."""
 MOST = 20_000
 """Assets that one statement brings; when there are more it is asked again."""
+MOST_AT_ONCE = 100_000
+"""After so many events a run ends: closing and sending have their turn, and the next run goes on."""
 CHUNK = 1_000
 """Assets that are told of by one transaction."""
 
@@ -91,7 +96,11 @@ def run(now: datetime) -> Counter[str]:
         try:
             due = _due(session, now)
             for start in range(0, len(due), TENANTS):
-                done["renditions"] += _look(session, dict(due[start : start + TENANTS]), now)
+                some, more = dict(due[start : start + TENANTS]), True
+                while more and done["renditions"] < MOST_AT_ONCE:
+                    told, more = _look(session, some, now)
+                    done["renditions"] += told
+                    more = more and told > 0  # Else another process is at the same ones.
         finally:
             session.rollback()
     return +done
@@ -114,29 +123,35 @@ def _due(session: Session, now: datetime) -> list[tuple[str, int]]:
     return found
 
 
-def _look(session: Session, editions: dict[str, int], now: datetime) -> int:
-    """How many events were recorded. That a tenant was compared is noted last, and not where somebody else told of one
-    of its assets at the same time: that may have been of an older size."""
-    told, again, missed = 0, True, set[str]()
-    while again:
-        with reading():
-            changes = [Change._make(row) for row in session.execute(_changes(list(editions)))]
-            session.rollback()
-        again = len(changes) == MOST
-        for start in range(0, len(changes), CHUNK):
-            some = changes[start : start + CHUNK]
-            new = _tell(session, some, now)
-            told += len(new)
-            missed |= {each.tenant_id for each in some if each.size != each.told and each not in new}
-        again = again and not missed
-    noted = [
-        {"of_tenant": tenant_id, "edition": number} for tenant_id, number in editions.items() if tenant_id not in missed
+def _look(session: Session, editions: dict[str, int], now: datetime) -> tuple[int, bool]:
+    """How many events were recorded, and whether there may be more of these tenants.
+
+    That a tenant was compared is noted last, and not where somebody else told of one of its assets at the same time:
+    that may have been of an older size.
+    """
+    with reading():
+        changes = [Change._make(row) for row in session.execute(_changes(list(editions)))]
+        session.rollback()
+    told, missed = 0, set[str]()
+    for start in range(0, len(changes), CHUNK):
+        some = changes[start : start + CHUNK]
+        new = _tell(session, some, now)
+        told += len(new)
+        missed |= {each.tenant_id for each in some if each.size != each.told and each not in new}
+    for tenant_id in sorted(missed):
+        log.warning("somebody else told of renditions, the tenant is looked at again", tenant=tenant_id)
+    if len(changes) == MOST:
+        return told, True
+    seen = [
+        {"of_tenant": tenant_id, "edition": number, "now": now}
+        for tenant_id, number in editions.items()
+        if tenant_id not in missed
     ]
-    if noted:
-        session.connection().execute(_NOTE, [{**each, "now": now} for each in noted])
+    if seen:
+        session.connection().execute(_NOTE, seen)
     faults.point("rendered-noted")
     session.commit()
-    return told
+    return told, False
 
 
 def _changes(tenant_ids: Sequence[str]) -> Select[Any]:

@@ -1,8 +1,11 @@
 """What renditions take is told once, whoever wrote or removed them, and becomes hours of the ledger like storage."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
+import gallery
 import pytest
 from conftest import ManualClock, World
 from dying import Crash, dying_at
@@ -207,6 +210,36 @@ def test_two_that_look_at_once_tell_one_time(core: Flask, world: World, clock: M
     assert amounts(world.alpha) == [100, 11]
 
 
+def test_a_crowd_tells_each_asset_once(core: Flask, world: World, clock: ManualClock) -> None:
+    """Processes as threads, each with a connection of its own, while more is made."""
+    with open_site(world.alpha) as site:
+        album = catalog.album_by_id(site.session, world.alpha, world.alpha_album)
+        assert album is not None
+        gallery.fill_rows(site, album, 400)
+        site.session.commit()
+    db.session.remove()
+    clock.sleep(3600)
+    together = Barrier(4)
+
+    def work(number: int) -> int:
+        with core.app_context():
+            try:
+                together.wait(60)
+                if number == 3:
+                    photo(world.alpha, world.alpha_album, 70)
+                    return 0
+                return renditions.run(clock.time)["renditions"]
+            finally:
+                db.session.remove()
+
+    with ThreadPoolExecutor(4) as crowd:
+        told_by_all = sum(crowd.map(work, range(4)))
+    assert told_by_all in (400, 401)
+    assert told_by_all + look(clock) == 401
+    assert len(amounts(world.alpha)) == 401
+    assert sum_is_the_catalogs(world.alpha)
+
+
 def test_who_was_overtaken_does_not_say_that_all_was_seen(
     world: World, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +294,11 @@ def test_many_changes_are_told_of_in_parts(world: World, clock: ManualClock, mon
     assert look(clock) == 8
     assert sum_is_the_catalogs(world.alpha)
     assert look(clock) == 0
+    monkeypatch.setattr(renditions, "MOST_AT_ONCE", 4)
+    for size in range(1, 9):
+        photo(world.alpha, world.alpha_album, size)
+    assert [look(clock, timedelta(minutes=each)) for each in (60, 1, 1)] == [6, 2, 0]
+    assert sum_is_the_catalogs(world.alpha)
 
 
 def test_statements_are_as_many_for_one_as_for_all(core: Flask, world: World, clock: ManualClock) -> None:
