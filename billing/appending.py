@@ -9,14 +9,16 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from billing.ledger import CHAIN, LedgerHead, LedgerRow, MeterRow, identifier, seal
+from tenants.usage import Meter
 
 _HEAD = (
     LedgerHead.tenant_id,
     LedgerHead.number,
     LedgerHead.sha256,
     LedgerHead.closed_until,
-    LedgerHead.level,
     LedgerHead.waits_for,
+    LedgerHead.level,
+    LedgerHead.rendition_level,
 )
 
 
@@ -28,8 +30,9 @@ class Head:
     number: int
     sha256: str
     closed_until: datetime
-    level: int
     waits_for: str
+    levels: dict[Meter, int]
+    """Bytes at `closed_until`, of each meter that changes a level."""
 
 
 class Entry(NamedTuple):
@@ -103,6 +106,7 @@ _MOVE = (
         sha256=bindparam("new_sha256"),
         closed_until=bindparam("new_closed_until"),
         level=bindparam("new_level"),
+        rendition_level=bindparam("new_rendition_level"),
         waits_for=bindparam("new_waits_for"),
     )
 )
@@ -114,7 +118,8 @@ def _values(head: Head) -> dict[str, Any]:
         "new_number": head.number,
         "new_sha256": head.sha256,
         "new_closed_until": head.closed_until,
-        "new_level": head.level,
+        "new_level": head.levels[Meter.STORED],
+        "new_rendition_level": head.levels[Meter.RENDERED],
         "new_waits_for": head.waits_for,
     }
 
@@ -128,4 +133,9 @@ def lock(session: Session, tenant_ids: Iterable[str], *wanted: Any, wait: bool =
         .order_by(LedgerHead.tenant_id)
         .with_for_update(skip_locked=not wait)
     )
-    return [Head(*row) for row in session.execute(statement)]
+    return [_head(row) for row in session.execute(statement)]
+
+
+def _head(row: Any) -> Head:
+    levels = {Meter.STORED: row.level, Meter.RENDERED: row.rendition_level}
+    return Head(row.tenant_id, row.number, row.sha256, row.closed_until, row.waits_for, levels)

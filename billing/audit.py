@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select, type_coerce
 from sqlalchemy.orm import Session
 
+from billing import renditions
 from billing.ledger import CHAIN, GENESIS, LedgerHead, LedgerRow, MeterRow, identifier, seal
 from billing.reconciliation import reconcile
 from infra.sql import UtcDateTime
+from tenants.usage import Meter
 
 _STAMPS = {  # Whether an event of this state has been claimed, and whether it has been sent.
     "waiting": (False, False),
@@ -21,6 +23,8 @@ _STAMPS = {  # Whether an event of this state has been claimed, and whether it h
     "doubtful": (True, False),
     "sent": (True, True),
 }
+
+_KEPT = {Meter.STORED: "bytes stored", Meter.RENDERED: "bytes of renditions"}
 
 
 class Last(NamedTuple):
@@ -78,6 +82,7 @@ def verify(session: Session, tenant_id: str) -> Iterator[Fault]:
     if head is not None:
         yield from _standing(session, head, newest)
     yield from (Fault(0, f"a meter event has no row: {name}") for name in sorted(events))
+    yield from (Fault(0, what) for what in renditions.differences(session, tenant_id))
 
 
 def _fits(row: LedgerRow) -> bool:
@@ -141,8 +146,10 @@ def _standing(session: Session, head: LedgerHead, newest: Newest) -> Iterator[Fa
         number = newest.get((each.window, each.meter), Last(0, 0, 0)).number
         name = f"{each.meter} {each.window:%Y-%m-%dT%H}"
         yield Fault(number, f"{name} is {each.ledger} in the ledger, {each.events} by its events")
-    if account.level is not None and account.level != head.level:
-        yield Fault(head.number, f"the ledger's head has {head.level} bytes stored, the events {account.level}")
+    for kind, level in account.levels.items():
+        if level != head.levels[kind]:
+            what = f"the ledger's head has {head.levels[kind]} {_KEPT[kind]}, the events {level}"
+            yield Fault(head.number, what)
 
 
 def _events(session: Session, tenant_id: str) -> Events:

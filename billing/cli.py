@@ -13,7 +13,19 @@ from flask.cli import AppGroup
 from sqlalchemy import func, select
 from structlog.contextvars import bind_contextvars
 
-from billing import alerts, audit, backend, bills, closing, deliveries, invoices, margin_cli, outgoing, terms
+from billing import (
+    alerts,
+    audit,
+    backend,
+    bills,
+    closing,
+    deliveries,
+    invoices,
+    margin_cli,
+    outgoing,
+    renditions,
+    terms,
+)
 from billing.bills import month_of
 from billing.ledger import LedgerHead, LedgerRow, MeterRow
 from infra.sql import reading
@@ -38,9 +50,10 @@ def register(app: Flask) -> None:
 
 
 def turn(now: datetime, *, look_back: bool = True) -> Counter[str]:
-    """Close what is due, tell of budgets, send what is closed, and do what was left undone."""
+    """Close what is due, measure renditions, tell of budgets, send what is closed, and do what was left undone."""
     done = deliveries.run(now)
-    done += closing.run(now, closing.rules(settings()), look_back=look_back) + alerts.run(ports().clock.now())
+    done += closing.run(now, closing.rules(settings()), look_back=look_back)
+    done += renditions.run(ports().clock.now()) + alerts.run(ports().clock.now())
     return done + outgoing.run(backend.sink()) + backend.catch_up(now)
 
 

@@ -98,6 +98,7 @@ def enrol(session: Session) -> int:
             "sha256": GENESIS,
             "closed_until": hour_of(created_at),
             "level": 0,
+            "rendition_level": 0,
             "looked_until": created_at - _NEW_TENANT,
             "waits_for": "",
         }
@@ -223,7 +224,7 @@ def _close_chunk(session: Session, due: Due, tenant_ids: Sequence[str], waiting:
     batch = Batch(due.now)
     heads = lock(session, tenant_ids, LedgerHead.closed_until == due.start)
     events = events_by_hour(session, [head.tenant_id for head in heads], due.start, due.end)
-    resting = [head for head in heads if not (head.level or events[head.tenant_id].get(due.start))]
+    resting = [head for head in heads if not (any(head.levels.values()) or events[head.tenant_id].get(due.start))]
     idle = _idle(session, due.start, due.after, resting)
     faults.point("close-read")
     for head in heads:
@@ -270,7 +271,7 @@ def _settle(batch: Batch, head: Head, events: Hourly, due: Due) -> list[str]:
     entries: list[Entry] = []
     for witness in due.witnesses:
         window = head.closed_until
-        used = window_of(window, head.level, events.get(window, ()))
+        used = window_of(window, head.levels, events.get(window, ()))
         verdict = judge(witness.of(head.tenant_id), used.sums)
         if verdict.wait and due.now - (window + WINDOW) <= due.patience:
             if not head.waits_for:
@@ -278,7 +279,7 @@ def _settle(batch: Batch, head: Head, events: Hourly, due: Due) -> list[str]:
             head.waits_for = verdict.why
             outcomes.append("waiting")
             break
-        head.closed_until, head.level, head.waits_for = window + WINDOW, used.level, ""
+        head.closed_until, head.levels, head.waits_for = window + WINDOW, used.levels, ""
         entries += (Entry(window, meter.value, quantity) for meter, quantity in used.quantities.items())
         if verdict.why:
             log.error("metrics and events disagree", tenant=head.tenant_id, window=window.isoformat(), why=verdict.why)

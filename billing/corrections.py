@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 from billing.appending import Entry, Head
 from billing.ledger import CHAIN, WINDOW, LedgerHead, hour_of
 from billing.lookups import Newest, events_of, newest, sums_before
-from billing.plans import Dimension, Reading
-from billing.quantities import BY_METER, series, window_of
+from billing.plans import Dimension
+from billing.quantities import BY_METER, LEVELS, series, window_of
 from tenants.usage import Meter, UsageEvent
 
 Touched = dict[Meter, set[datetime]]
 """Windows, by the meter of the events in them."""
 
 MOST_WINDOWS = 50_000
-"""Windows of storage that are held in memory at once."""
+"""Windows of a level that are held in memory at once."""
 
 
 def late(session: Session) -> dict[str, Touched]:
@@ -47,26 +47,26 @@ def late(session: Session) -> dict[str, Touched]:
 def corrections(session: Session, heads: Sequence[Head], found: Mapping[str, Touched]) -> Mapping[str, Sequence[Entry]]:
     """New revisions of the windows by tenant, for `Batch.add` to leave out those that are as they were.
 
-    A change of storage reaches every later window, and the head's level. Statements are as many as there are windows
+    A change of a level reaches every later window, and the head. Statements are as many as there are windows
     with something late, whatever the number of tenants.
     """
     entries: dict[str, list[Entry]] = defaultdict(list)
     by_window: dict[datetime, dict[str, set[Meter]]] = defaultdict(lambda: defaultdict(set))
-    by_first: dict[datetime, list[Head]] = defaultdict(list)
+    by_first: dict[tuple[datetime, Meter], list[Head]] = defaultdict(list)
     for head in heads:
         for meter, windows in found[head.tenant_id].items():
-            if meter is Meter.STORED:
-                by_first[min(windows)].append(head)
+            if meter in LEVELS:
+                by_first[min(windows), meter].append(head)
                 continue
             for window in windows:
                 by_window[window][head.tenant_id].add(meter)
     for window, tenants in sorted(by_window.items()):
         _sums(session, window, tenants, entries)
-    for first, some in sorted(by_first.items()):
+    for (first, meter), some in sorted(by_first.items(), key=lambda item: (item[0][0], item[0][1].value)):
         hours = max(head.closed_until for head in some) - first
         at_once = max(MOST_WINDOWS // max(hours // WINDOW, 1), 1)
         for start in range(0, len(some), at_once):
-            _levels(session, first, some[start : start + at_once], entries)
+            _levels(session, meter, first, some[start : start + at_once], entries)
     return entries
 
 
@@ -76,26 +76,27 @@ def _sums(
     events = events_of(session, list(tenants), window, window + WINDOW)
     before = newest(session, list(tenants), window, window + WINDOW, list(Dimension))
     for tenant_id, meters in tenants.items():
-        counted = window_of(window, 0, events.get(tenant_id, ())).quantities
+        counted = window_of(window, {}, events.get(tenant_id, ())).quantities
         for meter in sorted(meters, key=lambda each: each.value):
             for dimension in BY_METER[meter]:
                 entries[tenant_id].append(_entry(tenant_id, window, dimension, counted.get(dimension, 0), before))
 
 
-def _levels(session: Session, first: datetime, heads: Sequence[Head], entries: dict[str, list[Entry]]) -> None:
+def _levels(
+    session: Session, meter: Meter, first: datetime, heads: Sequence[Head], entries: dict[str, list[Entry]]
+) -> None:
     ids, end = [head.tenant_id for head in heads], max(head.closed_until for head in heads)
-    dimensions = [each for each in BY_METER[Meter.STORED] if each.measure.reading is Reading.LEVEL]
-    levels = sums_before(session, ids, Meter.STORED, first)
-    events = events_of(session, ids, first, end, Meter.STORED)
-    before = newest(session, ids, first, end, dimensions)
+    dimension = LEVELS[meter]
+    levels = sums_before(session, ids, meter, first)
+    events = events_of(session, ids, first, end, meter)
+    before = newest(session, ids, first, end, [dimension])
     for head in heads:
         own = [event for event in events.get(head.tenant_id, ()) if event.at < head.closed_until]
         level = levels.get(head.tenant_id, 0)
-        head.level = level + sum(event.amount for event in own)
-        for window, counted in series(first, head.closed_until, level, own).items():
-            for dimension in dimensions:
-                quantity = counted.quantities.get(dimension, 0)
-                entries[head.tenant_id].append(_entry(head.tenant_id, window, dimension, quantity, before))
+        head.levels[meter] = level + sum(event.amount for event in own)
+        for window, counted in series(first, head.closed_until, {meter: level}, own).items():
+            quantity = counted.quantities.get(dimension, 0)
+            entries[head.tenant_id].append(_entry(head.tenant_id, window, dimension, quantity, before))
 
 
 def _entry(tenant_id: str, window: datetime, dimension: Dimension, quantity: int, before: Newest) -> Entry:

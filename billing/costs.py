@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from billing.bills import rounded
-from billing.plans import GB, Dimension
+from billing.plans import Dimension
 from infra.cost import prices
 from infra.cost.prices import Book
 from infra.errors import Problem
@@ -22,7 +22,7 @@ def load(path: Path | None = None) -> Book:
     path = path or DEFAULT
     try:
         found = prices.load(path)
-        estimate(found, {}, 0)  # So that a price that is missing is known before it is needed.
+        estimate(found, {})  # So that a price that is missing is known before it is needed.
     except (OSError, ValueError, KeyError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         if isinstance(error, ValidationError):
@@ -32,10 +32,9 @@ def load(path: Path | None = None) -> Book:
     return found
 
 
-def estimate(book: Book, used: Mapping[Dimension, int], rendition_byte_seconds: int) -> Costs:
+def estimate(book: Book, used: Mapping[Dimension, int]) -> Costs:
     """Minor units. `used` is in smallest units."""
     units = {dimension: Fraction(used.get(dimension, 0), dimension.measure.scale) for dimension in Dimension}
-    rendition_hours = Fraction(rendition_byte_seconds, GB * 3600)
     photos, minutes = units[Dimension.PHOTOS], units[Dimension.VIDEO_OUT]
 
     def price(name: str) -> Fraction:
@@ -54,7 +53,7 @@ def estimate(book: Book, used: Mapping[Dimension, int], rendition_byte_seconds: 
     return Costs(
         storage=_cents(
             units[Dimension.STORAGE] / MONTH_HOURS * price("s3_gb_month")
-            + rendition_hours / MONTH_HOURS * price("s3_renditions_gb_month")
+            + units[Dimension.RENDITIONS] / MONTH_HOURS * price("s3_renditions_gb_month")
         ),
         requests=_cents(
             puts / 1000 * price("s3_put_1000")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, select
 
 from billing import bills
-from billing.ledger import hour_of
+from billing.ledger import CHAIN, LedgerHead, hour_of
 from billing.plans import Dimension
 from billing.terms import plan_at
 from tenants.catalog import Asset, AssetState, Kind, Rendition
@@ -19,6 +19,8 @@ PICTURES = 100
 OPENED = 10
 """One photo in so many is opened in full, one video in so many is watched to its end."""
 GRID_WIDTH, FULL_WIDTH = 640, 1280
+RENDERED_PERCENT = 50
+"""What renditions take of what their originals take, for a tenant of which it is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,19 @@ def of_upload(site: Site, photos: int, size: int, seconds: int) -> Price:
     more = {
         Dimension.PHOTOS: photos,
         Dimension.STORAGE: size * left,
+        Dimension.RENDITIONS: _rendered(site, size) * left,
         Dimension.VIDEO_IN: seconds * 1000,
         Dimension.VIDEO_OUT: seconds * 1000 * (LEAN_RUNGS if lean else RUNGS),
     }
     return _price(site, more)
+
+
+def _rendered(site: Site, size: int) -> int:
+    """Bytes that renditions of originals of `size` bytes will take: as many as the tenant's own do."""
+    head = site.session.get(LedgerHead, (site.tenant_id, CHAIN))
+    if head is None or head.level <= 0 or head.rendition_level <= 0:
+        return size * RENDERED_PERCENT // 100
+    return size * head.rendition_level // head.level
 
 
 def of_delivery(site: Site, size: int) -> Price:

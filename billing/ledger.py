@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenants.db import Base, TenantOwned
+from tenants.usage import Meter
 
 WINDOW = timedelta(hours=1)
 GENESIS = "0" * 64
@@ -57,11 +58,22 @@ class LedgerHead(TenantOwned, Base):
     closed_until: Mapped[datetime]
     """Every window that ends by then is closed."""
     level: Mapped[int] = mapped_column(BigInteger, default=0)
-    """Bytes stored at `closed_until`."""
+    """Bytes of originals at `closed_until`."""
+    rendition_level: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Bytes of renditions at `closed_until`."""
     looked_until: Mapped[datetime]
     """By the database's clock: no event that was recorded before can still turn up."""
     waits_for: Mapped[str] = mapped_column(Text, default="")
     """Why the next window is not closed though it is due; empty when nothing is wrong."""
+    rendition_edition: Mapped[int] = mapped_column(BigInteger, default=-1, server_default="-1")
+    """The tenant's edition when its renditions were last compared with what was told of them (`billing/renditions.py`);
+    -1: never."""
+    rendition_looked_at: Mapped[datetime | None]
+    """When that was."""
+
+    @property
+    def levels(self) -> dict[Meter, int]:
+        return {Meter.STORED: self.level, Meter.RENDERED: self.rendition_level}
 
 
 class MeterRow(TenantOwned, Base):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
-from sqlalchemy import func, select, true
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from billing import costs
@@ -18,7 +18,6 @@ from billing.plans import GB, Dimension
 from billing.terms import plan_at
 from infra.cost.prices import Book
 from infra.errors import Problem
-from tenants.catalog import Rendition
 from tenants.db import across_tenants
 from tenants.margins import Margin, Margins, Use
 from tenants.registry import Tenant
@@ -50,20 +49,11 @@ def of_month(
     until = min(max(now, start), end)
     asked = Tenant.id.in_(only) if only is not None else true()
     with across_tenants(session, "the operator's margins"):
-        sizes = {
-            tenant_id: int(size)
-            for tenant_id, size in session.execute(
-                select(Rendition.tenant_id, func.sum(Rendition.size))
-                .where(Rendition.tenant_id.in_(only) if only is not None else true())
-                .group_by(Rendition.tenant_id)
-            )
-        }
         tenants = session.execute(
             select(Tenant.id, Tenant.slug, Tenant.name, Tenant.created_at).where(Tenant.created_at < end, asked)
         ).all()
         found = []
         for tenant_id, slug, name, created in tenants:
-            seconds = max(int((until - max(created, start)).total_seconds()), 0)
             used = quantities(session, tenant_id, start, until)
             found.append(
                 Margin(
@@ -71,8 +61,7 @@ def of_month(
                     name=name,
                     plan=plan_at(session, tenant_id, max(until, created)).name,
                     revenue=_revenue(session, tenant_id, prices.currency, (start, until, end)),
-                    # Renditions are not metered: what is there now is taken to have been there all along.
-                    costs=costs.estimate(prices, used, sizes.get(tenant_id, 0) * seconds),
+                    costs=costs.estimate(prices, used),
                     use=_use(used, int((until - start).total_seconds())),
                 )
             )

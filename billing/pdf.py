@@ -71,7 +71,7 @@ class _Page(FPDF):
                 (
                     _name(line),
                     self._quantity(line, line.quantity),
-                    self._quantity(line, line.included),
+                    self._quantity(line, line.included) if line.billed else "not billed",
                     money(line.amount, invoice.currency, self._locale),
                 )
             )

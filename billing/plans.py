@@ -27,6 +27,7 @@ class Dimension(enum.Enum):
     """What a bill counts. The value names the ledger's rows and Stripe's meters: it never changes."""
 
     STORAGE = "storage_gb_hours"
+    RENDITIONS = "rendition_gb_hours"
     DELIVERED = "delivered_gb"
     PHOTOS = "photos"
     VIDEO_IN = "video_minutes_in"
@@ -59,6 +60,7 @@ GB = 1_000_000_000
 
 MEASURES: Mapping[Dimension, Measure] = {
     Dimension.STORAGE: Measure(Meter.STORED, Reading.LEVEL, "GB-hour", "byte-second", GB * 3600),
+    Dimension.RENDITIONS: Measure(Meter.RENDERED, Reading.LEVEL, "GB-hour", "byte-second", GB * 3600),
     Dimension.DELIVERED: Measure(Meter.DELIVERED, Reading.SUM, "GB", "byte", GB),
     Dimension.PHOTOS: Measure(Meter.PHOTOS, Reading.SUM, "photo", "photo", 1),
     Dimension.VIDEO_IN: Measure(Meter.VIDEO_IN, Reading.SUM, "minute", "millisecond", 60_000),
@@ -80,11 +82,15 @@ class Tier:
 class Allowance:
     """`included` units a month are paid with the plan; what is beyond is priced in graduated `tiers`.
 
-    Without tiers the dimension costs nothing extra.
+    Without tiers the dimension costs nothing extra; with nothing included either, it is shown and not billed.
     """
 
     included: int
     tiers: tuple[Tier, ...] = ()
+
+    @property
+    def billed(self) -> bool:
+        return bool(self.included or self.tiers)
 
     def cost(self, over: Fraction) -> Fraction:
         """Minor units for `over` units of overage, exactly (Stripe: `tiers_mode=graduated`)."""
@@ -102,7 +108,7 @@ class Plan:
     """`price` is a month's, in minor units of `currency` (ISO 4217, lower case as Stripe has it).
 
     `max_storage_bytes`, `max_upload_bytes` and `max_photos_month` are hard limits (`tenants/quota.py`); None: no limit.
-    `bills_renditions`: whether storage counts renditions beside originals.
+    What renditions take is billed by a plan whose allowance of `Dimension.RENDITIONS` has tiers.
     """
 
     code: str
@@ -113,7 +119,6 @@ class Plan:
     max_storage_bytes: int | None = None
     max_upload_bytes: int | None = None
     max_photos_month: int | None = None
-    bills_renditions: bool = False
 
     def allowance(self, dimension: Dimension) -> Allowance:
         return self.allowances.get(dimension, Allowance(0))
@@ -143,6 +148,7 @@ STUDIO = Plan(
     "usd",
     {
         Dimension.STORAGE: Allowance(100 * _MONTH_HOURS, _tiers((1000 * _MONTH_HOURS, "0.0055"), (None, "0.0041"))),
+        Dimension.RENDITIONS: Allowance(0),
         Dimension.DELIVERED: Allowance(200, _tiers((1000, "12"), (None, "10.5"))),
         Dimension.PHOTOS: Allowance(10_000, _tiers((50_000, "0.1"), (None, "0.06"))),
         Dimension.VIDEO_IN: Allowance(300, _tiers((None, "0.5"))),
@@ -160,6 +166,7 @@ BUSINESS = Plan(
     "usd",
     {
         Dimension.STORAGE: Allowance(1000 * _MONTH_HOURS, _tiers((10_000 * _MONTH_HOURS, "0.0048"), (None, "0.0035"))),
+        Dimension.RENDITIONS: Allowance(0),
         Dimension.DELIVERED: Allowance(2000, _tiers((10_000, "10.5"), (None, "8.5"))),
         Dimension.PHOTOS: Allowance(100_000, _tiers((None, "0.05"))),
         Dimension.VIDEO_IN: Allowance(3000, _tiers((None, "0.4"))),

@@ -115,6 +115,8 @@ def _offered(plan: plans.Plan) -> Plan:
 def _line(kept: dict[str, Any]) -> Line:
     dimension = KNOWN.get(kept["dimension"])
     measure = dimension.measure if dimension else None
+    plan = PLANS.get(kept["plan"])
+    billed = dimension is None or plan is None or plan.allowance(dimension).billed
     return Line(
         code=kept["dimension"],
         plan=kept["plan"],
@@ -123,8 +125,9 @@ def _line(kept: dict[str, Any]) -> Line:
         unit=measure.unit if measure else "",
         quantity=Fraction(kept["quantity"], measure.scale if measure else 1),
         included=Fraction(kept["included"]),
-        over=Fraction(kept["over"]),
+        over=Fraction(kept["over"] if billed else 0),
         amount=kept["amount"],
+        billed=billed,
     )
 
 

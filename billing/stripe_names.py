@@ -9,7 +9,12 @@ from billing.plans import PLANS, Dimension, Plan
 
 PREFIX = "vitrine"
 
-UNITS = {Dimension.STORAGE: 3_600_000_000, Dimension.VIDEO_IN: 60, Dimension.VIDEO_OUT: 60}
+UNITS = {
+    Dimension.STORAGE: 3_600_000_000,
+    Dimension.RENDITIONS: 3_600_000_000,
+    Dimension.VIDEO_IN: 60,
+    Dimension.VIDEO_OUT: 60,
+}
 """How many of the ledger's smallest unit make one of Stripe's; 1 where none is told.
 
 Stripe takes values of at most 15 digits and prices of at most 12 decimals of a cent. A terabyte is 3.6e15 byte-seconds

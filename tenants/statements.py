@@ -20,6 +20,7 @@ from tenants.scope import Site
 # What people call the dimensions and units of bills.
 NAMES = {
     "storage_gb_hours": N_("Storage of originals"),
+    "rendition_gb_hours": N_("Storage of renditions"),
     "delivered_gb": N_("Delivery"),
     "photos": N_("Photos processed"),
     "video_minutes_in": N_("Video received"),
@@ -59,6 +60,8 @@ class Line:
     included: Fraction
     over: Fraction
     amount: int
+    billed: bool = True
+    """Whether the plan charges for it or includes some of it. Else it is shown, and nothing of it is `over`."""
 
 
 @dataclass(frozen=True)

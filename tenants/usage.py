@@ -28,6 +28,8 @@ class Meter(enum.Enum):
     VIDEO_OUT = "video_out.seconds"
     STORED = "stored.bytes"
     """Change of what originals take: negative when one is removed."""
+    RENDERED = "rendered.bytes"
+    """Change of what an asset's renditions take, of all generations that are there: negative when some are removed."""
     DELIVERED = "delivered.bytes"
     """What downloads and, where the app itself delivers, pictures and videos sent."""
     EMBED_VIEWS = "embed.views"

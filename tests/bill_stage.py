@@ -35,6 +35,7 @@ def furnish(web: Flask, world: World) -> str:
             for number, asset in enumerate(assets):
                 about = {"album_id": world.alpha_album, "asset_id": asset}
                 site.use(f"stored:{asset}", Meter.STORED, (number + 1) * 25 * GB, evening, **about)
+                site.use(f"rendered:{asset}:1", Meter.RENDERED, (number + 1) * 11 * GB, evening, **about)
                 site.use(f"video_in:{asset}", Meter.VIDEO_IN, 2400.0, evening, **about)
                 site.use(f"video_out:{asset}", Meter.VIDEO_OUT, 9600.0, evening, **about)
                 site.use(f"photo:{asset}", Meter.PHOTOS, 1100, evening, **about)

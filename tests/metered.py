@@ -51,6 +51,10 @@ def stored(at: datetime, size: int = 1000, name: str = "a") -> Event:
     return Event(f"stored:{name}", Meter.STORED, size, at)
 
 
+def rendered(at: datetime, size: int = 1000, name: str = "a") -> Event:
+    return Event(f"rendered:{name}:1", Meter.RENDERED, size, at)
+
+
 def uploaded(at: datetime, size: int = 1000, name: str = "a") -> Event:
     return Event(f"upload:{name}", Meter.UPLOADED, size, at)
 
@@ -123,7 +127,8 @@ def truth(events: Iterable[Event], start: datetime, end: datetime) -> dict[tuple
         Meter.VIDEO_OUT: (Dimension.VIDEO_OUT, 1000),
         Meter.EMBED_VIEWS: (Dimension.EMBED_VIEWS, 1),
     }
-    changes: Counter[int] = Counter()
+    levels = {Meter.STORED: Dimension.STORAGE, Meter.RENDERED: Dimension.RENDITIONS}
+    changes: dict[Meter, Counter[int]] = {meter: Counter() for meter in levels}
     for event in once:
         epoch = int(event.at.timestamp())
         hour = datetime.fromtimestamp(epoch - epoch % 3600, UTC)
@@ -134,13 +139,13 @@ def truth(events: Iterable[Event], start: datetime, end: datetime) -> dict[tuple
             found[dimension, hour] += round(event.quantity * scale)
         elif event.meter is Meter.UPLOADED:
             found[Dimension.UPLOADS, hour] += 1
-        elif event.meter is Meter.STORED:
-            changes[epoch] += int(event.quantity)
-    if changes:
-        level, second = 0, min(changes)
+        elif event.meter in levels:
+            changes[event.meter][epoch] += int(event.quantity)
+    for meter, dimension in levels.items():
+        level, second = 0, min(changes[meter], default=int(end.timestamp()))
         while second < int(end.timestamp()):
-            level += changes[second]
-            found[Dimension.STORAGE, datetime.fromtimestamp(second - second % 3600, UTC)] += level
+            level += changes[meter][second]
+            found[dimension, datetime.fromtimestamp(second - second % 3600, UTC)] += level
             second += 1
     return {key: value for key, value in found.items() if value}
 

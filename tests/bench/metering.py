@@ -61,6 +61,7 @@ WEIGHTS = {
     Meter.DELIVERED: 50,
     Meter.UPLOADED: 14,
     Meter.STORED: 14,
+    Meter.RENDERED: 14,
     Meter.PHOTOS: 12,
     Meter.EMBED_VIEWS: 6,
     Meter.VIDEO_IN: 2,
@@ -80,7 +81,7 @@ def month(tenants: list[str]) -> tuple[dict[int, list[Row]], Account, int]:
         second = chance.randrange(HOURS * 3600)
         meter = chance.choices(meters, weights)[0]
         amount = 1 if meter in (Meter.PHOTOS, Meter.EMBED_VIEWS) else chance.randrange(1, 40_000_000)
-        if meter is Meter.STORED and chance.random() < 0.2:
+        if meter in (Meter.STORED, Meter.RENDERED) and chance.random() < 0.2:
             amount = -amount
         tenant, at = chance.choice(tenants), START + timedelta(seconds=second)
         row = {"tenant_id": tenant, "id": f"e{number}", "meter": meter, "amount": amount, "at": at}

@@ -5,19 +5,23 @@ import signal
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import gallery
 import pytest
 from conftest import World
 from flask import Flask
 from metered import HOUR, START, Event, born, delivered, faults_of, ledger_of, meter_events, rows, stored, truth, use
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 import wsgi
 from billing import budgets, terms
 from billing.alerts import BudgetLetter
+from billing.ledger import LedgerHead
 from infra import faults
 from infra.settings import Settings
+from tenants.catalog import album_by_id
 from tenants.db import across_tenants, db
 from tenants.scope import open_site, ports
+from tenants.usage import Meter, UsageEvent
 
 pytestmark = [pytest.mark.faults, pytest.mark.every_database]
 
@@ -76,6 +80,33 @@ def test_closing_survives_a_kill_at_every_point(core: Flask, settings: Settings,
     before = len(rows(world.alpha))
     assert close(settings, folder, now) == 0
     assert len(rows(world.alpha)) == before
+
+
+def test_a_look_at_renditions_survives_a_kill_at_every_point(
+    core: Flask, settings: Settings, world: World, tmp_path: Path
+) -> None:
+    """Killed before what it told is committed, and before it notes that it looked: told once, with one metric."""
+    folder = tmp_path / "faults"
+    folder.mkdir()
+    now = ports().clock.now()
+    born(now - HOUR)
+    assert close(settings, folder, now) == 0
+    with open_site(world.alpha) as site:
+        album = album_by_id(site.session, world.alpha, world.alpha_album)
+        assert album is not None
+        gallery.fill_rows(site, album, 3)
+        site.session.commit()
+    for point, events in (("rendered", 0), ("rendered-noted", 3), ("", 3), ("", 3)):
+        with across_tenants(db.session(), "test"):  # The hour is over.
+            db.session.execute(update(LedgerHead).values(rendition_looked_at=None))
+            db.session.commit()
+        assert close(settings, folder, now, point) == (-signal.SIGKILL if point else 0), point
+        with open_site(world.alpha) as site:
+            told = select(UsageEvent.amount).where(UsageEvent.meter == Meter.RENDERED)
+            assert list(site.session.scalars(told)) == [6] * events
+        told_metrics = ports().metrics.totals("usage.rendered.bytes", now - HOUR, now + HOUR, "tenant", [world.alpha])
+        assert told_metrics == ({world.alpha: 18} if events else {})
+    assert faults_of(world.alpha) == []
 
 
 def test_a_letter_about_a_budget_survives_a_kill_at_every_point(

@@ -114,6 +114,7 @@ def _loose_keys(connection: Connection, name: str, owned: set[str]) -> Iterator[
 _LOOSE = {
     # The ledger outlives what it counted, and an upload names its asset before there is one.
     "usage_events": {"album_id", "asset_id"},
+    "rendition_use": {"album_id", "asset_id"},
     "uploads": {"asset_id"},
     # A copy of the asset's own, which has its key; a word leaves with its asset.
     "asset_words": {"album_id"},

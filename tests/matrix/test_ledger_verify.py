@@ -7,17 +7,21 @@ from typing import Any
 import pytest
 from conftest import World
 from flask import Flask
-from metered import HOUR, START, born, close, delivered, faults_of, head, photo, rows, stored, use
+from metered import HOUR, START, born, close, delivered, faults_of, head, photo, rendered, rows, stored, use
 from sqlalchemy import Connection, Engine, delete, insert, inspect, update
 
 from billing.ledger import CHAIN, GENESIS, LedgerHead, LedgerRow, MeterRow, seal
+from billing.renditions import RenditionUse
 from infra.settings import Settings
 from infra.sql import connect
+from tenants.scope import open_site
 from tenants.usage import Meter, UsageEvent
 
 pytestmark = pytest.mark.every_database
 
-LEDGER, HEADS, EVENTS, USAGE = (model.__table__ for model in (LedgerRow, LedgerHead, MeterRow, UsageEvent))
+LEDGER, HEADS, EVENTS, USAGE, RENDITION_USE = (
+    model.__table__ for model in (LedgerRow, LedgerHead, MeterRow, UsageEvent, RenditionUse)
+)
 COLUMNS = [column.key for column in inspect(LedgerRow).columns]
 ROWS = range(1, 5)
 SEALED = ("tenant_id", "number", "window", "meter", "revision", "quantity", "delta", "closed_at")
@@ -42,7 +46,7 @@ def by_hand(engine: Engine, world: World, act: Callable[[Connection], object]) -
     """As the owner of the tables, whom no policy and no grant stops."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            for table in ("ledger", "ledger_heads", "meter_events", "usage_events"):
+            for table in ("ledger", "ledger_heads", "meter_events", "usage_events", "rendition_use"):
                 connection.exec_driver_sql(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         else:
             connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
@@ -138,13 +142,15 @@ HEADS_SAY = {
     "number": "was added behind the ledger's head",
     "sha256": "does not fit the ledger's head",
     "level": "the ledger's head has 100 bytes stored, the events 0",
+    "rendition_level": "the ledger's head has 100 bytes of renditions, the events 0",
     "looked_until": "which is to come",
 }
 
 
 @pytest.mark.parametrize("column", [column.key for column in inspect(LedgerHead).columns])
 def test_a_head_with_any_column_changed_by_hand(chain: Engine, world: World, counted: LedgerHead, column: str) -> None:
-    """`waits_for` is a sentence for people; the next closing writes it anew."""
+    """`waits_for` is a sentence for people; the next closing writes it anew. So does the next look at renditions with
+    when they were seen, within a day."""
     where, value = (HEADS.c.tenant_id == world.alpha, getattr(counted, column))
     other_value: Any = {
         "tenant_id": world.beta,
@@ -155,6 +161,9 @@ def test_a_head_with_any_column_changed_by_hand(chain: Engine, world: World, cou
         "closed_until": value - 2 * HOUR if column == "closed_until" else None,
         "level": 100,
         "waits_for": "nothing",
+        "rendition_level": 100,
+        "rendition_edition": 7,
+        "rendition_looked_at": START + 3 * HOUR,
     }[column]
 
     def act(connection: Connection) -> None:
@@ -164,7 +173,7 @@ def test_a_head_with_any_column_changed_by_hand(chain: Engine, world: World, cou
 
     by_hand(chain, world, act)
     found = [fault.what for fault in faults_of(world.alpha)]
-    if column == "waits_for":
+    if column in ("waits_for", "rendition_edition", "rendition_looked_at"):
         assert found == []
     elif column == "closed_until":
         assert "delivered_gb 2024-02-28T22 is not closed by the ledger's head" in found
@@ -191,6 +200,44 @@ def test_hours_that_a_changed_head_has_had_passed_over_are_named(
         "storage_gb_hours 2024-02-29T02 is 0 in the ledger, 36000 by its events",
         "the ledger's head has 0 bytes stored, the events 10",
     ]
+
+
+def test_hours_that_a_release_without_renditions_closed_are_named_and_mended(
+    chain: Engine, world: World, counted: LedgerHead
+) -> None:
+    """Such a release moves the head, and leaves the level and its rows out. To look back far enough is all it takes."""
+    use(world.alpha, rendered(START + 3 * HOUR + HOUR / 2, 10))
+    close(START + 5 * HOUR)
+
+    def act(connection: Connection) -> None:
+        connection.execute(update(USAGE).values(recorded_at=START))
+        of_alpha = HEADS.c.tenant_id == world.alpha
+        connection.execute(update(HEADS).where(of_alpha).values(closed_until=START + 6 * HOUR))
+
+    by_hand(chain, world, act)
+    hours = ("2024-02-29T00", "2024-02-29T01")
+    assert [fault.what for fault in faults_of(world.alpha)] == [
+        f"rendition_gb_hours {hour} is 0 in the ledger, 36000 by its events" for hour in hours
+    ]
+    again = update(HEADS).where(HEADS.c.tenant_id == world.alpha).values(looked_until=START - HOUR)
+    by_hand(chain, world, lambda connection: connection.execute(again))
+    close(START + 6 * HOUR)
+    assert faults_of(world.alpha) == []
+
+
+@pytest.mark.parametrize("change", [{"size": 11}, {"size": 0}, {"asset_id": "other"}])
+def test_what_is_noted_as_told_of_renditions_is_held_against_the_events(
+    chain: Engine, world: World, counted: LedgerHead, change: dict[str, Any]
+) -> None:
+    """A row that was changed would have the next look tell the difference once more."""
+    with open_site(world.alpha) as site:
+        site.use("rendered:a:1", Meter.RENDERED, 10, START, asset_id="a")
+        site.session.add(RenditionUse(asset_id="a", size=10, turn=1, tenant_id=world.alpha))
+        site.session.commit()
+    assert faults_of(world.alpha) == []
+    by_hand(chain, world, lambda connection: connection.execute(update(RENDITION_USE).values(change)))
+    row = 0 if "asset_id" in change else change["size"]
+    assert f"asset a {row} bytes are noted as told, its events say 10" in faults_of(world.alpha)[0].what
 
 
 @pytest.mark.parametrize("column", ["amount", "meter", "at"])

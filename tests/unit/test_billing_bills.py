@@ -1,5 +1,6 @@
 """Plans and what a month costs under them: exact fractions, rounded once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,11 +11,12 @@ from conftest import World
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
-from metered import Event, born, close, delivered, photo, stored, use
+from metered import HOUR, Event, born, close, delivered, photo, rendered, stored, use
+from sqlalchemy import update
 
-from billing import bills, terms
+from billing import bills, estimates, terms
 from billing.bills import bill, month, price_of, rounded
-from billing.ledger import LedgerHead
+from billing.ledger import LedgerHead, hour_of
 from billing.plans import BUSINESS, FREE, GB, MEASURES, PLANS, STUDIO, Allowance, Dimension, Tier
 from infra.errors import Problem
 from tenants.db import db
@@ -77,6 +79,48 @@ def test_a_month_on_one_plan(core: Flask, world: World) -> None:
     assert lines["storage_gb_hours"].amount == 0
     assert lines["photos"].quantity == 3
     assert made.total == 2500
+
+
+def test_a_plan_that_bills_renditions(core: Flask, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the test's own: 100 GB-hours are included, 2 cents for each of the next 50, 1 for those beyond."""
+    tiers = (Tier(50, Decimal(2)), Tier(None, Decimal(1)))
+    atelier = replace(
+        STUDIO, code="atelier", allowances={**STUDIO.allowances, Dimension.RENDITIONS: Allowance(100, tiers)}
+    )
+    monkeypatch.setitem(PLANS, "atelier", atelier)  # type: ignore[arg-type]
+    start, end = FEBRUARY
+    born(start)
+    assign(world.alpha, "atelier", start)
+    assign(world.beta, "studio", start)
+    for tenant_id in (world.alpha, world.beta):
+        use(tenant_id, rendered(end - 20 * HOUR, 10 * GB))
+    close(end + timedelta(days=2))
+    with open_site(world.alpha) as site:
+        made = bill(site.session, site.tenant_id, start, end)
+        expected = bills.forecast(site.session, site.tenant_id, start, end, end)
+        price = price_of(atelier, {Dimension.RENDITIONS: 200 * GB * 3600}, {Dimension.RENDITIONS: 7 * GB * 3600})
+    lines = {line.dimension: line for line in made.lines}
+    assert (lines["rendition_gb_hours"].over, lines["rendition_gb_hours"].amount) == ("100", 50 * 2 + 50)
+    assert made.total == expected == 1900 + 150
+    assert price == 7
+    with open_site(world.beta) as site:
+        shown = {line.dimension: line for line in bill(site.session, site.tenant_id, start, end).lines}
+    assert (shown["rendition_gb_hours"].quantity, shown["rendition_gb_hours"].amount) == (200 * GB * 3600, 0)
+    with open_site(world.alpha) as site:
+        on_nothing_yet = estimates.of_upload(site, 0, GB, 0).amount
+        site.session.execute(update(LedgerHead).values(level=4 * GB))
+        on_what_is_there = estimates.of_upload(site, 0, GB, 0).amount
+        left = (month(site.now().year, site.now().month)[1] - hour_of(site.now())) / HOUR
+        site.session.rollback()
+    assert on_nothing_yet == _beyond(left / 2), "half of what the originals take"
+    assert on_what_is_there == _beyond(left * 2.5), "10 GB were made of 4"
+    assert not any(plan.allowance(Dimension.RENDITIONS).billed for plan in (FREE, STUDIO, BUSINESS))
+
+
+def _beyond(hours: float) -> int:
+    """What so many GB-hours cost on that plan."""
+    over = max(Fraction(hours) - 100, Fraction(0))
+    return rounded(2 * min(over, Fraction(50)) + max(over - 50, Fraction(0)))
 
 
 def test_a_change_of_plan_cuts_the_month_at_its_hour(core: Flask, world: World) -> None:

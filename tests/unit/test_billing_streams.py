@@ -5,20 +5,32 @@ events add up to the ledger, and a bill is rebuilt to the cent.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import World
+from dying import Crash, dying_at
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from metered import HOUR, RULES, Event, FakeSink, born, close, faults_of, ledger_of, meter_events, rows, truth, use
+from metered import (
+    HOUR,
+    RULES,
+    Event,
+    FakeSink,
+    born,
+    close,
+    faults_of,
+    ledger_of,
+    meter_events,
+    rendered,
+    rows,
+    truth,
+    use,
+)
 from sqlalchemy import delete, table
-from sqlalchemy import event as sql_event
 
 from billing import bills, invoices, outgoing, terms
 from billing.plans import PLANS, Dimension
@@ -42,30 +54,6 @@ def wipe(start: datetime = START) -> None:
         for name in TABLES:
             connection.execute(delete(table(name)))
     born(start)
-
-
-class Crash(BaseException):
-    """The process ends here: nothing catches it."""
-
-
-@contextmanager
-def dying_at(statement: int) -> Iterator[Callable[[], bool]]:
-    """Die before the n-th statement or commit; yields whether that has happened."""
-    passed = 0
-
-    def strike(*_: Any) -> None:
-        nonlocal passed
-        passed += 1
-        if passed == statement:
-            raise Crash
-
-    sql_event.listen(db.engine, "before_cursor_execute", strike)
-    sql_event.listen(db.engine, "commit", strike)
-    try:
-        yield lambda: passed >= statement
-    finally:
-        sql_event.remove(db.engine, "before_cursor_execute", strike)
-        sql_event.remove(db.engine, "commit", strike)
 
 
 def turn(now: datetime, sink: FakeSink, *, dies_at: int = 0) -> bool:
@@ -94,7 +82,12 @@ def check(world: World, events: dict[str, list[Event]], sink: FakeSink, start: d
 
 MOMENTS = st.integers(-2 * 3600, HOURS * 3600 - 1).map(lambda second: START + timedelta(seconds=second))
 """Some by a clock that is two hours behind, before the tenant was made."""
-AMOUNTS = {Meter.STORED: st.integers(-(10**10), 10**10), Meter.VIDEO_IN: st.integers(0, 10**6).map(lambda n: n / 1000)}
+CHANGES = st.integers(-(10**10), 10**10)
+AMOUNTS = {
+    Meter.STORED: CHANGES,
+    Meter.RENDERED: CHANGES,
+    Meter.VIDEO_IN: st.integers(0, 10**6).map(lambda n: n / 1000),
+}
 EVENTS = st.sampled_from(Meter).flatmap(
     lambda meter: st.builds(
         Event, st.integers(0, 12).map(str), st.just(meter), AMOUNTS.get(meter, st.integers(0, 10**13)), MOMENTS
@@ -134,8 +127,8 @@ def scenario(world: World) -> dict[str, list[Event]]:
     """Two tenants, two hours that are closed, a late event of each kind for them, and an hour that is due."""
     wipe()
     at, closed_at = START + timedelta(minutes=5), START + 3 * HOUR
-    early = [Event("a", Meter.STORED, 500, at), Event("b", Meter.DELIVERED, 70, at)]
-    late = [Event("c", Meter.STORED, -100, at + HOUR), Event("d", Meter.DELIVERED, 1, at)]
+    early = [Event("a", Meter.STORED, 500, at), Event("b", Meter.DELIVERED, 70, at), rendered(at, 90)]
+    late = [Event("c", Meter.STORED, -100, at + HOUR), Event("d", Meter.DELIVERED, 1, at), rendered(at, -20, "b")]
     fresh = [Event("e", Meter.PHOTOS, 1, at + 2 * HOUR)]
     for tenant_id in (world.alpha, world.beta):
         use(tenant_id, *early)
@@ -199,7 +192,7 @@ def test_a_day_of_23_or_25_hours_loses_and_doubles_nothing(core: Flask, world: W
     zone = ZoneInfo("Europe/Berlin")
     moments = [(day.astimezone(UTC) + number * HOUR / 2).astimezone(zone) for number in range(52)]
     events = [Event(f"d{number}", Meter.DELIVERED, 2**number, at) for number, at in enumerate(moments[:40])]
-    events += [Event("s", Meter.STORED, 10, moments[3])]
+    events += [Event("s", Meter.STORED, 10, moments[3]), rendered(moments[5], 7)]
     use(world.alpha, *events)
     end = start + 30 * HOUR
     close(end + RULES.lateness)

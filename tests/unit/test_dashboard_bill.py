@@ -40,6 +40,7 @@ def used(web: Flask, world: World) -> str:
         with open_site(world.alpha) as site:
             terms.assign(site, "studio", since=start)
             site.use(f"video_in:{asset}", Meter.VIDEO_IN, 90.5, evening, album_id=world.alpha_album, asset_id=asset)
+            site.use(f"rendered:{asset}:1", Meter.RENDERED, 9 * GB, evening, album_id=world.alpha_album, asset_id=asset)
             site.session.commit()
         use(world.alpha, delivered(evening, 250 * GB), stored(evening, 40 * GB), photo(evening))
         close(end + timedelta(hours=2))
@@ -54,6 +55,21 @@ def test_the_month_its_forecast_and_its_invoices(alice: Browser, used: str) -> N
     for said in ("So far this month", "Expected by its end", "Plan Studio", "Storage of originals", used):
         assert said in page
     assert "$" in page
+
+
+def test_renditions_are_shown_and_not_billed(alice: Browser, world: World, used: str) -> None:
+    """9 GB for the last three hours of the invoice's month, by page, document and what they come from."""
+    page = alice.get(f"{PAGE}/invoices/{used}").text
+    row = page[page.index("Storage of renditions") :].partition("</tr>")[0]
+    for said in ("27 GB hours", "Not billed by this plan", "$0.00"):
+        assert said in row, row
+    assert "data-over" not in row
+    answer = alice.get(f"{PAGE}/invoices/{used}.pdf")
+    read = "\n".join(each.extract_text() for each in PdfReader(io.BytesIO(answer.data)).pages)
+    assert "Storage of renditions" in read and "not billed" in read
+    (link,) = {part.split('"')[0] for part in page.split('href="') if "parts/rendition_gb_hours" in part}
+    parts = alice.get(link.replace("&amp;", "&")).text
+    assert "IMG_0.jpg" in parts and "27 GB hours" in parts
 
 
 def test_a_new_tenant_sees_what_will_be_there(alice: Browser, world: World) -> None:

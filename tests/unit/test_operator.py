@@ -48,12 +48,13 @@ def furnish(world: World) -> None:
 def test_each_cost_is_use_times_price() -> None:
     used = {
         Dimension.STORAGE: 100 * GB * 730 * 3600,  # 100 GB for a month: 2.30
+        Dimension.RENDITIONS: 50 * GB * 730 * 3600,  # in the same class: 1.15
         Dimension.DELIVERED: 30 * GB,  # 2.55; 200,000 requests, of which 20,000 reach S3
         Dimension.PHOTOS: 10_000,  # 15,000 s; 140,000 PUT
         Dimension.UPLOADS: 10_000,  # 50,000 PUT
         Dimension.VIDEO_OUT: 150 * 60_000,  # 3,000 s; 1,800 PUT
     }
-    found = costs.estimate(costs.load(), used, 50 * GB * 730 * 3600)
+    found = costs.estimate(costs.load(), used)
     assert found.storage == 230 + 115
     assert found.delivery == 255
     assert found.requests == 117  # 191.8 x 0.005 + 20 x 0.0004 + 20 x 0.01 = 1.167

@@ -1,19 +1,21 @@
 """Meter events to a fake of Stripe: what it counts is what the ledger has, whatever is lost, late or reported."""
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from conftest import ManualClock, World
 from flask import Flask
-from metered import HOUR, born, close, delivered, ledger_of, meter_events, photo, stored, uploaded, use
+from metered import HOUR, born, close, delivered, ledger_of, meter_events, photo, rendered, stored, uploaded, use
 from stripe_fake import FakeStripe
 from stripe_fake.meters import report_errors
 from stripe_stage import Stage, by_stripe, on_clock
 
-from billing import outgoing, reports, webhook
+from billing import catalogue, outgoing, reports, webhook
 from billing.ledger import MeterRow
-from billing.plans import Dimension
-from billing.stripe_names import meter_name, unit
+from billing.plans import PLANS, STUDIO, Allowance, Dimension, Tier
+from billing.stripe_names import meter_name, metered, unit
 from billing.stripe_sink import StripeSink
 from infra.settings import Settings
 
@@ -68,7 +70,7 @@ def equals_the_ledger(fake: FakeStripe, tenant_id: str) -> bool:
     of: dict[Dimension, int] = dict.fromkeys(Dimension, 0)
     for (dimension, _), quantity in ledger_of(tenant_id).items():
         of[dimension] += quantity
-    sold = [dimension for dimension in Dimension if dimension is not Dimension.UPLOADS]
+    sold = [dimension for dimension in Dimension if metered(dimension)]
     return all(counted(fake, each) == (2 * of[each] + unit(each)) // (2 * unit(each)) for each in sold)
 
 
@@ -88,6 +90,26 @@ def test_sums_equal_the_ledger(stage: Stage, sink: StripeSink, world: World, clo
     assert states(world.alpha) == states(world.beta) == {"sent"}
     assert len({event["payload"]["stripe_customer_id"] for event in stage.fake.meter_events}) == 1
     assert outgoing.run(sink) == {}
+
+
+def test_renditions_go_to_stripe_where_a_plan_bills_them(
+    stage: Stage, sink: StripeSink, world: World, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Studio of the test's own. Until its meter is in Stripe, events wait."""
+    use(world.alpha, rendered(clock.time, 123_456_789))
+    clock.sleep(2 * 3600)
+    close(clock.time)
+    assert outgoing.run(sink) == {"sent": 1}
+    assert stage.fake.meter_events == []
+    billed = {**STUDIO.allowances, Dimension.RENDITIONS: Allowance(10, (Tier(None, Decimal("0.004")),))}
+    monkeypatch.setitem(PLANS, "studio", replace(STUDIO, allowances=billed))  # type: ignore[arg-type]
+    clock.sleep(3600)
+    close(clock.time)
+    assert "sent" not in outgoing.run(sink)
+    done = [str(change) for change in catalogue.sync(stage.gateway)]
+    assert {"create meter vitrine_rendition_gb_hours", "create price vitrine:studio:rendition_gb_hours"} <= {*done}
+    assert outgoing.run(sink) == {"sent": 1}
+    assert counted(stage.fake, Dimension.RENDITIONS) == 247 - 123, "megabyte-hours, rounded over all"
 
 
 def test_lost_answers_count_once(stage: Stage, sink: StripeSink, world: World, clock: ManualClock) -> None:

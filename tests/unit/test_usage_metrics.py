@@ -61,6 +61,8 @@ def test_a_savepoint_tells_nothing_by_itself(core: Flask, world: World) -> None:
 def test_units_are_the_meters_own(core: Flask, world: World) -> None:
     with open_site(world.alpha) as site:
         for meter in Meter:
-            site.use(f"x:{meter.value}", meter, -4 if meter is Meter.STORED else 4)
+            site.use(f"x:{meter.value}", meter, -4 if meter in (Meter.STORED, Meter.RENDERED) else 4)
         site.session.commit()
-    assert {meter: told(meter) for meter in Meter} == {meter: -4 if meter is Meter.STORED else 4 for meter in Meter}
+    assert {meter: told(meter) for meter in Meter} == {
+        meter: -4 if meter in (Meter.STORED, Meter.RENDERED) else 4 for meter in Meter
+    }
