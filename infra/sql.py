@@ -92,6 +92,7 @@ class _Strings(TypeDecorator[Sequence[str]]):
 class _Among(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
+    _is_implicitly_boolean = True  # Or else SQLite is asked for `IN (…) = 1`, which no index serves.
 
 
 @compiles(_Among)
