@@ -32,10 +32,10 @@ from tenants.scope import open_site, secret
 from tenants.webhooks import Event, WebhookDelivery
 from webapp.dashboard.mount import ALWAYS
 
-NOT_READ = ("sign_in", "second_step", "bill_parts", "invoice", "invoice_pdf", "archive")
+NOT_READ = ("sign_in", "second_step", "bill_parts", "invoice", "invoice_pdf", "archive", "reset_password")
 """Lead on who is signed in, or show what alpha has none of."""
 OPEN = {f"dashboard.{name}" for name in ("sign_in", "second_step", "sign_out", "join", "enter_support", "archive")}
-OPEN |= {"dashboard.passkey_options", "dashboard.passkey_sign_in"}
+OPEN |= {"dashboard.passkey_options", "dashboard.passkey_sign_in", "dashboard.forgotten", "dashboard.reset_password"}
 NEEDS = {
     Role.VIEWER: {"albums", "album", "asset", "progress", "account", "two_factor", "two_factor_off", "end_session"}
     | {"sign_out_everywhere", "seen_announcement"}

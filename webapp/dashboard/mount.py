@@ -14,7 +14,7 @@ ALWAYS = frozenset(
         *("sign_in", "second_step", "sign_out", "account", "two_factor", "two_factor_off", "end_session"),
         *("sign_out_everywhere", "support", "end_support", "enter_support", "seen_announcement"),
         *("passkey_sign_in", "begin_passkey", "add_passkey", "rename_passkey", "remove_passkey"),
-        *("ask_export", "erase_account", "keep_account"),
+        *("ask_export", "erase_account", "keep_account", "forgotten", "reset_password"),
     )
 )
 
