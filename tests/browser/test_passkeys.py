@@ -68,7 +68,7 @@ def test_a_passkey_is_added_used_renamed_and_removed_by_keyboard(
     page.get_by_role("button", name="Sign out", exact=True).press("Enter")
     button = page.get_by_role("button", name="Sign in with a passkey")
     expect(button).to_be_visible()
-    page.get_by_role("button", name="Sign in", exact=True).focus()
+    page.get_by_role("link", name="Forgot your password?").focus()
     page.keyboard.press("Tab")
     expect(button).to_be_focused()
     page.keyboard.press("Enter")
