@@ -58,7 +58,8 @@ class FromLedger:
         found = explain.shares(site.session, site.tenant_id, dimension, start, end, by_hour=True)
         scale = dimension.measure.scale
         rest = Fraction(sum(share.quantity for share in found[most:]), scale)
-        return Parts(dimension.measure.unit, tuple(_named(site, found[:most], scale)), rest)
+        is_level = dimension.measure.reading is plans.Reading.LEVEL
+        return Parts(dimension.measure.unit, tuple(_named(site, found[:most], scale)), rest, is_level)
 
     def pdf(self, site: Site, number: str, locale: str) -> bytes | None:
         issued = self.invoice(site, number)
@@ -158,5 +159,7 @@ def _named(site: Site, shares: Iterable[explain.Share], scale: int) -> list[Part
         album_id = share.album_id or album_id
         title = albums.get(album_id or "", "")
         quantity = Fraction(share.quantity, scale)
-        parts.append(Part(album_id if title else None, title, share.asset_id, filename, share.hour, quantity))
+        parts.append(
+            Part(album_id if title else None, title, share.asset_id, filename, share.hour, quantity, share.until)
+        )
     return parts

@@ -95,7 +95,10 @@ class Overview:
 
 @dataclass(frozen=True)
 class Part:
-    """Of a line: what one asset, or none in particular, used in an hour; storage is told for the whole period."""
+    """Of a line: what one asset, or none in particular, used in an hour.
+
+    Of storage `hour` is when it came, None if it was there when the period began, and `until` when it went, None if it
+    was there when the period ended."""
 
     album_id: str | None
     album: str
@@ -103,6 +106,7 @@ class Part:
     asset: str
     hour: datetime | None
     quantity: Fraction
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,8 @@ class Parts:
     unit: str
     largest: tuple[Part, ...]
     rest: Fraction
+    is_level: bool = False
+    """Whether it is of something that stays, as storage is."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from metered import HOUR, Event, born, close, delivered, photo, rendered, stored, use
 from sqlalchemy import update
 
-from billing import bills, estimates, terms
+from billing import bills, estimates, explain, terms
 from billing.bills import bill, month, price_of, rounded
 from billing.ledger import LedgerHead, hour_of
 from billing.plans import BUSINESS, FREE, GB, MEASURES, PLANS, STUDIO, Allowance, Dimension, Tier
@@ -188,3 +188,26 @@ def test_a_forecast_goes_on_at_the_pace_so_far(core: Flask, world: World) -> Non
         assert bills.forecast(site.session, site.tenant_id, start, end, half) == 1900 + 100 * 12
         assert bills.forecast(site.session, site.tenant_id, start, end, start) == 1900
     db.session.remove()
+
+
+def test_what_was_stored_is_told_from_when_until_when(core: Flask, world: World) -> None:
+    """Of four assets: there all the time, gone in it, come in it, and both."""
+    start, end = FEBRUARY
+    before, noon, late = start - HOUR, start + timedelta(hours=12, minutes=20), end - timedelta(minutes=90)
+    stays = {"whole": (before, None), "gone": (before, noon), "come": (noon, None), "both": (noon, late)}
+    with open_site(world.alpha) as site:
+        for name, (came, went) in stays.items():
+            site.use(f"stored:{name}", Meter.STORED, 100, came, asset_id=name)
+            if went:  # From the album that it had been moved to.
+                site.use(f"purge:{name}", Meter.STORED, -100, went, album_id=world.alpha_album, asset_id=name)
+        site.use("stored:later", Meter.STORED, 100, end, asset_id="later")
+        site.session.commit()
+        found = explain.shares(site.session, world.alpha, Dimension.STORAGE, start, end, by_hour=True)
+    told = {share.asset_id: (share.hour, share.until, share.quantity) for share in found}
+    seconds = {name: int(((went or end) - max(came, start)).total_seconds()) for name, (came, went) in stays.items()}
+    assert told == {
+        "whole": (None, None, 100 * seconds["whole"]),
+        "gone": (None, hour_of(noon), 100 * seconds["gone"]),
+        "come": (hour_of(noon), None, 100 * seconds["come"]),
+        "both": (hour_of(noon), hour_of(late), 100 * seconds["both"]),
+    }

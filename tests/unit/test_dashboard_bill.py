@@ -1,6 +1,7 @@
 """Use and cost in the dashboard: the month, invoices as pages and PDF, where lines come from, prices and budgets."""
 
 import io
+import re
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -70,6 +71,7 @@ def test_renditions_are_shown_and_not_billed(alice: Browser, world: World, used:
     (link,) = {part.split('"')[0] for part in page.split('href="') if "parts/rendition_gb_hours" in part}
     parts = alice.get(link.replace("&amp;", "&")).text
     assert "IMG_0.jpg" in parts and "27 GB hours" in parts
+    assert re.search(r"<td>from [^<]+ on</td>", parts)
 
 
 def test_a_new_tenant_sees_what_will_be_there(alice: Browser, world: World) -> None:

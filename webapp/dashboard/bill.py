@@ -23,6 +23,7 @@ from webapp.dashboard.answers import done
 from webapp.dashboard.forms import said
 from webapp.dashboard.mount import bp
 from webapp.dashboard.record import note
+from webapp.site.dates import moment
 
 MOST_PARTS = 100
 REACHES = {
@@ -166,11 +167,24 @@ def part_name(part: Part) -> str:
     return part.asset or part.album or str(_("What is gone by now, or of the whole site"))
 
 
+def part_hours(part: Part, is_level: bool) -> str:
+    """The hour in which it was used or, of what stays, from when until when it was there."""
+    came, went = (moment(each, 0) if each else "" for each in (part.hour, part.until))
+    if not is_level:
+        return came
+    if came and went:
+        return str(_("%(came)s to %(went)s", came=came, went=went))
+    if came:
+        return str(_("from %(came)s on", came=came))
+    return str(_("until %(went)s", went=went) if went else _("the whole time"))
+
+
 def dimension_name(code: str) -> str:
     return str(_(NAMES.get(code, code)))
 
 
 bp.add_app_template_global(part_name)
+bp.add_app_template_global(part_hours)
 bp.add_app_template_global(dimension_name)
 
 
