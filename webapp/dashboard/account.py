@@ -1,14 +1,13 @@
 """A member's own account: the password, and where they are signed in."""
 
-from flask import g, make_response, redirect, render_template, session, url_for
+from flask import g, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
 from infra.errors import Problem
-from infra.ports import Letter
 from infra.sql import reading
-from tenants import passkeys, people, sessions, two_factor
+from tenants import passkeys, people, resetting, sessions, two_factor
 from tenants.people import Member, Role
 from webapp import auth, entry
 from webapp.dashboard import account_letters, devices
@@ -29,12 +28,11 @@ def account() -> ResponseReturnValue:
     if form.validate_on_submit():
         member_id = current_user.id
         if entry.knows_password(form.current.data):
-            letter = _change(member_id, people.hash_password(form.password.data))
+            _change(member_id, people.hash_password(form.password.data))
             say(_("Your password is changed. Other devices are signed out."))
             if passkeys.of(g.site.session, current_user):
                 say(_("Your passkeys still sign in. Remove those that you do not know."))
-            answer = make_response(redirect(url_for("dashboard.account"), 303))
-            return account_letters.after(answer, letter)
+            return redirect(url_for("dashboard.account"), 303)
         form.current.errors = [_("This is not your current password.")]
     with reading():
         kept = [
@@ -73,11 +71,9 @@ def sign_out_everywhere() -> ResponseReturnValue:
     return done(_("Every other device is signed out."), back=url_for("dashboard.account"))
 
 
-def _change(member_id: str, password_hash: str) -> Letter:
+def _change(member_id: str, password_hash: str) -> None:
     member: Member = g.site.session.get_one(Member, (g.site.tenant_id, member_id))
-    member.password_hash = password_hash
-    sessions.end_all(g.site.session, member)
+    resetting.choose(g.site.session, member, password_hash)
     note("password.changed")
-    letter = account_letters.changed(member, "password.changed")
+    account_letters.changed(member, "password.changed")
     entry.sign_in(member)
-    return letter

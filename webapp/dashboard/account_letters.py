@@ -4,7 +4,7 @@ whoever did not do it hears of it."""
 from functools import partial
 
 import structlog
-from flask import Response, g, request, url_for
+from flask import Response, after_this_request, g, request, url_for
 from flask_babel import force_locale, format_datetime
 from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
@@ -31,7 +31,8 @@ CHANGES = {
 """By their action in the audit log."""
 
 
-def way_back(member: Member, address: str) -> Letter:
+def way_back(member: Member, address: str) -> None:
+    """Send the member the address at which they choose another password."""
     site = g.site.tenant.name
     with force_locale(offered(g.site.tenant.brand.locale) or DEFAULT):
         lines = (
@@ -41,11 +42,11 @@ def way_back(member: Member, address: str) -> Letter:
             _("If that was not you, do nothing: your password stays as it is."),
         )
         subject = str(_("A new password for %(site)s", site=site))
-    return _letter(member, subject, *lines)
+    _post(member, subject, *lines)
 
 
-def changed(member: Member, action: str) -> Letter:
-    """Of what this request did, one of `CHANGES`."""
+def changed(member: Member, action: str) -> None:
+    """Write the member of what this request does, one of `CHANGES`. Call it beside `note`, before the commit."""
     site = g.site.tenant.name
     with force_locale(offered(g.site.tenant.brand.locale) or DEFAULT):
         where = _(
@@ -61,18 +62,20 @@ def changed(member: Member, action: str) -> Letter:
             canonical.origin() + url_for("dashboard.account"),
         )
         subject = str(_("How you sign in to %(site)s was changed", site=site))
-    return _letter(member, subject, *lines)
+    _post(member, subject, *lines)
 
 
-def after(answer: Response, letter: Letter) -> Response:
-    """`answer`, which has the letter sent once it has been given: a mail server may take seconds. Nobody waits for the
-    letter, so one that is not taken is told to the log alone."""
-    answer.call_on_close(partial(_send, ports().mail, letter))
-    return answer
+def _post(member: Member, subject: str, *lines: object) -> None:
+    """Once the answer has been given, for a mail server may take seconds, and not at all if that is a refusal. Nobody
+    waits for the letter, so one that is not taken is told to the log alone."""
+    letter = Letter(str(member.email), subject, "\n\n".join(map(str, lines)) + "\n", g.site.tenant.name)
+    send = partial(_send, ports().mail, letter)
 
-
-def _letter(member: Member, subject: str, *lines: object) -> Letter:
-    return Letter(str(member.email), subject, "\n\n".join(map(str, lines)) + "\n", g.site.tenant.name)
+    @after_this_request
+    def sent(answer: Response) -> Response:
+        if answer.status_code < 400:
+            answer.call_on_close(send)
+        return answer
 
 
 def _send(mail: Mail, letter: Letter) -> None:

@@ -3,7 +3,7 @@
 Asking tells nobody who is a member: the answer is the same, and the letter is sent when it has been given.
 """
 
-from flask import g, make_response, redirect, render_template, request, url_for
+from flask import g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -35,12 +35,12 @@ def forgotten() -> ResponseReturnValue:
     asked = form.email.data if form.validate_on_submit() else ""
     with reading():
         member = people.by_email(g.site.session, asked) if asked else None
-        letter = account_letters.way_back(member, _way(member)) if member is not None else None
+        if member is not None:
+            account_letters.way_back(member, _way(member))
         delivers = ports().mail.delivers
         page = render_template("dashboard/forgotten.html", form=form, asked=asked, delivers=delivers)
         g.site.session.rollback()
-    answer = make_response(page, 422 if form.errors else 200)
-    return account_letters.after(answer, letter) if letter is not None else answer
+    return page, 422 if form.errors else 200
 
 
 @bp.route("/reset/<token>", methods=["GET", "POST"])
@@ -54,10 +54,10 @@ def reset_password(token: str) -> ResponseReturnValue:
         member = _whose(token)
         resetting.choose(g.site.session, member, password_hash)
         note("password.reset", by=member)
-        letter = account_letters.changed(member, "password.reset")
+        account_letters.changed(member, "password.reset")
         g.site.session.commit()
         say(_("Your password is changed. Sign in with the new one."))
-        return account_letters.after(make_response(redirect(url_for("dashboard.sign_in"), 303)), letter)
+        return redirect(url_for("dashboard.sign_in"), 303)
     with reading():
         page = render_template("dashboard/reset.html", form=form, member=_whose(token))
     return page, 422 if form.errors else 200, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}

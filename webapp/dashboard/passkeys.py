@@ -1,6 +1,6 @@
 """A member's passkeys: adding one, its name, and its end. The list is in the account (`account.py`)."""
 
-from flask import g, jsonify, make_response, render_template, request, url_for
+from flask import g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -61,7 +61,8 @@ def add_passkey() -> ResponseReturnValue:
         name=form.name.data,
     )
     note("passkey.added", about=passkey.name, host=passkey.host)
-    return _told("passkey.added", _("You can sign in with this passkey now."))
+    account_letters.changed(_me(), "passkey.added")
+    return done(_("You can sign in with this passkey now."), back=url_for("dashboard.account"))
 
 
 @bp.post("/account/passkeys/<passkey_id>/rename")
@@ -82,13 +83,8 @@ def remove_passkey(passkey_id: str) -> ResponseReturnValue:
     passkey = _passkey(passkey_id)
     note("passkey.removed", about=passkey.name, host=passkey.host)
     g.site.session.delete(passkey)
-    return _told("passkey.removed", _("The passkey signs in no more. Delete it on your device as well."))
-
-
-def _told(action: str, message: str) -> ResponseReturnValue:
-    """Commit and say so, here and by a letter."""
-    letter = account_letters.changed(_me(), action)
-    return account_letters.after(make_response(done(message, back=url_for("dashboard.account"))), letter)
+    account_letters.changed(_me(), "passkey.removed")
+    return done(_("The passkey signs in no more. Delete it on your device as well."), back=url_for("dashboard.account"))
 
 
 def _me() -> Member:

@@ -1,9 +1,7 @@
 """Setting up the second factor of a member's sign-in, its recovery codes, and the end of it."""
 
-from collections.abc import Callable
-
 import segno
-from flask import g, make_response, redirect, render_template, url_for
+from flask import g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -45,7 +43,8 @@ def two_factor() -> ResponseReturnValue:
                 g.site.session.rollback()
                 form.code.errors = [told(problem)]
             else:
-                return _told(codes, "two-factor.on")
+                _commit("two-factor.on")
+                return _told(codes)
     form.sealed.data = factors.seal(secret(), totp)
     with reading():
         address = factors.address(totp, current_user, g.site.tenant.name)
@@ -61,7 +60,8 @@ def _in_use() -> ResponseReturnValue:
     if form.validate_on_submit():
         if entry.knows_password(form.current.data):
             codes = factors.renew(g.site.session, _me())
-            return _told(codes, "two-factor.renewed")
+            _commit("two-factor.renewed")
+            return _told(codes)
         form.current.errors = [_("This is not your current password.")]
     return _settings(form)
 
@@ -74,8 +74,9 @@ def two_factor_off() -> ResponseReturnValue:
     if form.validate_on_submit():
         if entry.knows_password(form.current.data):
             factors.disable(g.site.session, _me())
+            _commit("two-factor.off")
             say(_("Signing in asks for the password alone from now on."))
-            return _noted("two-factor.off", lambda: redirect(url_for("dashboard.account"), 303))
+            return redirect(url_for("dashboard.account"), 303)
         form.current.errors = [_("This is not your current password.")]
     return _settings(form)
 
@@ -87,20 +88,16 @@ def _settings(form: ChangeForm) -> ResponseReturnValue:
     return page, 422 if form.errors else 200, NO_STORE
 
 
-def _told(codes: list[str], action: str) -> ResponseReturnValue:
-    def page() -> ResponseReturnValue:
-        with reading():
-            return render_template("dashboard/recovery_codes.html", codes=codes), 200, NO_STORE
-
-    return _noted(action, page)
+def _told(codes: list[str]) -> ResponseReturnValue:
+    with reading():
+        return render_template("dashboard/recovery_codes.html", codes=codes), 200, NO_STORE
 
 
-def _noted(action: str, answer: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
-    """Commit what was done, with its entry in the log, and write the member of it."""
+def _commit(action: str) -> None:
+    """What was done, with its entry in the log and a letter to the member."""
     note(action)
-    letter = account_letters.changed(_me(), action)
+    account_letters.changed(_me(), action)
     g.site.session.commit()
-    return account_letters.after(make_response(answer()), letter)
 
 
 def _me() -> Member:
