@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from billing.ledger import CHAIN, LedgerHead, LedgerRow, MeterRow, identifier, seal
+from billing.ledger import CHAIN, LedgerHead, LedgerRow, MeterRow, identifier, levels_of, seal
 from tenants.usage import Meter
 
 _HEAD = (
@@ -137,5 +137,4 @@ def lock(session: Session, tenant_ids: Iterable[str], *wanted: Any, wait: bool =
 
 
 def _head(row: Any) -> Head:
-    levels = {Meter.STORED: row.level, Meter.RENDERED: row.rendition_level}
-    return Head(row.tenant_id, row.number, row.sha256, row.closed_until, row.waits_for, levels)
+    return Head(row.tenant_id, row.number, row.sha256, row.closed_until, row.waits_for, levels_of(row))

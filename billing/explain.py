@@ -25,13 +25,11 @@ class Share(NamedTuple):
     """Of storage: the hour in which it went; None if it was there when the period ended."""
 
 
-def shares(
-    session: Session, tenant_id: str, dimension: Dimension, start: datetime, end: datetime, *, by_hour: bool = False
-) -> list[Share]:
+def shares(session: Session, tenant_id: str, dimension: Dimension, start: datetime, end: datetime) -> list[Share]:
     """The line's parts, the largest first. They add up to what the events say of [start, end).
 
-    Storage is told by asset with its first and last hour, since each asset is there in every hour between them;
-    `by_hour` is for the rest.
+    Storage is told by asset with its first and last hour, since each asset is there in every hour between them; the
+    rest by the hour.
     """
     measure = dimension.measure
     statement = select(
@@ -40,11 +38,10 @@ def shares(
     if measure.reading is Reading.LEVEL:
         return _largest_first(_stays(session, statement, dimension, start, end))
     statement = statement.where(UsageEvent.at >= start)
-    found: dict[tuple[str | None, str | None, datetime | None], int] = defaultdict(int)
+    found: dict[tuple[str | None, str | None, datetime], int] = defaultdict(int)
     for album_id, asset_id, at, amount, quantity in session.execute(statement):
         size = amount_of(measure.meter, amount, quantity)
-        hour = hour_of(at) if by_hour else None
-        found[album_id, asset_id, hour] += 1 if measure.reading is Reading.COUNT else size
+        found[album_id, asset_id, hour_of(at)] += 1 if measure.reading is Reading.COUNT else size
     return _largest_first(Share(*key, quantity) for key, quantity in found.items())
 
 

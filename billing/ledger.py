@@ -11,7 +11,7 @@ was changed, removed or added by hand is found and named (`billing/audit.py`).
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -73,7 +73,12 @@ class LedgerHead(TenantOwned, Base):
 
     @property
     def levels(self) -> dict[Meter, int]:
-        return {Meter.STORED: self.level, Meter.RENDERED: self.rendition_level}
+        return levels_of(self)
+
+
+def levels_of(head: Any) -> dict[Meter, int]:
+    """Of a head, or of a row of its columns."""
+    return {Meter.STORED: head.level, Meter.RENDERED: head.rendition_level}
 
 
 class MeterRow(TenantOwned, Base):

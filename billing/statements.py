@@ -55,7 +55,7 @@ class FromLedger:
         dimension = KNOWN.get(code)
         if dimension is None:
             raise Problem("not-found")
-        found = explain.shares(site.session, site.tenant_id, dimension, start, end, by_hour=True)
+        found = explain.shares(site.session, site.tenant_id, dimension, start, end)
         scale = dimension.measure.scale
         rest = Fraction(sum(share.quantity for share in found[most:]), scale)
         is_level = dimension.measure.reading is plans.Reading.LEVEL

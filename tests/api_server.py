@@ -31,15 +31,8 @@ def serving(settings: Settings, folder: Path, *, workers: int = 1) -> Iterator[s
     environment = {"VITRINE_DATA_DIR": str(settings.data_dir), "VITRINE_DATABASE_URL": settings.database_url}
     process = subprocess.Popen(
         [
-            *(
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "--bind",
-                f"127.0.0.1:{port}",
-                "--worker-class",
-                "webapp.threads.Threads",
-            ),
+            *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"),
+            *("--worker-class", "webapp.threads.Threads"),
             # Without gunicorn's own limits, which are not the API's: it answers 414 and 400 in HTML.
             *("--limit-request-line", "0", "--limit-request-field_size", "0"),
             *("--timeout", "120"),  # A busy machine takes half a minute to import everything.

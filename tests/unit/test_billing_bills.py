@@ -202,7 +202,7 @@ def test_what_was_stored_is_told_from_when_until_when(core: Flask, world: World)
                 site.use(f"purge:{name}", Meter.STORED, -100, went, album_id=world.alpha_album, asset_id=name)
         site.use("stored:later", Meter.STORED, 100, end, asset_id="later")
         site.session.commit()
-        found = explain.shares(site.session, world.alpha, Dimension.STORAGE, start, end, by_hour=True)
+        found = explain.shares(site.session, world.alpha, Dimension.STORAGE, start, end)
     told = {share.asset_id: (share.hour, share.until, share.quantity) for share in found}
     seconds = {name: int(((went or end) - max(came, start)).total_seconds()) for name, (came, went) in stays.items()}
     assert told == {

@@ -63,12 +63,12 @@ def of_photo(album: Album, tile: Tile, label: str) -> Preview | None:
     picture = canonical.preview(tile)
     if not canonical.is_open(album) or picture is None:
         return None
-    url = canonical.photo_url(album, tile.id)
+    url, album_url = canonical.photo_url(album, tile.id), canonical.album_url(album)
     data = {
         "@context": "https://schema.org",
-        **_media(canonical.album_url(album), canonical.frame_url(album), tile),
+        **_media(album_url, canonical.frame_url(album), tile),
         "author": _author(),
-        "isPartOf": {"@type": "ImageGallery", "name": album.title, "url": canonical.album_url(album)},
+        "isPartOf": {"@type": "ImageGallery", "name": album.title, "url": album_url},
     }
     video = canonical.frame_url(album, tile.id) if tile.is_video else None
     return Preview(url, label, tile.caption, canonical.picture_url(album, tile, picture), picture, video, data)
