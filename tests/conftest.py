@@ -6,6 +6,7 @@ disk, blobs in files; a test that needs Redis asks for `redis_url` and gets a re
 A module marked `every_database` runs on PostgreSQL as well. `VITRINE_TEST_DATABASE=postgres` runs everything there.
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import made_once
 import name_server
 import pytest
 from argon2 import PasswordHasher
@@ -21,7 +23,6 @@ from doubles import keys, moto_clock, unique
 from flask import Flask
 from flask_migrate import upgrade
 from hypothesis import settings as hypothesis_settings
-from jinja2 import FileSystemBytecodeCache
 from loopback import free_port, wait_for_port
 from postgres import Server, postgres
 
@@ -37,16 +38,22 @@ PASSWORD = "correct horse battery"
 MIGRATIONS = str(Path(wsgi.__file__).parent / "infra/migrations")
 DATABASES = ("sqlite", "postgres")
 
-# Most tests sign in and look at a page. A hash that takes long on purpose, and templates that each app compiles anew,
-# were an eighth of their time: here the hash is a cheap one of the same kind, and what was compiled is kept below the
-# system's temporary folder (Jinja goes by the source).
+# Most tests sign in and look at a page. A hash that takes long on purpose was a part of their time that tests nothing:
+# here it is a cheap one of the same kind.
 people._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 people._nobody = people._hasher.hash("nobody")
-Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache()}
+made_once.install()
 
 # Properties are tried with the same examples everywhere, and however long a busy machine takes.
 hypothesis_settings.register_profile("vitrine", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("vitrine")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays until the end: the garbage collector walked through it again in every test."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
     """Attach every route of the web fleet. The order of the hooks matters: host, then session, then CSRF."""
     settings: Settings = app.extensions["vitrine.settings"]
     app.template_folder = str(Path(__file__).parent / "templates")
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True}
     if settings.proxies:
         # X-Forwarded-Host is never believed: the proxy in front passes the real Host header on.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
