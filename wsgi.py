@@ -31,9 +31,11 @@ def make_web(settings: Settings | None = None) -> Flask:
     """Tenant sites and dashboard, and where Stripe reports to."""
     import billing
     import webapp
+    from tenants import prepared
     from webapp import delivered, kept
 
     app = core(settings)
+    prepared.init_app(app)
     kept.init_app(app)
     delivered.init_app(app)
     _watch(app, "web", Tally(app.extensions["vitrine.ports"].metrics))

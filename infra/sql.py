@@ -2,11 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    PoolProxiedConnection,
     SQLColumnExpression,
     String,
     TypeDecorator,
@@ -41,6 +42,8 @@ from infra.errors import Problem
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 BUSY_MS = 30_000
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -155,6 +158,20 @@ def engine_options(
 def connect(url: str, **options: Any) -> Engine:
     """An engine for `url`, prepared by `prepare`."""
     return prepare(create_engine(url, **{**engine_options(url), **options}))
+
+
+def asked(engine: Engine, ask: Callable[[PoolProxiedConnection], T]) -> T:
+    """`ask` of one of the engine's connections past SQLAlchemy, which would cost more than the database does. Asks once
+    more where the server restarted: what the pool holds is gone with it then."""
+    try:
+        with closing(engine.raw_connection()) as connection:
+            return ask(connection)
+    except psycopg.OperationalError as error:
+        if error.sqlstate and not error.sqlstate.startswith(("08", "57P")):
+            raise
+        engine.dispose()
+        with closing(engine.raw_connection()) as connection:
+            return ask(connection)
 
 
 def prepare(engine: Engine) -> Engine:

@@ -5,13 +5,12 @@ a page that was made under a number is right for as long as the number stands. O
 tells a host's tenant and its number: all that is asked of the database for a page that is kept.
 """
 
-from contextlib import closing
 from dataclasses import dataclass
 
-import psycopg
-from sqlalchemy import BigInteger, Engine, ForeignKey, String
+from sqlalchemy import BigInteger, Engine, ForeignKey, PoolProxiedConnection, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from infra import sql
 from tenants.db import Base
 from tenants.domains import SERVED, named
 from tenants.names import ID_LENGTH
@@ -49,20 +48,13 @@ def current(engine: Engine, host_header: str, base_domain: str) -> Current | Non
     if asked is None:
         return None
     statement = BY_SLUG if asked.is_slug else BY_DOMAIN
-    try:
-        return _ask(engine, statement, asked.name)
-    except psycopg.OperationalError as error:
-        if error.sqlstate and not error.sqlstate.startswith(("08", "57P")):
-            raise
-        engine.dispose()  # The server restarted: what the pool holds is gone with it.
-        return _ask(engine, statement, asked.name)
+    text = statement.format("?" if engine.dialect.paramstyle == "qmark" else "%s")
 
-
-def _ask(engine: Engine, statement: str, name: str) -> Current | None:
-    """Past SQLAlchemy, which would cost more than the database does: this is all that a kept page needs."""
-    with closing(engine.raw_connection()) as connection:
+    def ask(connection: PoolProxiedConnection) -> Current | None:
         cursor = connection.cursor()
-        cursor.execute(statement.format("?" if engine.dialect.paramstyle == "qmark" else "%s"), (name,))
+        cursor.execute(text, (asked.name,))
         row = cursor.fetchone()
         cursor.close()
-    return Current(*row) if row is not None else None
+        return Current(*row) if row is not None else None
+
+    return sql.asked(engine, ask)

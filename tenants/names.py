@@ -5,6 +5,7 @@ RQ job id.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple, NewType
 
 from ulid import ULID
@@ -102,13 +103,14 @@ def parse_rendition(key: str) -> RenditionKey | None:
 def generation_prefix(tenant: str, asset: str, generation: int) -> str:
     if generation < 1:
         raise ValueError("generations count from 1")
-    return f"{renditions_prefix(tenant, asset)}{generation:d}/"
+    return f"{renditions_root(tenant)}{_checked(asset)}/{generation:d}/"
 
 
 def renditions_prefix(tenant: str, asset: str) -> str:
     return f"{renditions_root(tenant)}{_checked(asset)}/"
 
 
+@lru_cache(maxsize=256)
 def renditions_root(tenant: str) -> str:
     return f"{tenant_prefix(tenant)}r/"
 

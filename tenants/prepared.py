@@ -2,18 +2,30 @@
 
 A page for everybody reads hundreds of rows as values. To build such a statement, to find its text in a cache and to
 unpack its rows costs SQLAlchemy more than the database does, so here the text is made once for each kind of database.
-The guard of `tenants/db.py` holds: the session must serve a tenant, whose id goes to `TENANT` in the statement.
+The guards of `tenants/db.py` hold: a session must serve a tenant, whose id goes to `TENANT` in the statement, and
+PostgreSQL is told whom a statement serves.
+
+Within a session a statement is of its transaction (`Prepared.rows`). Apart from any (`Asking`), several go to the
+database in one message, and what they read need not be of one moment: whoever asks so knows that it does not matter.
 """
 
-from collections.abc import Sequence
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import BindParameter, Dialect, Select, bindparam
+import psycopg
+from flask import Flask
+from psycopg.sql import quote
+from sqlalchemy import BindParameter, Dialect, Engine, PoolProxiedConnection, Select, bindparam, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from tenants.db import ScopeMissing, bound_tenant
+from infra import sql
+from tenants.db import ScopeMissing, bound_tenant, db
 
 TENANT: BindParameter[str] = bindparam("tenant", "")
 """Stands for the session's tenant; every table that the statement reads is to be held to it."""
@@ -22,10 +34,21 @@ Value = str | int | datetime
 
 
 def moment(given: str | datetime) -> datetime:
-    """A time from a row: SQLite's driver leaves it as it is stored, in UTC and without saying so."""
-    if isinstance(given, str):
-        return datetime.fromisoformat(given).replace(tzinfo=UTC)
-    return given.astimezone(UTC)
+    """A time from a row, or its text: SQLite stores it in UTC without saying so."""
+    found = datetime.fromisoformat(given) if isinstance(given, str) else given
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+Rows = Sequence[Sequence[Any]]
+
+
+class _Made(NamedTuple):
+    """A statement in the words of one kind of database. `constants` are all of its parameters but those of a run;
+    `order` is that of all where they have no names."""
+
+    text: str
+    constants: dict[str, Any]
+    order: Sequence[str] | None
 
 
 class Prepared:
@@ -37,31 +60,134 @@ class Prepared:
 
     def __init__(self, select: Select[*tuple[Any, ...]]) -> None:
         self._select = select
-        self._made: dict[str, tuple[str, dict[str, Any], Sequence[str] | None]] = {}
+        self._made: dict[str, _Made] = {}
 
-    def rows(self, session: Session, **values: Value) -> Sequence[Sequence[Any]]:
+    def rows(self, session: Session, **values: Value) -> Rows:
         """Raises `ScopeMissing` if the session serves no tenant."""
         tenant_id = bound_tenant(session)
         if tenant_id is None:
             raise ScopeMissing("no tenant in scope for a prepared statement")
         connection = session.connection()
-        text, given, order = self._made.get(connection.dialect.name) or self._make(connection.dialect)
-        given = {**given, **values, TENANT.key: tenant_id}
-        if order is None:
-            return connection.exec_driver_sql(text, given).fetchall()
-        return connection.exec_driver_sql(text, tuple(_stored(given[name]) for name in order)).fetchall()
+        made = self.made(connection.dialect)
+        given = {**made.constants, **values, TENANT.key: tenant_id}
+        return connection.exec_driver_sql(made.text, _parameters(made, given)).fetchall()
 
-    def _make(self, dialect: Dialect) -> tuple[str, dict[str, Any], Sequence[str] | None]:
+    def made(self, dialect: Dialect) -> _Made:
+        return self._made.get(dialect.name) or self._make(dialect)
+
+    def _make(self, dialect: Dialect) -> _Made:
         compiled = self._select.compile(dialect=dialect)
         samples: dict[str, Any] = dict(compiled.params)
         if TENANT.key not in samples:
             raise ValueError("the statement does not ask whose rows it reads")
         made = compiled.construct_expanded_state(samples)
-        constants = {name: each.value if isinstance(each, Enum) else each for name, each in made.parameters.items()}
-        self._made[dialect.name] = whole = (made.statement, constants, made.positiontup)
+        of_a_run = {name for name, each in compiled.binds.items() if not each.unique}
+        constants = {
+            name: each.value if isinstance(each, Enum) else each
+            for name, each in made.parameters.items()
+            if name not in of_a_run
+        }
+        self._made[dialect.name] = whole = _Made(made.statement, constants, made.positiontup)
         return whole
+
+
+def _parameters(made: _Made, given: dict[str, Any]) -> dict[str, Any] | tuple[Any, ...]:
+    return given if made.order is None else tuple(_stored(given[name]) for name in made.order)
 
 
 def _stored(value: Value) -> str | int:
     """As SQLAlchemy stores it in SQLite."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if isinstance(value, datetime) else value
+
+
+# --- Apart from any session -------------------------------------------------------------------------------------------
+
+Question = tuple[Prepared, Mapping[str, Value]]
+"""A statement and the values of one run."""
+
+
+class Ask(Protocol):
+    """As `Asking.ask`."""
+
+    def __call__(self, tenant_id: str, *questions: Question) -> list[Rows]: ...
+
+
+_ANNOUNCE = f"SELECT set_config('vitrine.tenant', %({TENANT.key})s, true), set_config('vitrine.across', '', true)"
+"""As `tenants.db` tells PostgreSQL whom a transaction serves: it ends with the transaction, here with the message."""
+
+
+class Asking:
+    """Statements past SQLAlchemy's sessions. `engine` is one whose connections begin no transactions by themselves."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def ask(self, tenant_id: str, *questions: Question) -> list[Rows]:
+        """The rows of each statement for that tenant. Raises `sqlalchemy.exc.DBAPIError` as a session would."""
+        if not tenant_id:
+            raise ScopeMissing("no tenant in scope for a prepared statement")
+        run = self._in_turn if self.engine.dialect.name == "sqlite" else self._at_once
+        try:
+            return sql.asked(self.engine, lambda connection: run(connection, tenant_id, questions))
+        except (psycopg.Error, sqlite3.Error) as error:
+            base = sqlite3.Error if isinstance(error, sqlite3.Error) else psycopg.Error
+            raise DBAPIError.instance(None, None, error, base, hide_parameters=True) from error
+
+    def _in_turn(self, connection: PoolProxiedConnection, tenant_id: str, questions: Sequence[Question]) -> list[Rows]:
+        cursor, found = connection.cursor(), []
+        for statement, values in questions:
+            made = statement.made(self.engine.dialect)
+            given = {**made.constants, **values, TENANT.key: tenant_id}
+            cursor.execute(made.text, _parameters(made, given))
+            found.append(cursor.fetchall())
+        cursor.close()
+        return found
+
+    def _at_once(self, connection: PoolProxiedConnection, tenant_id: str, questions: Sequence[Question]) -> list[Rows]:
+        """In PostgreSQL's simple query protocol, where several statements in one message are one transaction. The
+        driver writes values into it."""
+        text = _whole(self.engine.dialect, *(statement for statement, _ in questions))
+        given: dict[str, Value] = {TENANT.key: tenant_id}
+        for _, values in questions:
+            given |= values
+        cursor, found = connection.cursor(), []
+        cursor.execute(text, given)
+        while cursor.nextset():
+            found.append(cursor.fetchall())
+        cursor.close()
+        return found
+
+
+@lru_cache(maxsize=64)
+def _whole(dialect: Dialect, *statements: Prepared) -> str:
+    """One message: the announcement and the statements, their constants written out."""
+    return ";\n".join([_ANNOUNCE, *(_written(statement.made(dialect)) for statement in statements)])
+
+
+def _written(made: _Made) -> str:
+    def constant(found: re.Match[str]) -> str:
+        name = found[1]
+        return quote(made.constants[name]).replace("%", "%%") if name in made.constants else found[0]
+
+    return re.sub(r"%\((\w+)\)s", constant, made.text)
+
+
+def init_app(app: Flask) -> None:
+    """`app.extensions["vitrine.asking"]`, for pages."""
+    with app.app_context():
+        app.extensions["vitrine.asking"] = Asking(_apart(db.engine))
+
+
+def _apart(engine: Engine) -> Engine:
+    """An engine for one message at a time: without a transaction around it that two more messages would begin and end,
+    and without asking first whether the connection lives (`sql.asked` asks again where it did not)."""
+    if engine.dialect.name != "postgresql":
+        return engine
+    url = engine.url.render_as_string(hide_password=False)
+    options = {**sql.engine_options(url, pool_size=8), "pool_pre_ping": False, "isolation_level": "AUTOCOMMIT"}
+    options["pool_reset_on_return"] = None  # There is no transaction to roll back.
+    # Several statements in one message, which need the simple query protocol, and nothing prepared on the server.
+    options["connect_args"] = {**options["connect_args"], "cursor_factory": psycopg.ClientCursor}
+    apart = sql.connect(url, **options)
+    event.listen(engine, "engine_disposed", lambda _engine: apart.dispose())
+    return apart

@@ -1,6 +1,6 @@
 """`Site`: one tenant with everything a handler or a job may touch. Nobody else gets an unscoped port."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -198,8 +198,16 @@ class Site:
     def generation_token(self, way: str, asset_id: str, generation: int, *, marked: bool = False) -> str:
         """`<way>/<token>`: opens the renditions of one generation to who came by that way (`tenants/delivery.py`):
         the plain ones, or those with the watermark."""
-        prefix = media_prefix(self.tenant_id, way, asset_id, generation, marked=marked)
-        return f"{way}/{self.edge.grant(prefix, until=self.media_until())}"
+        return self.generation_tokens(way)(asset_id, generation, marked)
+
+    def generation_tokens(self, way: str) -> Callable[[str, int, bool], str]:
+        """`generation_token` for many: takes an asset's id, its generation, and whether it is the marked ones."""
+        tenant_id, grant, until = self.tenant_id, self.edge.grant, self.media_until()
+
+        def token(asset_id: str, generation: int, marked: bool) -> str:
+            return f"{way}/{grant(media_prefix(tenant_id, way, asset_id, generation, marked=marked), until=until)}"
+
+        return token
 
     def media_until(self) -> datetime:
         """The end of media tokens made now: a day's boundary, so that a page's addresses stay cacheable all day."""
@@ -212,12 +220,14 @@ def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int, *, ma
     return f"{way}:{generation_prefix(tenant_id, asset_id, generation)}{MARKED if marked else ''}"
 
 
-def enter(tenant: Tenant) -> Site:
-    """Bind the current session, and what is logged, to the tenant, for the rest of a request."""
+def enter(tenant: Tenant, *, detached: bool = False) -> Site:
+    """Bind the current session, and what is logged, to the tenant, for the rest of a request. `detached`: the tenant is
+    to be looked at only, as it is (`tenants/detached.py`)."""
     adapters = ports()
     bind_contextvars(tenant=tenant.id)
     bind_tenant(db.session(), tenant.id)
-    tenant = db.session.merge(tenant, load=False) if tenant not in db.session else tenant
+    if not detached and tenant not in db.session:
+        tenant = db.session.merge(tenant, load=False)
     return Site(
         tenant=tenant,
         session=db.session(),

@@ -10,6 +10,7 @@ from infra.health import Health
 from infra.settings import Settings
 from tenants.readiness import Readiness
 from webapp import (
+    ahead,
     api,
     assets,
     auth,
@@ -47,6 +48,7 @@ def init_app(app: Flask) -> None:
         )
     problems.init_app(app)
     host.init_app(app)
+    ahead.init_app(app)
     auth.init_app(app)
     standing.init_app(app)
     delivery.init_app(app)

@@ -1,6 +1,7 @@
 """The front end's built files: names with a hash in them, from the manifest that `npm run build` writes."""
 
 import json
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,7 +32,13 @@ def require_build() -> None:
 
 
 def built_at() -> int:
-    """When the front end was built: what depends on its names may be kept until this changes."""
+    """When the front end was built: what depends on its names may be kept until this changes. Looked at once a second
+    at most."""
+    return _built_at(int(time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _built_at(_second: int) -> int:
     try:
         return (DIST / "manifest.json").stat().st_mtime_ns
     except FileNotFoundError:

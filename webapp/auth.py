@@ -13,9 +13,9 @@ from functools import cached_property, wraps
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
-from flask import Flask, Response, g, redirect, request, session
+from flask import Flask, Request, Response, g, redirect, request, session
 from flask.ctx import _AppCtxGlobals
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 from sqlalchemy import select
@@ -71,7 +71,7 @@ class _RequestGlobals(_AppCtxGlobals):
 
     @cached_property
     def viewer(self) -> Viewer:
-        role = current_user.role if current_user.is_authenticated else None
+        role = current_user.role if session and current_user.is_authenticated else None
         grants: dict[str, Rights] = {}
         # The way into an album is that of the last link; one that shows pictures without the watermark comes last.
         passes = sorted(self.passes, key=lambda each: each.link.marks is False)
@@ -108,6 +108,10 @@ class _Opened:
 class _TenantSessions(SecureCookieSessionInterface):
     """Writes the tenant into every session, whoever started it: a sign-in, a share link or a form's CSRF token."""
 
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        # Most visitors have none, and to make ready for reading one takes as long as reading it.
+        return super().open_session(app, request) if request.cookies else self.session_class()
+
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if request.endpoint in MEDIA:
             return  # Nothing of a picture depends on a session, so nothing may say that it does (Vary).
@@ -133,7 +137,9 @@ def init_app(app: Flask) -> None:
     app.session_interface = _TenantSessions()
     app.app_ctx_globals_class = _RequestGlobals
     app.before_request(_bind_session)
-    login_manager.init_app(app)
+    # Templates that ask who is signed in may do so; the others need not be told.
+    login_manager.init_app(app, add_context_processor=False)
+    app.add_template_global(current_user, "current_user")
 
 
 def _bind_session() -> None:

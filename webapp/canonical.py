@@ -4,6 +4,7 @@ They name one host whichever was asked, and pictures by addresses that last, not
 within days, and other sites' pages may not load them.
 """
 
+from collections.abc import Sequence
 from threading import Lock
 from urllib.parse import quote
 
@@ -12,8 +13,8 @@ from flask import Flask, current_app, g
 
 from tenants import domains
 from tenants.catalog import Album, Visibility
+from tenants.registry import Tenant
 from tenants.scope import settings
-from webapp import kept
 from webapp.site.tiles import Picture, Tile
 
 REMEMBERED_SECONDS = 60
@@ -27,20 +28,22 @@ def init_app(app: Flask) -> None:
 
 def origin() -> str:
     """Scheme, host and port of the tenant's canonical host."""
-    if "canonical_origin" not in g:
-        g.canonical_origin = settings().site_url(_host())
-    found: str = g.canonical_origin
+    found: str | None = g.get("canonical_origin")
+    if found is None:
+        found = g.canonical_origin = settings().site_url(_host())
     return found
 
 
 def _host() -> str:
-    cache: TTLCache[tuple[str, int], str] = current_app.extensions["vitrine.canonical"]
-    known = g.site.tenant_id, kept.edition()
-    host = cache.get(known)
+    tenant: Tenant = g.site.tenant
+    if "own_host" in g:  # A page for everybody is made with what is true now: it is kept for long.
+        return tenant.primary_host or g.own_host or f"{tenant.slug}.{settings().base_domain}"
+    cache: TTLCache[str, str] = current_app.extensions["vitrine.canonical"]
+    host = cache.get(tenant.id)
     if host is None:
-        host = domains.canonical_host(g.site.session, g.site.tenant, settings().base_domain)
+        host = domains.canonical_host(g.site.session, tenant, settings().base_domain)
         with _lock:
-            cache[known] = host
+            cache[tenant.id] = host
     return host
 
 
@@ -72,9 +75,9 @@ def picture_url(album: Album, tile: Tile, picture: Picture) -> str:
     return f"{frame_url(album, tile.id)}/{picture.name}"
 
 
-def jpegs(tile: Tile) -> list[Picture]:
+def jpegs(tile: Tile) -> Sequence[Picture]:
     """Narrowest first."""
-    return [still for still in tile.stills if still.content_type == "image/jpeg"]
+    return tile.renditions.jpegs
 
 
 def preview(tile: Tile) -> Picture | None:
@@ -82,6 +85,6 @@ def preview(tile: Tile) -> Picture | None:
     return preview_of(jpegs(tile))
 
 
-def preview_of(stills: list[Picture]) -> Picture | None:
+def preview_of(stills: Sequence[Picture]) -> Picture | None:
     """1,200 pixels are what link previews ask for, and more only takes longer. `stills` are JPEGs, narrowest first."""
     return next((still for still in stills if still.width >= 1200), stills[-1] if stills else None)

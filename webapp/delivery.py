@@ -1,5 +1,6 @@
 """Addresses of pictures for whoever is looking, and the check of those that come back (`tenants/delivery.py`)."""
 
+from collections.abc import Callable
 from threading import Lock
 
 from cachetools import TTLCache
@@ -27,8 +28,17 @@ def init_app(app: Flask) -> None:
 
 def base(album_id: str, asset_id: str, generation: int, *, marked: bool) -> str:
     """Where the renditions of a generation are for this viewer, the plain or the marked ones; ends in a slash."""
-    token = g.site.generation_token(way_of(album_id), asset_id, generation, marked=marked)
-    return f"/m/{token}/{asset_id}/{generation}/{MARKED if marked else ''}"
+    return bases(album_id)(asset_id, generation, marked)
+
+
+def bases(album_id: str) -> Callable[[str, int, bool], str]:
+    """`base` for many of an album's assets: takes id, generation, and whether it is the marked ones."""
+    token = g.site.generation_tokens(way_of(album_id))
+
+    def base(asset_id: str, generation: int, marked: bool) -> str:
+        return f"/m/{token(asset_id, generation, marked)}/{asset_id}/{generation}/{MARKED if marked else ''}"
+
+    return base
 
 
 def way_of(album_id: str) -> str:

@@ -1,5 +1,6 @@
 """gunicorn's configuration of the web fleet: `gunicorn -c webapp/gunicorn_conf.py`."""
 
+import gc
 from typing import Any
 
 import gunicorn.http.wsgi
@@ -26,6 +27,14 @@ control_socket_disable = True  # One path a user, so a second fleet on the machi
 gunicorn.http.wsgi.SERVER = "web"  # The Server header: neither a product's name nor its version.
 accesslog = None
 errorlog = "-"
+
+
+def post_worker_init(_worker: Any) -> None:
+    """What was imported stays for as long as the process: the collector need not walk half a million objects of it
+    again and again, nor come every few hundred while a page is made."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def on_starting(_server: Any) -> None:

@@ -6,10 +6,10 @@ Only the Host header itself names the tenant. A host that names none gets a neut
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-from cachetools import LRUCache, TTLCache
+from cachetools import TTLCache
 from flask import Blueprint, Flask, Response, current_app, g, request
 from structlog.contextvars import bind_contextvars
 
@@ -18,10 +18,11 @@ from infra.sql import reading
 from tenants import domains, passkeys
 from tenants.db import db
 from tenants.delivered import TENANT
+from tenants.detached import Detached
 from tenants.editions import Current
 from tenants.registry import Tenant, TenantState
 from tenants.scope import enter, settings
-from webapp import kept
+from webapp import ahead, kept
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ANY_HOST = frozenset({"static", "host_probe", "certificate_ask"})
@@ -43,7 +44,7 @@ def init_app(app: Flask) -> None:
     app.before_request(_find_site)
     app.after_request(_vary_by_host)
     app.extensions["vitrine.hosts"] = TTLCache(maxsize=4096, ttl=REMEMBERED_SECONDS)
-    app.extensions["vitrine.tenants"] = LRUCache(maxsize=1024)
+    app.extensions["vitrine.detached"] = Detached(ahead.ask, app.extensions["vitrine.asking"].engine.dialect)
 
 
 class _ReadOnlyWhenSafe:
@@ -91,7 +92,7 @@ def _find_site() -> None:
             db.session.expunge(tenant)
             db.session.rollback()
     request.environ[TENANT] = tenant.id
-    g.site = enter(tenant)
+    g.site = enter(tenant, detached="own_host" in g)
 
 
 def _refuse_two_hosts() -> None:
@@ -119,22 +120,22 @@ def here() -> passkeys.Here:
     return passkeys.Here(domains.normalise(request.host) or "", origin())
 
 
+def detached() -> Detached:
+    return cast(Detached, current_app.extensions["vitrine.detached"])
+
+
 def _tenant() -> Tenant:
     current = kept.current_edition()
     return _of_edition(current) if current else _resolved()
 
 
 def _of_edition(current: Current) -> Tenant:
-    """The host's tenant as that edition shows it: whatever changes the row, or the host, begins another edition."""
-    cache: LRUCache[Current, Tenant] = current_app.extensions["vitrine.tenants"]
-    with _cache_lock:
-        found = cache.get(current)
+    """The host's tenant, which the edition has named."""
+    found = detached().tenant(current.tenant_id)
     if found is None:
-        found = _resolved()
-        db.session.expunge(found)  # It outlives the session; `enter` puts a copy into that of each request.
-        with _cache_lock:
-            cache[current] = found
-    return found
+        raise Problem("not-found")
+    g.own_host = found.own_host
+    return found.tenant
 
 
 def _resolved() -> Tenant:

@@ -22,16 +22,16 @@ from typing import Any
 import psycopg
 from cachetools import LRUCache
 from flask import Flask, request
-from sqlalchemy import Engine, event
+from isal import igzip
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 from werkzeug.datastructures import Accept, Headers, HeaderSet
 from werkzeug.http import parse_accept_header, parse_etags, parse_set_header
 
-from infra import access_log, sql
+from infra import access_log
 from infra.settings import Settings
 from tenants import editions
-from tenants.db import db
 from tenants.delivered import TENANT
 from tenants.editions import Current
 from webapp import counting
@@ -74,15 +74,10 @@ def offer() -> None:
     request.environ[_OFFERED] = True
 
 
-def edition() -> int:
-    """The edition that this page is made under; 0 where none is asked for. What a process remembers for longer than a
-    request must go by it, or it would stand in a kept page for an hour."""
-    found = current_edition()
-    return found.number if found else 0
-
-
 def current_edition() -> Current | None:
-    """The tenant and the edition of a request that may be answered for everybody; None for any other."""
+    """The tenant and the edition of a request that may be answered for everybody; None for any other. What a process
+    remembers for longer than a request must not go into such a page by time alone, or it would stand there for an
+    hour."""
     found: Current | None = request.environ.get(EDITION)
     return found
 
@@ -102,8 +97,7 @@ class KeptPages:
         self._base_domain = settings.base_domain
         self._pages: LRUCache[Key, Kept] = LRUCache(settings.kept_pages_mb << 20, getsizeof=_size)
         self._lock = Lock()
-        with app.app_context():
-            self._engine = app.extensions["vitrine.asking"] = _asking(db.engine)
+        self._engine: Engine = app.extensions["vitrine.asking"].engine
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         key = _key(environ)
@@ -146,18 +140,6 @@ class KeptPages:
         return _send(page, environ, start_response)
 
 
-def _asking(engine: Engine) -> Engine:
-    """An engine for one statement at a time: without a transaction around it that two more messages would begin and
-    end, and without asking first whether the connection lives (`editions.current` asks again where it did not)."""
-    if engine.dialect.name != "postgresql":
-        return engine
-    url = engine.url.render_as_string(hide_password=False)
-    options = {**sql.engine_options(url, pool_size=8), "pool_pre_ping": False, "isolation_level": "AUTOCOMMIT"}
-    asking = sql.connect(url, **options)
-    event.listen(engine, "engine_disposed", lambda _engine: asking.dispose())
-    return asking
-
-
 def _key(environ: Environ) -> Key | None:
     """What a kept page depends on; None for a request that none answers."""
     if environ["REQUEST_METHOD"] != "GET" or "HTTP_COOKIE" in environ or "HTTP_RANGE" in environ:
@@ -176,7 +158,9 @@ def _key(environ: Environ) -> Key | None:
 
 
 def _kept(current: Current, route: str, headers: Lines, text: bytes) -> Kept:
-    etag = f'W/"{hashlib.sha256(text).hexdigest()[:32]}"'
+    body = igzip.compress(text, 1, mtime=0)
+    # The same text becomes the same bytes; on another kind of processor perhaps not, and then it is sent again.
+    etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
     stays = [(name, value) for name, value in headers if name not in ("Content-Length", "ETag", "Vary")]
     vary = HeaderSet([*parse_set_header(Headers(headers).get("Vary")), "Cookie", "Accept-Encoding"])
     stays += [("ETag", etag), ("Vary", vary.to_header())]
@@ -186,7 +170,7 @@ def _kept(current: Current, route: str, headers: Lines, text: bytes) -> Kept:
         route=route,
         headers=stays,
         etag=etag,
-        body=gzip.compress(text, 1, mtime=0),
+        body=body,
     )
 
 

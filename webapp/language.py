@@ -5,12 +5,15 @@ browser asks for. Whatever the order, only languages that are `OFFERED` are answ
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlencode
 
 from babel import Locale, UnknownLocaleError
 from flask import Flask, Response, current_app, g, request
 from flask_babel import Babel, get_locale, gettext
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from infra.errors import Problem
 from infra.settings import Settings
@@ -24,6 +27,8 @@ FOR_VISITORS = frozenset({"ar"})
 """Their catalogues hold what visitors read. The dashboard would be half English, so it is not offered in them."""
 _REGION = {"en": "en_GB"}
 """Whose dates are written where a language alone does not say: `3 June`, not `June 3`."""
+LONGEST_REMEMBERED = 128
+"""Characters of an Accept-Language; browsers send shorter ones."""
 _YEAR = 365 * 24 * 3600
 
 
@@ -48,8 +53,19 @@ def locale() -> str:
         if wished in served:
             return str(wished)
     # Werkzeug's `best_match` prefers a wished `en` to a more wished `de-CH`, for which there is `de`.
-    wishes = (offered(tag) for tag, quality in request.accept_languages if quality)
+    wishes = (offered(tag) for tag, quality in _wishes() if quality)
     return next((tag for tag in wishes if tag in served), DEFAULT)
+
+
+def _wishes() -> LanguageAccept:
+    """The browser's, most wished first: as `request.accept_languages` has them."""
+    header = request.headers.get("Accept-Language", "")
+    return _parsed(header) if len(header) <= LONGEST_REMEMBERED else request.accept_languages
+
+
+@lru_cache(maxsize=512)
+def _parsed(header: str) -> LanguageAccept:
+    return parse_accept_header(header, LanguageAccept)
 
 
 def _served() -> list[str]:
@@ -117,7 +133,7 @@ def _of_tenant() -> str | None:
 
 def _formats(language: str) -> str:
     """The locale that formats dates and numbers: the region that the tenant or the browser names for that language."""
-    wanted = [g.site.tenant.brand.locale if "site" in g else None, *request.accept_languages.values()]
+    wanted = [g.site.tenant.brand.locale if "site" in g else None, *_wishes().values()]
     for tag in wanted:
         if tag and "-" in tag.replace("_", "-") and offered(tag) == language:
             try:

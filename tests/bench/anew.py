@@ -1,7 +1,7 @@
 """The web app, for which every request is the first after something: `python -m tests.bench.page` asks it for pages.
 
-`after_a_change`: the tenant has another edition each time, as a change of its site makes it, so the page is made anew
-and what goes by the edition is looked up again. `after_a_start` has no drawn tiles as well, as a new process has none.
+`after_a_change`: the tenant has another edition each time and the album another title, as after someone changed it.
+`after_a_start` has drawn none of its tiles and knows no shape of a photo either, as a new process.
 """
 
 from collections.abc import Iterable
@@ -12,10 +12,23 @@ from typing import Any
 import wsgi
 from infra.settings import load
 from tenants import editions
+from tenants.catalog import Album
+from tenants.detached import Detached
+from webapp import ahead
+from webapp.site import pictures, tiles
 
-app = wsgi.make_web(load())
 _as_stored = editions.current
 _changes = count(1)
+_COLUMNS = [column.key for column in Album.__table__.c]
+
+
+class _Retitled(Detached):
+    def album(self, tenant_id: str, slug: str) -> Album | None:
+        found = super().album(tenant_id, slug)
+        if found is None:
+            return None
+        title = f"{found.title} {next(_changes)}"
+        return Album(**{name: getattr(found, name) for name in _COLUMNS if name != "title"}, title=title)
 
 
 def _changed(*asked: Any) -> editions.Current | None:
@@ -23,6 +36,8 @@ def _changed(*asked: Any) -> editions.Current | None:
     return found and replace(found, number=found.number + next(_changes))
 
 
+app = wsgi.make_web(load())
+app.extensions["vitrine.detached"] = _Retitled(ahead.ask, app.extensions["vitrine.asking"].engine.dialect)
 editions.current = _changed
 
 
@@ -31,5 +46,8 @@ def after_a_change(environ: dict[str, Any], start_response: Any) -> Iterable[byt
 
 
 def after_a_start(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    app.extensions["vitrine.drawn"].cache_clear()
+    tiles._read.clear()
+    tiles.tile.cache_clear()
+    tiles.renditions_of.cache_clear()
+    pictures.shape_in.cache_clear()
     return app(environ, start_response)

@@ -17,6 +17,7 @@ from tenants import catalog, nesting
 from tenants.catalog import Album, Asset, AssetState, Ordering, Rendition, Visibility, album_by_id
 from tenants.db import db
 from tenants.domains import Domain
+from tenants.prepared import Asking
 from tenants.registry import Layout, TenantState
 from tenants.scope import Site, open_site
 
@@ -188,6 +189,44 @@ def test_the_next_page_shows_what_changed(
     made_now = Browser(web, web.response_class, use_cookies=True)
     made_now.set_cookie("other", "1", domain="alpha.localhost")  # Whoever has a cookie gets a page that is made anew.
     assert made_now.get(ALBUM).text == after
+
+
+def test_what_a_page_asked_last_time_it_asks_at_once(web: Flask, world: World, photos: list[str]) -> None:
+    """And when it guessed wrong, it asks again: the album is in another order, or another one has its address."""
+    messages: list[int] = []
+
+    def asked(change: Callable[[Site], object]) -> int:
+        with changing(web, world.alpha) as site:
+            change(site)
+        before = len(messages)
+        assert visitor(web).get(ALBUM).status_code == 200
+        return len(messages) - before
+
+    ask = Asking.ask
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Asking, "ask", lambda *args: messages.append(len(args)) or ask(*args))
+        caption = site_change(world, photos)
+        asked(caption("one"))
+        assert asked(caption("two")) == 1
+        assert asked(lambda site: setattr(album_of(site, world.alpha_album), "ordering", Ordering.NAME)) > 1
+        assert asked(caption("three")) == 1
+
+
+def site_change(world: World, photos: list[str]) -> Callable[[str], Callable[[Site], object]]:
+    """Makes changes of a photo's caption."""
+    return lambda text: lambda site: setattr(site.session.get_one(Asset, (world.alpha, photos[0])), "caption", text)
+
+
+def test_a_part_of_every_page_changes_with_its_tenant(web: Flask, world: World, photos: list[str]) -> None:
+    assert "Powered by" not in visitor(web).get(ALBUM).text
+    with changing(web, world.alpha) as site:
+        site.tenant.brand.footer_links = [{"label": "Imprint", "url": "https://alpha.example/imprint"}]
+    assert ">Imprint</a>" in visitor(web).get(ALBUM).text
+    assert ">Imprint</a>" not in visitor(web, BETA).get("/").text
+    assert 'aria-label="Sprache"' in visitor(web).get(ALBUM, headers={"Accept-Language": "de"}).text
+    with changing(web, world.alpha) as site:
+        site.tenant.brand.footer_links = []
+    assert ">Imprint</a>" not in visitor(web).get(ALBUM).text
 
 
 def test_an_album_that_is_closed_is_gone_at_once(web: Flask, world: World, photos: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from functools import lru_cache
 
 from PIL import Image, ImageOps
 
@@ -18,6 +19,7 @@ _EDGE = 48
 _PAD = 24
 
 
+@lru_cache(maxsize=1024)
 def fingerprint(*made_from: str | int | None) -> str:
     """SHA-256 of what a card is made from: its address and its key."""
     return hashlib.sha256("\0".join([_VERSION, *map(str, made_from)]).encode()).hexdigest()

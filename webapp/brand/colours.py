@@ -64,6 +64,7 @@ def luminance(channels: Rgb) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+@lru_cache(maxsize=1024)
 def rgb(text: str) -> Rgb:
     """sRGB channels from 0 to 1 of a CSS hex colour; anything else is taken for grey."""
     digits = text.removeprefix("#")
@@ -76,6 +77,7 @@ def rgb(text: str) -> Rgb:
     return (red, green, blue)
 
 
+@lru_cache(maxsize=1024)
 def colour(text: str) -> str:
     """A CSS hex colour that is certainly one."""
     return "#" + "".join(f"{round(channel * 255):02x}" for channel in rgb(text))

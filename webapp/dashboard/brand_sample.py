@@ -42,7 +42,7 @@ def shown() -> dict[str, Any]:
     return {
         "album": album,
         "card": Card(album, None, counted[best]),
-        "page": listing.Page([tile for tile in tiles if tile.shown], None, None),
+        "page": listing.Page([tile for tile in tiles if tile.shown], waiting=False, before=None, after=None),
         "first_page": True,
         "eager": MOST,
         "hero": None,

@@ -6,11 +6,11 @@ from webapp.site import (
     adding,
     albums,
     brand,
-    grid,
     guests,
     hiding,
     live,
     media,
+    parts,
     photo,
     picks,
     reporting,
@@ -27,4 +27,4 @@ VIEWS = (albums, photo, live, search, shares, guests, picks, adding, media, bran
 def init_app(app: Flask) -> None:
     """Attach the album site's routes."""
     app.register_blueprint(site)
-    grid.init_app(app)
+    parts.init_app(app)

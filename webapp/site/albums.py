@@ -13,9 +13,10 @@ from tenants.names import is_id
 from tenants.ordering import covers
 from tenants.scope import secret
 from tenants.sharing import Action, may
-from webapp import kept
+from webapp import ahead, kept
+from webapp.rendering import rendered
 from webapp.site import guests, listing, meta
-from webapp.site.blueprint import album_or_404, site
+from webapp.site.blueprint import album_to_show, site
 from webapp.site.listing import Around, Counts, Page
 from webapp.site.tiles import Tile
 
@@ -95,10 +96,11 @@ def below(albums: list[Album]) -> dict[str, list[Album]]:
 def album(slug: str) -> ResponseReturnValue:
     """One page of an album. `after` and `before` are places in its order, from the page's own links; `part=tiles`
     asks for the tiles alone."""
-    album = album_or_404(slug)
-    page = _asked_page(album)
-    if page is None:
+    album = album_to_show(slug)
+    asked = _asked_page(album)
+    if asked is None:
         return redirect(f"/a/{album.slug}", 303)
+    page, around = asked
     first_page = page.before is None
     if not page.tiles and not first_page:
         raise Problem("not-found")
@@ -111,23 +113,21 @@ def album(slug: str) -> ResponseReturnValue:
         "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album) or may(g.viewer, Action.DOWNLOAD_FULL, album),
         "hearts": guests.hearts(album),
     }
-    waiting = any(not tile.shown for tile in page.tiles)
-    if not waiting:  # How far the others are changes by the second, and counts no edition.
+    if not page.waiting:  # How far the others are changes by the second, and counts no edition.
         kept.offer()
     if request.args.get("part") == "tiles":
-        return render_template("site/tiles.html", hero=None, **shown)
-    around = listing.around(g.site.session, album) if first_page else None
+        return rendered("site/tiles.html", hero=None, **shown)
     inside = below([album]) if around and around.has_albums else {}
     card = _card(album, page, around, inside) if around else None
     # A cover that someone chose opens the album; one that merely is its first photo follows right below anyway.
     chosen = card.cover if card and card.cover and card.cover.id == album.cover_id and card.cover.shown else None
-    return render_template(
+    return rendered(
         "site/album.html",
         **shown,
         card=card,
         hero=chosen,
         preview=meta.of_album(album, card.cover, page.tiles) if card else None,
-        waiting=waiting,
+        waiting=page.waiting,
         may_edit=may(g.viewer, Action.EDIT, album),
         may_select=may(g.viewer, Action.SELECT, album),
         may_add=may(g.viewer, Action.UPLOAD, album),
@@ -160,13 +160,14 @@ def _keeps_dates(album: Album) -> bool:
     return not privacy.shows_date(g.site.tenant, album)
 
 
-def _asked_page(album: Album) -> Page | None:
-    """None for a place that is none: the album was put in another order since, or someone played with the address."""
+def _asked_page(album: Album) -> tuple[Page, Around | None] | None:
+    """With what is around the first page. None for a place that is none: the album was put in another order since, or
+    someone played with the address."""
     after, before = request.args.get("after"), request.args.get("before")
     cursors = listing.Cursors(secret(), album, session=g.site.session if _keeps_dates(album) else None)
     try:
-        return listing.page(
-            g.site.session,
+        return listing.page_and_around(
+            ahead.ask,
             album,
             cursors,
             after=after,

@@ -10,6 +10,7 @@ from tenants.names import is_id
 from tenants.scope import settings
 from tenants.sharing import Action, Viewer, may
 from tenants.words import tag_word
+from webapp.host import detached
 from webapp.site import dates, grid, pictures
 
 site = Blueprint("site", __name__)
@@ -40,6 +41,14 @@ def _at_the_first_domain() -> ResponseReturnValue | None:
 def album_or_404(slug: str) -> Album:
     """The album if the viewer may see it. Whether one exists that they may not see is not told."""
     album = catalog.album_by_slug(g.site.session, slug)
+    if album is None or not may(g.viewer, Action.VIEW, album):
+        raise Problem("not-found")
+    return album
+
+
+def album_to_show(slug: str) -> Album:
+    """`album_or_404`, for a page that changes nothing of it (`tenants/detached.py`)."""
+    album = detached().album(g.site.tenant_id, slug)
     if album is None or not may(g.viewer, Action.VIEW, album):
         raise Problem("not-found")
     return album

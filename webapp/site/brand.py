@@ -63,7 +63,7 @@ def card_url(album: Album, cover: Tile | None) -> str | None:
     """Path of the picture for `og:image`; None for an album that needs more than its address to be seen."""
     if album.visibility is Visibility.PRIVATE:
         return None
-    return f"/a/{album.slug}/card.jpg?v={_version(cover)[:16]}"
+    return f"/a/{album.slug}/card.jpg?v={_version(cover, album)[:16]}"
 
 
 def home_card_url(cover: Tile | None) -> str:
@@ -94,10 +94,11 @@ def _anybody() -> Viewer:
     return Viewer(tenant_id=g.site.tenant_id, marks_by_default=g.site.tenant.marks)
 
 
-def _version(cover: Tile | None) -> str:
+def _version(cover: Tile | None, album: Album | None = None) -> str:
+    """`album` is the cover's, where it is at hand."""
     brand = g.site.tenant.brand
     return card.fingerprint(
-        *((cover.id, cover.generation, _is_marked(cover)) if cover and cover.shown else ()),
+        *((cover.id, cover.generation, _is_marked(cover, album)) if cover and cover.shown else ()),
         brand.logo_sha256,
         icons.version(g.site.tenant),
         brand.theme.value,
@@ -106,8 +107,9 @@ def _version(cover: Tile | None) -> str:
     )
 
 
-def _is_marked(cover: Tile) -> str | None:
-    album = g.site.session.get_one(Album, (g.site.tenant_id, cover.album_id))
+def _is_marked(cover: Tile, album: Album | None) -> str | None:
+    if album is None or album.id != cover.album_id:
+        album = g.site.session.get_one(Album, (g.site.tenant_id, cover.album_id))
     return "marked" if sees_marked(_anybody(), album) else None
 
 

@@ -1,7 +1,9 @@
 """Dates as people write them, in the language of the request."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 
+from babel import Locale
 from babel.dates import format_date, format_datetime, format_interval
 
 from webapp.language import current
@@ -9,9 +11,12 @@ from webapp.language import current
 
 def span(first: datetime | None, last: datetime | None) -> str:
     """`3–5 Jun 2024`; one date when they are the same day; empty when there is none."""
-    if first is None or last is None:
-        return ""
-    return format_interval(first.date(), last.date(), skeleton="yMMMd", locale=current())
+    return _span(first.date(), last.date(), current()) if first and last else ""
+
+
+@lru_cache(maxsize=1024)
+def _span(first: date, last: date, locale: Locale) -> str:
+    return format_interval(first, last, skeleton="yMMMd", locale=locale)
 
 
 def day(when: datetime) -> str:

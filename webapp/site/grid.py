@@ -4,12 +4,13 @@ as long for them. Whatever a person wrote is escaped here; the rest is ours (ids
 A list item has its shape before anything is loaded, so nothing moves.
 """
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from flask import Flask, current_app, g
+from flask import g
 from flask_babel import format_percent
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
@@ -18,7 +19,7 @@ from tenants.catalog import Album
 from tenants.registry import Layout
 from webapp import delivery
 from webapp.language import current
-from webapp.site.pictures import Shown, names, show, sizes_in
+from webapp.site.pictures import Shown, aspect_in_grid, beside, clock, frame, names, shape_in
 from webapp.site.tiles import Tile
 
 _HEART = (
@@ -34,26 +35,31 @@ def layout_of(album: Album) -> Layout:
 
 
 def picture(shown: Shown, sizes: str, eager: bool = False, first: bool = False, alt: str = "") -> Markup:
-    """`<picture>` with every format and width. `sizes` is CSS of ours; the `first` one is fetched before all else."""
-    return Markup(_picture(shown, sizes, eager, first, alt))  # noqa: S704 (escaped in it)
+    """`<picture>` with every format and width (`pictures.frame`)."""
+    made = frame(shown.tile.renditions, sizes, eager, first)
+    return Markup(f"{shown.base.join(made.before)}{escape(alt)}{made.after}")  # noqa: S704 (the rest is ours)
 
 
-def _picture(shown: Shown, sizes: str, eager: bool, first: bool, alt: str) -> str:
-    sources = "".join(f'<source type="{kind}" srcset="{srcset}" sizes="{sizes}">\n' for kind, srcset in shown.sources)
-    small, large = shown.small, shown.large
-    assert small is not None and large is not None  # It has stills (`Tile.shown`), and of each width a JPEG.
-    when = ' fetchpriority="high"' if first else "" if eager else ' loading="lazy"'
-    return (
-        f'<picture>\n{sources}<img src="{shown.base}{small.name}" srcset="{shown.jpegs}" sizes="{sizes}" '
-        f'width="{large.width}" height="{large.height}" alt="{escape(alt)}" decoding="async"{when}>\n</picture>'
-    )
+class _Joined:
+    """Markup of hundreds of kilobytes, which becomes a string once and is not copied on the way."""
+
+    def __init__(self, items: Iterable[str]) -> None:
+        self._items = items
+
+    def __html__(self) -> str:
+        return "\n".join(self._items)
 
 
-def tiles(album: Album, shown: Iterable[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> Markup:
+def tiles(album: Album, shown: Sequence[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> _Joined:
     """List items of a grid. The first `eager` load at once, and with `first` the very first before all else."""
     grid = _Grid(album, hearts)
-    items = [grid.item(each, number < eager, first and number == 0) for number, each in enumerate(shown)]
-    return Markup("\n".join(items))  # noqa: S704 (escaped in them)
+    items = [grid.item(each, True, first and number == 0) for number, each in enumerate(shown[:eager])]
+    later = grid.known[False, False]
+    if hearts is None:
+        items += [each.drawn.get(later) or grid.item(each, False, False) for each in shown[eager:]]
+    else:
+        items += [grid.item(each, False, False) for each in shown[eager:]]
+    return _Joined(items)
 
 
 def tile(
@@ -64,88 +70,108 @@ def tile(
 
 
 class _Look(NamedTuple):
-    """What the tiles of a page have in common. With the tile itself it is all that a drawn tile depends on."""
+    """What tiles of a page have in common. With the tile itself it is all that its HTML depends on, but for hearts."""
 
     path: str
     layout: Layout
     language: str
-    with_hearts: bool
     way: str
     until: datetime
     """The way that pictures' addresses go, and their end."""
+    eager: bool
+    first: bool
+
+
+MOST_LOOKS = 4
+"""That a tile is remembered in."""
+
+
+@lru_cache(maxsize=1024)
+def _known(look: _Look) -> object:
+    """Stands for the look: it is found again by being the same object, which hashing a tuple takes longer than."""
+    return object()
 
 
 class _Grid:
-    """The tiles of one page. A tile that was drawn before, and looks the same, is not drawn again: after one photo of
-    200 has changed, a page is made of the 199 as they were."""
+    """The tiles of one page."""
 
     def __init__(self, album: Album, hearts: Collection[str] | None) -> None:
         self._look = _Look(
             path=f"/a/{escape(album.slug)}/",
             layout=layout_of(album),
             language=str(current()),
-            with_hearts=hearts is not None,
             way=delivery.way_of(album.id),
             until=g.site.media_until(),
+            eager=False,
+            first=False,
         )
+        self.known = {flags: _known(self._look._replace(eager=flags[0], first=flags[1])) for flags in _FLAGS}
         self._hearts = hearts
         self._names = names(self._look.language)
-        self._drawn = current_app.extensions["vitrine.drawn"]
+        self._address = delivery.bases(album.id)
 
     def item(self, one: Tile, eager: bool, first: bool) -> str:
+        if self._hearts is not None:
+            return self._draw(one, eager, first)
+        look = self.known[eager, first]
+        found = one.drawn.get(look)
+        if found is None:
+            found = self._draw(one, eager, first)
+            if len(one.drawn) >= MOST_LOOKS:
+                one.drawn.clear()
+            one.drawn[look] = found
+        return found
+
+    def _draw(self, one: Tile, eager: bool, first: bool) -> str:
         if not one.shown:
             return _waiting(one)
-        head, tail = self._drawn(self._look, one, eager, first)
-        if self._hearts is None:
-            return str(head + tail)
-        return f"{head}\n{_heart(self._look.path, one.id, self._names(one), one.id in self._hearts)}{tail}"
+        asset_id, made_of, caption, path = one.id, one.renditions, one.caption, self._look.path
+        shape, at_once, in_sight = shape_in(self._look.layout, one.width, one.height)
+        picture = frame(made_of, at_once if eager else in_sight, eager, first)
+        base = self._address(asset_id, one.generation, made_of.marked)
+        said = self._names(one)
+        anchor, heart, tail = "", "", "\n</a>"
+        if self._hearts is not None:
+            anchor = f' id="t-{asset_id}"'
+            heart = "\n" + _heart(path, asset_id, said, asset_id in self._hearts)
+        data = f' data-thumbhash="{one.thumbhash}"' if one.thumbhash else ""
+        if caption or made_of.extras or one.is_video:
+            data, tail = _data(one, base), f"{_badge(one)}</a>"
+        return (
+            f'<li class="tile" data-id="{asset_id}"{anchor} style="--r:{shape}'
+            f'{f";background-color:{one.dominant}" if one.dominant else ""}">\n'
+            f'<a href="{path}{asset_id}" data-open data-large="{base}{picture.large}{data}>\n'
+            f"{base.join(picture.before)}{_escaped(said)}{picture.after}{tail}{heart}"
+            f"{_story(caption) if caption and self._look.layout is Layout.STORY else ''}</li>"
+        )
 
 
-MOST_DRAWN = 8192
-"""Tiles that a process remembers, some 1.6 kB each."""
+_FLAGS = ((False, False), (True, False), (False, True), (True, True))
 
 
-def init_app(app: Flask) -> None:
-    app.extensions["vitrine.drawn"] = lru_cache(maxsize=MOST_DRAWN)(_draw)
+_special = re.compile(r"[&<>'\"]").search
 
 
-def _draw(look: _Look, one: Tile, eager: bool, first: bool) -> tuple[str, str]:
-    """A list item, as what comes before its heart and what comes after."""
-    shown = show(one)
-    large = shown.large
-    assert large is not None  # It is shown, and of each width there is a JPEG.
-    anchor = f' id="t-{one.id}"' if look.with_hearts else ""
-    colour = f";background-color:{one.dominant}" if one.dominant else ""
-    shape = shown.grid_aspect
-    sizes = ("" if eager else "auto, ") + sizes_in(look.layout, shape)
-    head = (
-        f'<li class="tile" data-id="{one.id}"{anchor} style="--r:{shape}{colour}">\n'
-        f'<a href="{look.path}{one.id}" data-open data-large="{shown.base}{large.name}" '
-        f'data-width="{large.width}" data-height="{large.height}"{_data(one, shown)}>\n'
-        f"{_picture(shown, sizes, eager, first, names(look.language)(one))}{_badge(one, shown)}</a>"
-    )
-    return head, f"{_story(one, look.layout)}</li>"
+def _escaped(text: str) -> str:
+    """`escape`, at once where there is nothing to do: names of files seldom have any of it."""
+    return str(escape(text)) if _special(text) else text
 
 
-def _data(one: Tile, shown: Shown) -> str:
+def _data(one: Tile, base: str) -> str:
     """What the lightbox reads."""
-    found = {
-        "thumbhash": one.thumbhash,
-        "caption": escape(one.caption) if one.caption else None,
-        "hls": shown.hls,
-        "mp4": shown.mp4,
-        "storyboard": shown.storyboard,
-        "animated": shown.animated,
-    }
-    written = "".join(f' data-{name}="{value}"' for name, value in found.items() if value)
+    written = f' data-thumbhash="{one.thumbhash}"' if one.thumbhash else ""
+    if one.caption:
+        written += f' data-caption="{escape(one.caption)}"'
+    for name, file in beside(one).items():
+        written += f' data-{name}="{base}{file}"'
     return " data-video" + written if one.is_video else written
 
 
-def _badge(one: Tile, shown: Shown) -> str:
+def _badge(one: Tile) -> str:
     if one.is_video:
         word = escape(_("Duration"))
-        return f'\n<span class="badge">{_PLAY}<span class="visually-hidden">{word} </span>{shown.clock}</span>\n'
-    return '\n<span class="badge">GIF</span>\n' if shown.animated else "\n"
+        return f'\n<span class="badge">{_PLAY}<span class="visually-hidden">{word} </span>{clock(one)}</span>\n'
+    return '\n<span class="badge">GIF</span>\n' if "animated" in beside(one) else "\n"
 
 
 def heart(album: Album, asset_id: str, said: str, on: bool) -> Markup:
@@ -161,16 +187,15 @@ def _heart(path: str, asset_id: str, said: str, on: bool) -> str:
     )
 
 
-def _story(one: Tile, layout: Layout) -> str:
-    if not one.caption or layout is not Layout.STORY:
-        return ""
-    return f'\n<p class="tile-caption">{escape(one.caption)}</p>'
+def _story(caption: str) -> str:
+    return f'\n<p class="tile-caption">{escape(caption)}</p>'
 
 
 def _waiting(one: Tile) -> str:
     far = f" {format_percent(one.progress / 100)}" if 0 < one.progress < 100 else ""
+    shape = aspect_in_grid(one.width, one.height)
     return (
-        f'<li class="tile tile-waiting" data-id="{one.id}" data-waiting style="--r:{show(one).grid_aspect}">\n'
+        f'<li class="tile tile-waiting" data-id="{one.id}" data-waiting style="--r:{shape}">\n'
         f'<p><span class="spinner" aria-hidden="true"></span>{escape(_("Processing"))}'
         f'<span class="percent">{far}</span></p>\n</li>'
     )

@@ -6,9 +6,10 @@ A page is one statement whatever its size, and selects columns: a tile is a valu
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
+from flask import g
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, literal, select, tuple_
 from sqlalchemy.orm import Session
@@ -16,25 +17,23 @@ from sqlalchemy.orm import Session
 from tenants.catalog import SHOWN, Album, Asset, AssetState, Kind, Ordering
 from tenants.nesting import AlbumParent
 from tenants.ordering import sort_key
-from tenants.prepared import TENANT, Prepared, moment
-from tenants.sharing import Viewer
-from webapp.site.tiles import RENDITIONS, Tile, as_seen, with_pictures
+from tenants.prepared import TENANT, Ask, Prepared, Question, Rows, moment
+from tenants.sharing import Viewer, sees_marked
+from webapp.site import tiles
+from webapp.site.tiles import COLUMNS, Tile, as_seen, read_of, tile, with_pictures
 
 Operand = ColumnElement[Any] | str
 PAGE_SIZE = 200
 WAITING = (AssetState.RECEIVED, AssetState.PROCESSING)
-
-_FACTS = Tile._fields[: Tile._fields.index("renditions")]
-_TILE = (*(getattr(Asset, name) for name in _FACTS), RENDITIONS.label("renditions"))
-_KINDS: dict[Any, Kind] = {kind.value: kind for kind in Kind}
-_STATES: dict[Any, AssetState] = {state.value: state for state in AssetState}
 
 
 @dataclass(frozen=True)
 class Page:
     """`before` and `after` are cursors to the neighbouring pages, None at the ends."""
 
-    tiles: list[Tile]
+    tiles: Sequence[Tile]
+    waiting: bool
+    """Whether there is nothing to see yet of some."""
     before: str | None
     after: str | None
 
@@ -57,16 +56,19 @@ class Cursors:
 
     def __init__(self, secret: str, album: Album, *, session: Session | None = None) -> None:
         self._album, self._session = album, session
-        self._signer = URLSafeSerializer(secret, salt=f"place:{album.id}:{album.ordering.value}")
+        self._secret = secret
         self._ordering = album.ordering
 
-    def at(self, row: Any) -> str:
-        key = {
-            Ordering.MANUAL: row.position,
-            Ordering.CAPTURED: None if self._session else moment(row.taken_at),
-            Ordering.NAME: row.sort_name,
-        }[self._ordering]
-        signed: str = self._signer.dumps([key.isoformat() if isinstance(key, datetime) else key, row.id])
+    @cached_property
+    def _signer(self) -> URLSafeSerializer:
+        return URLSafeSerializer(self._secret, salt=f"place:{self._album.id}:{self._ordering.value}")
+
+    def at(self, row: Sequence[Any]) -> str:
+        """Of a row that begins with the asset's id and ends with its key in the ordering."""
+        key = row[-1]
+        if self._ordering is Ordering.CAPTURED:
+            key = None if self._session else moment(key).isoformat()
+        signed: str = self._signer.dumps([key, row[0]])
         return signed
 
     def read(self, cursor: str) -> tuple[Any, str]:
@@ -92,6 +94,38 @@ def visible() -> ColumnElement[bool]:
     return and_(Asset.deleted_at.is_(None), Asset.held.is_(False), Asset.state.in_((*SHOWN, *WAITING)))
 
 
+class _Look(NamedTuple):
+    """At one page of an album: what is asked, and how the answer is to be read."""
+
+    album: Album
+    cursors: Cursors
+    size: int
+    placed: bool
+    backwards: bool
+    question: Question
+
+    def page(self, rows: Rows) -> Page:
+        more = len(rows) > self.size
+        rows = rows[: self.size][::-1] if self.backwards else rows[: self.size]
+        has_before, has_after = (more, True) if self.backwards else (self.placed, more)
+        read = read_of(rows, sees_marked(g.viewer, self.album))
+        return Page(
+            read.tiles,
+            read.waiting,
+            before=self.cursors.at(rows[0]) if rows and has_before else None,
+            after=self.cursors.at(rows[-1]) if rows and has_after else None,
+        )
+
+
+def _look(album: Album, cursors: Cursors, after: str | None, before: str | None, size: int) -> _Look:
+    backwards = before is not None
+    place = before if backwards else after
+    key, last_id = cursors.read(place) if place is not None else ("", "")
+    statement = _page(album.ordering, backwards=backwards, placed=place is not None)
+    asked = statement, {"album": album.id, "key": key, "last": last_id, "most": size + 1}
+    return _Look(album, cursors, size, place is not None, backwards, asked)
+
+
 def page(
     session: Session,
     album: Album,
@@ -102,26 +136,34 @@ def page(
     size: int,
 ) -> Page:
     """The page behind `after`, or the one that ends right before `before`, or the first."""
-    backwards = before is not None
-    place = before if backwards else after
-    key, last_id = cursors.read(place) if place is not None else ("", "")
-    statement = _page(album.ordering, backwards=backwards, placed=place is not None)
-    rows = statement.rows(session, album=album.id, key=key, last=last_id, most=size + 1)
-    more = len(rows) > size
-    rows = rows[:size][::-1] if backwards else rows[:size]
-    has_before, has_after = (more, True) if backwards else (place is not None, more)
-    return Page(
-        tiles=as_seen(session, [_tile(row) for row in rows]),
-        before=cursors.at(rows[0]) if rows and has_before else None,
-        after=cursors.at(rows[-1]) if rows and has_after else None,
-    )
+    look = _look(album, cursors, after, before, size)
+    statement, values = look.question
+    return look.page(statement.rows(session, **values))
+
+
+def page_and_around(
+    ask: Ask,
+    album: Album,
+    cursors: Cursors,
+    *,
+    after: str | None = None,
+    before: str | None = None,
+    size: int,
+) -> tuple[Page, "Around | None"]:
+    """`page`, and with the first one what is around it: together, apart from any session."""
+    look = _look(album, cursors, after, before, size)
+    if after is not None:
+        return look.page(ask(album.tenant_id, look.question)[0]), None
+    rows, beside = ask(album.tenant_id, look.question, (_AROUND, {"album": album.id}))
+    found = look.page(rows)
+    return found, None if found.before else _around(beside[0])
 
 
 @lru_cache
 def _page(ordering: Ordering, *, backwards: bool, placed: bool) -> Prepared:
-    """Tiles beyond the place (`key`, `last`), `most` at most."""
+    """Tiles beyond the place (`key`, `last`), `most` at most; with each what a cursor to it holds."""
     key = sort_key(ordering)
-    wanted = _tiles(TENANT, bindparam("album", "")).add_columns(Asset.position, Asset.sort_name)
+    wanted = _tiles(TENANT, bindparam("album", "")).add_columns(key)
     if placed:
         wanted = wanted.where(_beyond(ordering, bindparam("key", "", key.type), bindparam("last", ""), backwards))
     order = (key.desc(), Asset.id.desc()) if backwards else (key, Asset.id)
@@ -155,25 +197,25 @@ def neighbours(session: Session, album: Album, asset: Asset) -> tuple[str | None
 def some(session: Session, album: Album, ids: Sequence[str]) -> list[Tile]:
     """The visible ones of the album's assets with these ids, in no order."""
     rows = session.execute(_tiles(album.tenant_id, album.id).where(Asset.id.in_(ids)))
-    return as_seen(session, [_tile(row) for row in rows])
+    return as_seen(session, [tile(tuple(row)) for row in rows])
 
 
 def in_order(session: Session, ids: Sequence[str]) -> list[Tile]:
     """Tiles of shown assets from whichever albums, in the order of their ids."""
-    columns: Select[*tuple[Any, ...]] = select(*_TILE)
+    columns: Select[*tuple[Any, ...]] = select(*COLUMNS)
     rows = session.execute(columns.where(Asset.id.in_(ids), Asset.generation > 0, visible()))
-    tiles = {tile.id: tile for tile in as_seen(session, [_tile(row) for row in rows])}
-    return [tiles[asset_id] for asset_id in ids if asset_id in tiles]
+    found = {each.id: each for each in as_seen(session, [tile(tuple(row)) for row in rows])}
+    return [found[asset_id] for asset_id in ids if asset_id in found]
 
 
 def tile_of(session: Session, asset: Asset, viewer: Viewer | None = None) -> Tile:
     """As `viewer` gets it, by default whoever asks."""
-    return with_pictures(session, [_tile_of(asset)], viewer)[0]
+    return with_pictures(session, [tiles.tile_of(asset)], viewer)[0]
 
 
 def tiles_of(session: Session, assets: Iterable[Asset]) -> list[Tile]:
     """Tiles of loaded assets, their pictures in one statement."""
-    return with_pictures(session, [_tile_of(asset) for asset in assets])
+    return with_pictures(session, [tiles.tile_of(asset) for asset in assets])
 
 
 _SHOWN = Asset.state.in_(SHOWN)
@@ -203,9 +245,7 @@ class Around:
     has_albums: bool
 
 
-def around(session: Session, album: Album) -> Around:
-    """One statement."""
-    row = _AROUND.rows(session, album=album.id)[0]
+def _around(row: Sequence[Any]) -> Around:
     photos, videos, waiting, first, last, is_within, has_albums = row
     counted = Counts(photos, videos, waiting, first and moment(first), last and moment(last))
     return Around(counted, is_within=bool(is_within), has_albums=bool(has_albums))
@@ -223,38 +263,8 @@ _AROUND = Prepared(
 
 
 def _tiles(tenant_id: Operand, album_id: Operand) -> Select[*tuple[Any, ...]]:
-    columns: Select[*tuple[Any, ...]] = select(*_TILE)
+    columns: Select[*tuple[Any, ...]] = select(*COLUMNS)
     return columns.where(Asset.tenant_id == tenant_id, Asset.album_id == album_id, visible())
-
-
-def _tile(row: Sequence[Any]) -> Tile:
-    """Of a row that begins with `_TILE`, whether columns' types converted it or not."""
-    asset_id, album_id, kind, state, filename, caption, alt, width, height, duration, *more = row[: len(_TILE)]
-    taken_at, taken_offset, has_capture_time, thumbhash, dominant, generation, progress, renditions = more
-    return Tile(
-        asset_id,
-        album_id,
-        _KINDS.get(kind, kind),
-        _STATES.get(state, state),
-        filename,
-        caption,
-        alt,
-        width,
-        height,
-        duration,
-        moment(taken_at),
-        taken_offset,
-        bool(has_capture_time),
-        thumbhash,
-        dominant,
-        generation,
-        progress,
-        renditions or "",
-    )
-
-
-def _tile_of(asset: Asset) -> Tile:
-    return Tile(**{name: getattr(asset, name) for name in _FACTS})
 
 
 def _beyond(ordering: Ordering, key: Operand, last_id: Operand, backwards: bool) -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 discovery and structured data (schema.org, JSON-LD). Private albums tell nothing, and no page tells where a photo was
 taken."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -38,7 +39,7 @@ class Preview:
         return f"{canonical.origin()}/oembed?" + urlencode({"url": self.url, "format": form})
 
 
-def of_album(album: Album, cover: Tile | None, tiles: list[Tile]) -> Preview | None:
+def of_album(album: Album, cover: Tile | None, tiles: Sequence[Tile]) -> Preview | None:
     if not canonical.is_open(album):
         return None
     picture = canonical.preview(cover) if cover else None

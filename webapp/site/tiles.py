@@ -1,16 +1,20 @@
 """What a page shows of an asset, with the pictures that its viewer may see: plain ones, or those with the watermark."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
 from operator import attrgetter
-from typing import NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple
 
+from cachetools import LRUCache
 from flask import g
-from sqlalchemy import String, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, AssetState, Kind, Rendition
 from tenants.names import MARKED, is_marked, marked_name
+from tenants.prepared import Rows, moment
 from tenants.sharing import Viewer, sees_marked
 
 PLAYLISTS = tuple(f"{each}hls/{name}.m3u8" for each in ("", MARKED) for name in ("master", "first"))
@@ -22,16 +26,18 @@ _by_width = attrgetter("width")
 
 _made = Rendition.__table__.c
 _of = Asset.__table__.c
+
+
+def told(columns: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
+    """The columns as one string; nothing where there is NULL."""
+    texts = [func.coalesce(cast(column, String), "") for column in columns]
+    return reduce(lambda whole, text: whole + _FIELD + text, texts)
+
+
 RENDITIONS = (
     select(
         func.aggregate_strings(
-            _made.name
-            + _FIELD
-            + _made.content_type
-            + _FIELD
-            + func.coalesce(cast(_made.width, String), "")
-            + _FIELD
-            + func.coalesce(cast(_made.height, String), ""),
+            told((_made.name, _made.content_type, _made.width, _made.height)),
             _END,
         )
     )
@@ -52,6 +58,18 @@ RENDITIONS = (
 have 1,400 rows."""
 
 
+FACTS = (
+    *(_of.album_id, _of.kind, _of.state, _of.width, _of.height, _of.duration, _of.taken_at, _of.thumbhash),
+    *(_of.dominant, _of.generation, _of.progress),
+)
+"""Columns that no person has written a word in. A page reads them as one string: a database driver takes longer to hand
+over ten values than one, and this is done two hundred times a page."""
+
+
+COLUMNS = (_of.id, _of.filename, _of.caption, _of.alt, told(FACTS).label("facts"), RENDITIONS.label("renditions"))
+"""What `tile` makes a tile of."""
+
+
 class Picture(NamedTuple):
     """One still of a generation, in pixels."""
 
@@ -59,6 +77,49 @@ class Picture(NamedTuple):
     content_type: str
     width: int
     height: int
+
+
+class Frame(NamedTuple):
+    """`<picture>` of whatever has the same renditions (`pictures.frame`)."""
+
+    before: tuple[str, ...]
+    """What comes before the alternative text; between each two of these is the address of the generation."""
+    after: str
+    large: str
+    """Name and size of the widest JPEG, as the lightbox reads them."""
+
+
+class Renditions:
+    """Those of one generation that a viewer gets: the plain ones, or those with the watermark, even where there are
+    none yet. One object for all generations that have the same."""
+
+    __slots__ = ("extras", "frames", "jpegs", "marked", "stills", "text")
+
+    def __init__(self, text: str, marked: bool) -> None:
+        self.text, self.marked = text, marked
+        """As `RENDITIONS` reads them: plain and marked ones, whoever looks."""
+        stills, extras = [], set()
+        for rendition in text.split(_END) if text else ():
+            stored, content_type, width, height = rendition.split(_FIELD)
+            if is_marked(stored) is not marked:
+                continue
+            name = stored.removeprefix(MARKED)
+            if name.startswith("w") and width and height:
+                stills.append(Picture(name, content_type, int(width), int(height)))
+            else:
+                extras.add(name)
+        self.stills = tuple(sorted(stills, key=_by_width))
+        """Narrowest first."""
+        self.jpegs = tuple(still for still in self.stills if still.content_type == "image/jpeg")
+        """Of each width there is one."""
+        self.extras = frozenset(extras)
+        """Names of others that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
+        self.frames: dict[tuple[str, bool, bool], Frame] = {}
+        """The HTML that pages have made of them (`webapp/site/pictures.py`)."""
+
+
+renditions_of = lru_cache(maxsize=4096)(Renditions)
+_NONE = renditions_of("", False)
 
 
 class Tile(NamedTuple):
@@ -74,27 +135,32 @@ class Tile(NamedTuple):
     width: int | None
     height: int | None
     duration: float | None
-    taken_at: datetime
-    taken_offset: int | None
-    has_capture_time: bool
+    taken: datetime | str
+    """As it was read."""
     thumbhash: str | None
     dominant: str | None
     generation: int
     progress: int
-    renditions: str = ""
-    """As `RENDITIONS` reads them: the plain ones and those with the watermark, whoever looks."""
-    marked: bool = False
-    """Whether the viewer gets those with the watermark: then `stills` and `extras` are what there is with it."""
+    renditions: Renditions
+    drawn: dict[object, str]
+    """The HTML that pages have made of it, by what it depends on beside the tile (`webapp/site/grid.py`)."""
+
+    @property
+    def taken_at(self) -> datetime:
+        return moment(self.taken)
+
+    @property
+    def marked(self) -> bool:
+        """Whether the viewer gets pictures with the watermark: then `stills` and `extras` are what there is with it."""
+        return self.renditions.marked
 
     @property
     def stills(self) -> tuple[Picture, ...]:
-        """Narrowest first."""
-        return _parsed(self.renditions, self.marked)[0]
+        return self.renditions.stills
 
     @property
     def extras(self) -> frozenset[str]:
-        """Names of other renditions that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
-        return _parsed(self.renditions, self.marked)[1]
+        return self.renditions.extras
 
     def stored_name(self, name: str) -> str:
         """What one of `stills` or `extras` is called in its generation."""
@@ -106,7 +172,7 @@ class Tile(NamedTuple):
 
     @property
     def shown(self) -> bool:
-        return self.generation > 0 and bool(self.stills)
+        return self.generation > 0 and bool(self.renditions.stills)
 
     @property
     def aspect(self) -> float:
@@ -114,21 +180,90 @@ class Tile(NamedTuple):
         return self.width / self.height if self.width and self.height else 1.5
 
 
-@lru_cache(maxsize=4096)
-def _parsed(renditions: str, marked: bool) -> tuple[tuple[Picture, ...], frozenset[str]]:
-    """Stills and extras, of those with the watermark or those without only the ones that the viewer may see, even where
-    there are none yet."""
-    stills, extras = [], set()
-    for rendition in renditions.split(_END) if renditions else ():
-        stored, content_type, width, height = rendition.split(_FIELD)
-        if is_marked(stored) is not marked:
-            continue
-        name = stored.removeprefix(MARKED)
-        if name.startswith("w") and width and height:
-            stills.append(Picture(name, content_type, int(width), int(height)))
-        else:
-            extras.add(name)
-    return tuple(sorted(stills, key=_by_width)), frozenset(extras)
+_KINDS = {kind.value: kind for kind in Kind}
+_STATES = {state.value: state for state in AssetState}
+
+
+MOST_REMEMBERED = 8192
+"""Tiles that a process remembers with their HTML, some 2.5 kB each: after one photo of 200 has changed, a page is made
+of the 199 as they were."""
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def tile(row: tuple[Any, ...], marked: bool = False) -> Tile:
+    """Of a row that begins with `COLUMNS`."""
+    asset_id, filename, caption, alt, facts, made, *_ = row
+    album_id, kind, state, width, height, duration, *more = facts.split(_FIELD)
+    taken, thumbhash, dominant, generation, progress = more
+    return Tile(
+        asset_id,
+        album_id,
+        _KINDS[kind],
+        _STATES[state],
+        filename,
+        caption,
+        alt,
+        int(width) if width else None,
+        int(height) if height else None,
+        float(duration) if duration else None,
+        taken,
+        thumbhash or None,
+        dominant or None,
+        int(generation),
+        int(progress),
+        renditions_of(made or "", marked),
+        {},
+    )
+
+
+class Read(NamedTuple):
+    """Rows of a page, their tiles, and whether there is nothing to see yet of some."""
+
+    rows: Rows
+    tiles: Sequence[Tile]
+    waiting: bool
+
+
+MOST_READ = 64
+_read: LRUCache[tuple[str, str, int, bool], Read] = LRUCache(MOST_READ)
+_lock = Lock()
+
+
+def read_of(rows: Rows, marked: bool) -> Read:
+    """Most changes of a tenant's site leave the photos of a page as they were, and to compare all of its rows with
+    those of last time takes a tenth of finding each one's tile."""
+    key = (rows[0][0], rows[-1][0], len(rows), marked) if rows else ("", "", 0, marked)
+    with _lock:
+        known = _read.get(key)
+    if known is None or known.rows != rows:
+        tiles = [tile(tuple(row), marked) for row in rows]
+        known = Read(rows, tiles, any(not one.shown for one in tiles))
+        with _lock:
+            _read[key] = known
+    return known
+
+
+def tile_of(asset: Asset) -> Tile:
+    """Of a loaded asset, without its renditions (`with_pictures`)."""
+    return Tile(
+        asset.id,
+        asset.album_id,
+        asset.kind,
+        asset.state,
+        asset.filename,
+        asset.caption,
+        asset.alt,
+        asset.width,
+        asset.height,
+        asset.duration,
+        asset.taken_at,
+        asset.thumbhash,
+        asset.dominant,
+        asset.generation,
+        asset.progress,
+        _NONE,
+        {},
+    )
 
 
 def with_pictures(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -> list[Tile]:
@@ -137,7 +272,8 @@ def with_pictures(session: Session, tiles: list[Tile], viewer: Viewer | None = N
     if not ids:
         return tiles
     found = {row[0]: row[1] for row in session.execute(select(Asset.id, RENDITIONS).where(Asset.id.in_(ids)))}
-    return as_seen(session, [tile._replace(renditions=found.get(tile.id) or "") for tile in tiles], viewer)
+    with_them = [_with(each, found.get(each.id) or "", False) for each in tiles]
+    return as_seen(session, with_them, viewer)
 
 
 def as_seen(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -> list[Tile]:
@@ -151,4 +287,8 @@ def as_seen(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -
             found[tile.album_id] = sees_marked(viewer, album)
     if not any(found.values()):
         return tiles
-    return [tile._replace(marked=found[tile.album_id]) for tile in tiles]
+    return [_with(each, each.renditions.text, found[each.album_id]) for each in tiles]
+
+
+def _with(tile: Tile, made: str, marked: bool) -> Tile:
+    return tile._replace(renditions=renditions_of(made, marked), drawn={})

@@ -1,0 +1,115 @@
+"""The tenant and the album of a page, as objects that belong to no session and are the same in every request.
+
+One statement reads the whole row, and the object that was made of a row with the same content is taken again: to build
+an entity for each request takes several times as long as to read its row. No clock and no message decides how long one
+is good for.
+"""
+
+import json
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from cachetools import LRUCache
+from sqlalchemy import JSON, ColumnElement, Dialect, String, bindparam, cast, select
+
+from tenants.catalog import Album
+from tenants.domains import Domain
+from tenants.prepared import TENANT, Ask, Prepared
+from tenants.registry import Brand, Tenant
+
+MOST_TENANTS = 1024
+MOST_ALBUMS = 4096
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+def _columns(kind: type[Any]) -> list[ColumnElement[Any]]:
+    """All of a class's, as values that can be compared."""
+    return [cast(each, String) if isinstance(each.type, JSON) else each for each in kind.__table__.c]
+
+
+_own_host = (
+    select(Domain.host)
+    .where(Domain.tenant_id == TENANT, Domain.verified_at.is_not(None))
+    .order_by(Domain.verified_at, Domain.host)
+    .limit(1)
+    .scalar_subquery()
+)
+_TENANT = Prepared(
+    select(*_columns(Tenant), *_columns(Brand), _own_host)
+    .join(Brand, Brand.tenant_id == Tenant.id)
+    .where(Tenant.id == TENANT)
+)
+_ALBUM = Prepared(
+    select(*_columns(Album)).where(
+        Album.tenant_id == TENANT, Album.slug == bindparam("slug", ""), Album.deleted_at.is_(None)
+    )
+)
+
+
+class Found(NamedTuple):
+    """A tenant with its brand, and the first of its own domains that was verified (`domains.canonical_host`)."""
+
+    tenant: Tenant
+    own_host: str | None
+
+
+class Detached:
+    """Whoever gets an object must not change it: other requests have the same one at the same time."""
+
+    def __init__(self, ask: Ask, dialect: Dialect) -> None:
+        self._ask, self._dialect = ask, dialect
+        self._tenants = _Known[Found](MOST_TENANTS)
+        self._albums = _Known[Album](MOST_ALBUMS)
+
+    def tenant(self, tenant_id: str) -> Found | None:
+        """None if there is none."""
+        rows = self._ask(tenant_id, (_TENANT, {}))[0]
+        return self._tenants.get(tuple(rows[0]), self._tenant_of) if rows else None
+
+    def album(self, tenant_id: str, slug: str) -> Album | None:
+        """As `catalog.album_by_slug`."""
+        rows = self._ask(tenant_id, (_ALBUM, {"slug": slug}))[0]
+        return self._albums.get(tuple(rows[0]), self._album_of) if rows else None
+
+    def _tenant_of(self, row: Row) -> Found:
+        place = len(Tenant.__table__.c)
+        tenant = _made(Tenant, row[:place], self._dialect)
+        tenant.brand = _made(Brand, row[place:-1], self._dialect)
+        return Found(tenant, row[-1])
+
+    def _album_of(self, row: Row) -> Album:
+        return _made(Album, row, self._dialect)
+
+
+def _made(kind: type[T], row: Row, dialect: Dialect) -> T:
+    """An object of a row of `_columns`."""
+    table: Any = kind.__table__  # type: ignore[attr-defined]
+    return kind(**{column.key: _value(column.type, raw, dialect) for column, raw in zip(table.c, row, strict=True)})
+
+
+def _value(kind: Any, raw: Any, dialect: Dialect) -> Any:
+    """As a session would have loaded it."""
+    if isinstance(kind, JSON):
+        return None if raw is None else json.loads(raw)
+    process = kind.dialect_impl(dialect).result_processor(dialect, None)
+    return process(raw) if process else raw
+
+
+class _Known(Generic[T]):
+    """Objects by the rows that they were made of."""
+
+    def __init__(self, most: int) -> None:
+        self._known: LRUCache[Row, T] = LRUCache(most)
+        self._lock = Lock()
+
+    def get(self, row: Row, made: Callable[[Row], T]) -> T:
+        with self._lock:  # Even reading moves what is kept.
+            found = self._known.get(row)
+        if found is None:
+            found = made(row)
+            with self._lock:
+                found = self._known.setdefault(row, found)
+        return found

@@ -1,0 +1,57 @@
+"""Statements apart from any session: the guards of a session hold, and errors are those of one."""
+
+import pytest
+from conftest import World
+from flask import Flask
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.exc import DBAPIError
+
+from tenants.catalog import Album
+from tenants.db import ScopeMissing, db
+from tenants.prepared import TENANT, Asking, Prepared
+
+pytestmark = pytest.mark.every_database
+
+TITLES = Prepared(select(Album.title).where(Album.tenant_id == TENANT).order_by(Album.title))
+LIKE = Prepared(
+    select(Album.slug).where(Album.tenant_id == TENANT, Album.slug.like("%secret"), Album.title != bindparam("not", ""))
+)
+OTHERS = Prepared(select(Album.title).where(Album.tenant_id == bindparam("whose", ""), TENANT != ""))
+
+
+@pytest.fixture
+def asking(web: Flask) -> Asking:
+    found: Asking = web.extensions["vitrine.asking"]
+    return found
+
+
+def test_several_are_answered_in_their_order(asking: Asking, world: World) -> None:
+    titles, slugs, again = asking.ask(world.alpha, (TITLES, {}), (LIKE, {"not": "it's 100 % \\'; --"}), (TITLES, {}))
+    assert len(titles) == 2 and [tuple(row) for row in titles] == [tuple(row) for row in again]
+    assert [row[0] for row in slugs] == ["alpha-secret"]
+
+
+def test_a_statement_of_none_is_refused(asking: Asking) -> None:
+    with pytest.raises(ScopeMissing):
+        asking.ask("", (TITLES, {}))
+
+
+def test_postgresql_is_told_whom_each_message_serves(asking: Asking, world: World, database: str) -> None:
+    """Rows of another tenant stay hidden from a statement that asks for them, and the next message serves another."""
+    for _ in range(20):  # Whichever connection of the pool it gets.
+        assert len(asking.ask(world.alpha, (OTHERS, {"whose": world.alpha}))[0]) == 2
+        hidden = asking.ask(world.alpha, (OTHERS, {"whose": world.beta}))[0]
+        assert len(hidden) == (0 if database == "postgres" else 1)
+    if database == "postgres":
+        with asking.engine.connect() as connection:
+            assert connection.execute(text("SELECT current_setting('vitrine.tenant', true)")).scalar_one() == ""
+
+
+def test_a_failed_statement_is_an_error_as_of_a_session(web: Flask, asking: Asking, world: World) -> None:
+    with web.app_context():
+        db.session.execute(text("SELECT 1"))
+        db.session.rollback()
+    broken = Prepared(select(text("nothing_like_it")).select_from(Album).where(Album.tenant_id == TENANT))
+    with pytest.raises(DBAPIError):
+        asking.ask(world.alpha, (broken, {}))
+    assert len(asking.ask(world.alpha, (TITLES, {}))[0]) == 2

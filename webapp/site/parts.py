@@ -1,0 +1,51 @@
+"""Parts of pages that are the same on every page of a tenant: made once a process, in templates that make them.
+
+Only on pages for everybody, whose tenant is one object until its row changes (`tenants/detached.py`): whoever has a
+cookie may see more, and gets each part made anew.
+"""
+
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import NamedTuple
+
+from cachetools import LRUCache
+from flask import Flask, current_app, g, request
+from markupsafe import Markup
+
+from webapp.assets import built_at
+from webapp.language import current
+
+MOST = 2048
+_lock = Lock()
+
+
+class _Parts(NamedTuple):
+    """Of one page: what all of its parts depend on."""
+
+    known: LRUCache[Hashable, Markup]
+    depend: tuple[Hashable, ...]
+    are_kept: bool
+
+
+def init_app(app: Flask) -> None:
+    app.extensions["vitrine.parts"] = LRUCache(maxsize=MOST)
+    app.add_template_global(part)
+
+
+def part(name: str, *depends: Hashable, caller: Callable[[], Markup]) -> Markup:
+    """What `{% call part("name") %}…{% endcall %}` holds. It may depend on the tenant's row, on the language, on the
+    front end's build, and on whatever `depends` are."""
+    parts: _Parts | None = g.get("parts")
+    if parts is None:
+        known = current_app.extensions["vitrine.parts"]
+        parts = g.parts = _Parts(known, (g.site.tenant, current(), built_at()), "own_host" in g and not request.args)
+    if not parts.are_kept:
+        return caller()
+    key = (name, *parts.depend, *depends)
+    with _lock:
+        found = parts.known.get(key)
+    if found is None:
+        found = caller()
+        with _lock:
+            parts.known[key] = found
+    return found
