@@ -17,6 +17,7 @@ from pathlib import Path
 
 import made_once
 import name_server
+import order
 import pytest
 from argon2 import PasswordHasher
 from doubles import keys, moto_clock, unique
@@ -28,7 +29,7 @@ from postgres import Server, postgres
 
 import wsgi
 from infra.settings import Settings, load
-from tenants import catalog, people, registry
+from tenants import catalog, delivered, people, registry
 from tenants.db import db
 from tenants.scope import enter, ports
 
@@ -41,7 +42,7 @@ DATABASES = ("sqlite", "postgres")
 # Most tests sign in and look at a page. A hash that takes long on purpose was a part of their time that tests nothing:
 # here it is a cheap one of the same kind.
 people._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-people._nobody = people._hasher.hash("nobody")
+people._nobody = people._random_hash(people._hasher)
 made_once.install()
 
 # Properties are tried with the same examples everywhere, and however long a busy machine takes.
@@ -79,6 +80,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "PostgreSQL" in item.name:  # What stands behind a contract test is in its id.
             item.add_marker(pytest.mark.postgres)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # A plain run keeps the order in which tests are found.
+        order.files(items)
 
 
 @pytest.fixture
@@ -102,11 +105,24 @@ def settings(tmp_path: Path, database: str, empty_dns: str, request: pytest.Fixt
     if database == "sqlite":
         shutil.copyfile(request.getfixturevalue("populated")[0], tmp_path / "vitrine.db")
         yield load(data_dir=tmp_path, visibility=5, dns_servers=empty_dns)
+        let_go(tmp_path)
         return
     server: Server = request.getfixturevalue("postgres")
     name = server.copy(request.getfixturevalue("populated_postgres")[0])
     yield load(data_dir=tmp_path, visibility=5, dns_servers=empty_dns, **server.urls(name))
+    let_go(tmp_path)
     server.drop(name)
+
+
+def let_go(data_dir: Path) -> None:
+    """What the test's web apps delivered is written while their database is there, or they would try it until the end.
+    After that nothing holds them."""
+    for each in list(delivered.counting):
+        settings = each.app.extensions.get("vitrine.settings")
+        if settings is not None and settings.data_dir == data_dir:
+            each.close()
+            with each.app.app_context():
+                db.engine.dispose()
 
 
 @pytest.fixture
@@ -134,8 +150,8 @@ def _running(app: Flask, *, push: bool = True) -> Iterator[Flask]:
             db.session.remove()
     else:
         yield app
-    if (delivered := app.extensions.get("vitrine.delivered")) is not None:
-        delivered.close()
+    if (counting := app.extensions.get("vitrine.delivered")) is not None:
+        counting.close()
     engine.dispose()
 
 
