@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import in_memory
 import made_once
 import name_server
 import order
@@ -44,6 +45,7 @@ DATABASES = ("sqlite", "postgres")
 people._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 people._nobody = people._random_hash(people._hasher)
 made_once.install()
+in_memory.keep_folders()
 
 # Properties are tried with the same examples everywhere, and however long a busy machine takes.
 hypothesis_settings.register_profile("vitrine", deadline=None, derandomize=True)
