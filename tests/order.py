@@ -10,12 +10,12 @@ from itertools import chain, zip_longest
 import pytest
 
 LONG = {
-    "test_billing_streams_any.py",
     "test_billing_streams.py",
     "test_processor_worker.py",
     "test_remote_import.py",
     "test_api_fuzz.py",
     "test_s3.py",
+    "test_tour.py",
 }
 """Files of a minute or more, beside those that kill processes."""
 
