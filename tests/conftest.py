@@ -122,9 +122,17 @@ def let_go(data_dir: Path) -> None:
     for each in list(delivered.counting):
         settings = each.app.extensions.get("vitrine.settings")
         if settings is not None and settings.data_dir == data_dir:
-            each.close()
-            with each.app.app_context():
-                db.engine.dispose()
+            finish(each.app)
+
+
+def finish(app: Flask) -> None:
+    """Have written what the app would write some seconds later, and close its connections."""
+    if (counting := app.extensions.get("vitrine.delivered")) is not None:
+        counting.close()
+    if (tally := app.extensions.get("vitrine.tally")) is not None:
+        tally.flush()
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
@@ -144,17 +152,13 @@ def upload(settings: Settings, world: "World") -> Iterator[Flask]:
 
 
 def _running(app: Flask, *, push: bool = True) -> Iterator[Flask]:
-    with app.app_context():
-        engine = db.engine
     if push:
         with app.app_context():
             yield app
             db.session.remove()
     else:
         yield app
-    if (counting := app.extensions.get("vitrine.delivered")) is not None:
-        counting.close()
-    engine.dispose()
+    finish(app)
 
 
 @dataclass(frozen=True)
