@@ -18,7 +18,7 @@ run: setup ## Install what is missing, start every fleet, import the sample albu
 # rest: beside tests that start and end processes by the hundred, Chromium and the kernel were seen to stand still.
 TEST_PROCESSES ?= 3
 # Real processes on a machine of unknown pace: what fails is tried once more, and the summary says so ("rerun").
-PYTEST := $(BIN)/python -m pytest --dist loadfile --reruns 1 -r fER --durations 20
+PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --reruns 1 -r fER --durations 20
 
 test: setup-test check ## Install what is missing, then lint, types, layers and every test (TEST_PROCESSES=3 at a time)
 	$(PYTEST) -n $(TEST_PROCESSES) -m "not browser"

@@ -7,7 +7,7 @@ from pathlib import Path
 from babel.dates import format_date
 from babel.support import Translations
 
-from billing.pdf import money
+from billing.amounts import money
 from infra.errors import N_
 from infra.ports import Letter
 from tenants import domains

@@ -10,10 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_decimal
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
+from billing.amounts import money
 from tenants.scope import settings
 from tenants.statements import NAMES, UNITS, Issued, Line
 
@@ -21,11 +22,6 @@ FONTS = Path(__file__).parents[1] / "webapp/static/dist"
 INK, QUIET, RULE = (24, 24, 27), (100, 100, 108), (220, 220, 224)
 WIDTHS = (72.0, 34.0, 34.0, 34.0)
 """Of the table's columns, in millimetres."""
-
-
-def money(amount: int, currency: str, locale: str) -> str:
-    """Minor units of currencies with two decimals, as all plans have."""
-    return str(format_currency(Fraction(amount, 100).__float__(), currency.upper(), locale=locale))
 
 
 def number(quantity: Fraction, locale: str) -> str:

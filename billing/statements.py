@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from billing import backend, bills, budgets, estimates, explain, invoices, pdf, plans
+from billing import backend, bills, budgets, estimates, explain, invoices, plans
 from billing.ledger import CHAIN, LedgerHead
 from billing.plans import PLANS, Dimension
 from billing.terms import plan_at
@@ -62,6 +62,8 @@ class FromLedger:
         return Parts(dimension.measure.unit, tuple(_named(site, found[:most], scale)), rest, is_level)
 
     def pdf(self, site: Site, number: str, locale: str) -> bytes | None:
+        from billing import pdf  # fpdf and its fonts are half a second of a process's start.
+
         issued = self.invoice(site, number)
         return None if issued is None else pdf.document(issued, site.tenant.name, locale)
 

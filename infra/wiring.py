@@ -3,12 +3,13 @@
 One function a port; each imports the adapter that it was asked for and no other, so one machine never loads boto3.
 """
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
 from infra.local.clock import SystemClock
-from infra.local.dns import DnsResolver
 from infra.ports import (
     BlobStore,
     Clock,
@@ -22,6 +23,7 @@ from infra.ports import (
     Metrics,
     Notices,
     Ports,
+    Resolver,
 )
 from infra.settings import Settings, listed
 
@@ -45,11 +47,27 @@ def build(settings: Settings, engine: Engine, *, clock: Clock | None = None) -> 
         metrics=_metrics(settings, engine, clock),
         edge=_edge(settings, clock),
         deliveries=_deliveries(settings),
-        resolver=DnsResolver(listed(settings.dns_servers)),
+        resolver=_LateResolver(listed(settings.dns_servers)),
         notices=_notices(settings),
         mail=_mail(settings),
         clock=clock,
     )
+
+
+class _LateResolver:
+    """Loads its adapter with the first question: most processes never have one, and dnspython takes a moment."""
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        self._servers = servers
+
+    def ask(self, name: str, kind: str) -> Sequence[str]:
+        return self._adapter.ask(name, kind)
+
+    @cached_property
+    def _adapter(self) -> Resolver:
+        from infra.local.dns import DnsResolver
+
+        return DnsResolver(self._servers)
 
 
 def _blobs(settings: Settings) -> tuple[BlobStore, Intake]:

@@ -12,6 +12,7 @@ import atexit
 import re
 import secrets
 import threading
+import weakref
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -78,21 +79,21 @@ class Delivered:
     """Adds up in memory, writes now and then. Safe between threads."""
 
     def __init__(self, app: Flask, *, every: float = EVERY_SECONDS) -> None:
-        self._app = app
+        self.app = app
         self._every = every
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._open: _Batch | None = None
         self._full: list[_Batch] = []
         self._timer: threading.Timer | None = None
-        atexit.register(self.close)
+        counting.add(self)
 
     def add(self, tenant_id: str, size: int, asset_id: str | None = None) -> None:
         if size <= 0:
             return
         with self._lock:
             if self._open is None:
-                now = self._app.extensions["vitrine.ports"].clock.now()
+                now = self.app.extensions["vitrine.ports"].clock.now()
                 self._open = _Batch(secrets.token_hex(12), now)
             self._open.sizes[tenant_id][asset_id] += size
             self._arm()
@@ -112,7 +113,7 @@ class Delivered:
             if self._open is not None:
                 self._full.append(self._open)
             self._open = None
-        with self._writing, self._app.app_context():
+        with self._writing, self.app.app_context():
             while self._full and self._write(self._full[0]):
                 self._full.pop(0)
         with self._lock:
@@ -121,7 +122,7 @@ class Delivered:
 
     def close(self) -> None:
         """Write once more; what is left then is lost."""
-        atexit.unregister(self.close)
+        counting.discard(self)
         self.flush()
         with self._lock:
             if self._timer is not None:
@@ -143,6 +144,17 @@ class Delivered:
                 return False
             del batch.sizes[tenant_id]
         return True
+
+
+counting: "weakref.WeakSet[Delivered]" = weakref.WeakSet()
+"""Those that were not closed. One that has something to write is held by its timer; any other may go with its app."""
+
+
+@atexit.register
+def close() -> None:
+    """At the end of the process."""
+    for each in list(counting):
+        each.close()
 
 
 def of_app() -> Delivered | None:

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 import structlog
-from alembic.script import ScriptDirectory
 from flask import Flask
 from redis import Redis
 from sqlalchemy import text
@@ -58,6 +57,8 @@ def database() -> None:
 @cache
 def _migrations() -> tuple[frozenset[str], frozenset[str]]:
     """The newest of this release, and all of them."""
+    from alembic.script import ScriptDirectory
+
     scripts = ScriptDirectory(str(Path(infra.__file__).parent / "migrations"))
     return frozenset(scripts.get_heads()), frozenset(script.revision for script in scripts.walk_revisions())
 

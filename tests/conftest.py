@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import in_memory
 import made_once
 import name_server
+import order
 import pytest
 from argon2 import PasswordHasher
 from doubles import keys, moto_clock, unique
@@ -28,7 +30,7 @@ from postgres import Server, postgres
 
 import wsgi
 from infra.settings import Settings, load
-from tenants import catalog, people, registry
+from tenants import catalog, delivered, people, registry
 from tenants.db import db
 from tenants.scope import enter, ports
 
@@ -41,8 +43,9 @@ DATABASES = ("sqlite", "postgres")
 # Most tests sign in and look at a page. A hash that takes long on purpose was a part of their time that tests nothing:
 # here it is a cheap one of the same kind.
 people._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-people._nobody = people._hasher.hash("nobody")
+people._nobody = people._random_hash(people._hasher)
 made_once.install()
+in_memory.keep_folders()
 
 # Properties are tried with the same examples everywhere, and however long a busy machine takes.
 hypothesis_settings.register_profile("vitrine", deadline=None, derandomize=True)
@@ -79,6 +82,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "PostgreSQL" in item.name:  # What stands behind a contract test is in its id.
             item.add_marker(pytest.mark.postgres)
+    if "PYTEST_XDIST_WORKER" in os.environ:  # A plain run keeps the order in which tests are found.
+        order.files(items)
 
 
 @pytest.fixture
@@ -102,11 +107,32 @@ def settings(tmp_path: Path, database: str, empty_dns: str, request: pytest.Fixt
     if database == "sqlite":
         shutil.copyfile(request.getfixturevalue("populated")[0], tmp_path / "vitrine.db")
         yield load(data_dir=tmp_path, visibility=5, dns_servers=empty_dns)
+        let_go(tmp_path)
         return
     server: Server = request.getfixturevalue("postgres")
     name = server.copy(request.getfixturevalue("populated_postgres")[0])
     yield load(data_dir=tmp_path, visibility=5, dns_servers=empty_dns, **server.urls(name))
+    let_go(tmp_path)
     server.drop(name)
+
+
+def let_go(data_dir: Path) -> None:
+    """What the test's web apps delivered is written while their database is there, or they would try it until the end.
+    After that nothing holds them."""
+    for each in list(delivered.counting):
+        settings = each.app.extensions.get("vitrine.settings")
+        if settings is not None and settings.data_dir == data_dir:
+            finish(each.app)
+
+
+def finish(app: Flask) -> None:
+    """Have written what the app would write some seconds later, and close its connections."""
+    if (counting := app.extensions.get("vitrine.delivered")) is not None:
+        counting.close()
+    if (tally := app.extensions.get("vitrine.tally")) is not None:
+        tally.flush()
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
@@ -126,17 +152,13 @@ def upload(settings: Settings, world: "World") -> Iterator[Flask]:
 
 
 def _running(app: Flask, *, push: bool = True) -> Iterator[Flask]:
-    with app.app_context():
-        engine = db.engine
     if push:
         with app.app_context():
             yield app
             db.session.remove()
     else:
         yield app
-    if (delivered := app.extensions.get("vitrine.delivered")) is not None:
-        delivered.close()
-    engine.dispose()
+    finish(app)
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def faults_of(tenant_id: str) -> list[audit.Fault]:
 
 
 def truth(events: Iterable[Event], start: datetime, end: datetime) -> dict[tuple[Dimension, datetime], int]:
-    """What each hour of [start, end) must have: counted event by event and, for storage, second by second."""
+    """What each hour of [start, end) must have: event by event, a change of storage for all seconds after it."""
     once = {event.id: event for event in events}.values()
     found: Counter[tuple[Dimension, datetime]] = Counter()
     plain = {
@@ -141,12 +141,12 @@ def truth(events: Iterable[Event], start: datetime, end: datetime) -> dict[tuple
             found[Dimension.UPLOADS, hour] += 1
         elif event.meter in levels:
             changes[event.meter][epoch] += int(event.quantity)
+    last = int(end.timestamp())
     for meter, dimension in levels.items():
-        level, second = 0, min(changes[meter], default=int(end.timestamp()))
-        while second < int(end.timestamp()):
-            level += changes[meter][second]
-            found[dimension, datetime.fromtimestamp(second - second % 3600, UTC)] += level
-            second += 1
+        for epoch, change in changes[meter].items():
+            for hour in range(epoch - epoch % 3600, last, 3600):
+                seconds = min(hour + 3600, last) - max(hour, epoch)
+                found[dimension, datetime.fromtimestamp(hour, UTC)] += change * seconds
     return {key: value for key, value in found.items() if value}
 
 

@@ -16,7 +16,9 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
+import in_memory
 import pytest
+from in_memory import GIB
 from loopback import end_with_the_tests, free_port, wait_for_port
 
 CLASSES = ("REDUCED_REDUNDANCY",)  # Besides STANDARD.
@@ -146,7 +148,7 @@ class Gateway:
 @contextmanager
 def running() -> Iterator[Gateway]:
     """A gateway for as long as the block runs."""
-    with tempfile.TemporaryDirectory(prefix="vitrine-radosgw-") as folder:
+    with tempfile.TemporaryDirectory(prefix="vitrine-radosgw-", dir=in_memory.place(2 * GIB)) as folder:
         gateway = Gateway(Path(folder))
         try:
             gateway.create()

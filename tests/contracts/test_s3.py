@@ -2,6 +2,7 @@
 
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,12 @@ def test_a_tenant_goes_byte_for_byte(bucket: Bucket, s3: S3Store) -> None:
     """More objects than DeleteObjects takes, old versions, markers, an unfinished upload; the neighbour stays."""
     versioned = "Status" in bucket.client.get_bucket_versioning(Bucket=bucket.name)
     count = 10 if versioned else 1005
-    for number in range(count):
-        bucket.client.put_object(Bucket=bucket.name, Key=f"t/01/r/{number:04d}", Body=b"")
+    with ThreadPoolExecutor(8) as threads:
+        for done in [
+            threads.submit(bucket.client.put_object, Bucket=bucket.name, Key=f"t/01/r/{number:04d}", Body=b"")
+            for number in range(count)
+        ]:
+            done.result()
     for key in ("t/01/o/x", "t/01/o/y"):
         for body in (b"old", b"new"):
             bucket.client.put_object(Bucket=bucket.name, Key=key, Body=body)

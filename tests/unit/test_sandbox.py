@@ -5,7 +5,9 @@ import resource
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +17,13 @@ from processor.sandbox import METHODS, MIB, Expired, Limits, Sandbox, SandboxUna
 
 SHORT = Limits(wall=20, cpu=10)
 PYTHON = "/usr/bin/python3"
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Not in /dev/shm, where `in_memory` may have others: a sandbox has a /dev of its own, which may be written."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(params=METHODS)
