@@ -30,11 +30,10 @@ errorlog = "-"
 
 
 def post_worker_init(_worker: Any) -> None:
-    """What was imported stays for as long as the process: the collector need not walk half a million objects of it
-    again and again, nor come every few hundred while a page is made."""
+    """What was imported stays for as long as the process: the collector need not walk half a million objects again and
+    again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 def on_starting(_server: Any) -> None:
