@@ -50,6 +50,10 @@ class _Made(NamedTuple):
     constants: dict[str, Any]
     order: Sequence[str] | None
 
+    def parameters(self, tenant_id: str, values: Mapping[str, Value]) -> dict[str, Any] | tuple[Any, ...]:
+        given = {**self.constants, **values, TENANT.key: tenant_id}
+        return given if self.order is None else tuple(_stored(given[name]) for name in self.order)
+
 
 class Prepared:
     """`select` has `TENANT` in its criteria, and other values of a run as `bindparam(name, <a sample>)`.
@@ -69,8 +73,7 @@ class Prepared:
             raise ScopeMissing("no tenant in scope for a prepared statement")
         connection = session.connection()
         made = self.made(connection.dialect)
-        given = {**made.constants, **values, TENANT.key: tenant_id}
-        return connection.exec_driver_sql(made.text, _parameters(made, given)).fetchall()
+        return connection.exec_driver_sql(made.text, made.parameters(tenant_id, values)).fetchall()
 
     def made(self, dialect: Dialect) -> _Made:
         return self._made.get(dialect.name) or self._make(dialect)
@@ -89,10 +92,6 @@ class Prepared:
         }
         self._made[dialect.name] = whole = _Made(made.statement, constants, made.positiontup)
         return whole
-
-
-def _parameters(made: _Made, given: dict[str, Any]) -> dict[str, Any] | tuple[Any, ...]:
-    return given if made.order is None else tuple(_stored(given[name]) for name in made.order)
 
 
 def _stored(value: Value) -> str | int:
@@ -137,8 +136,7 @@ class Asking:
         cursor, found = connection.cursor(), []
         for statement, values in questions:
             made = statement.made(self.engine.dialect)
-            given = {**made.constants, **values, TENANT.key: tenant_id}
-            cursor.execute(made.text, _parameters(made, given))
+            cursor.execute(made.text, made.parameters(tenant_id, values))
             found.append(cursor.fetchall())
         cursor.close()
         return found
@@ -146,12 +144,13 @@ class Asking:
     def _at_once(self, connection: PoolProxiedConnection, tenant_id: str, questions: Sequence[Question]) -> list[Rows]:
         """In PostgreSQL's simple query protocol, where several statements in one message are one transaction. The
         driver writes values into it."""
-        text = _whole(self.engine.dialect, *(statement for statement, _ in questions))
-        given: dict[str, Value] = {TENANT.key: tenant_id}
-        for _, values in questions:
-            given |= values
-        cursor, found = connection.cursor(), []
-        cursor.execute(text, given)
+        cursor: psycopg.ClientCursor[Any] = connection.cursor()  # type: ignore[assignment]
+        whose: dict[str, Value] = {TENANT.key: tenant_id}
+        found: list[Rows] = []
+        message = [cursor.mogrify(_ANNOUNCE, whose)]
+        for statement, values in questions:
+            message.append(cursor.mogrify(_written(statement, self.engine.dialect), {**values, **whose}))
+        cursor.execute(";\n".join(message))
         while cursor.nextset():
             found.append(cursor.fetchall())
         cursor.close()
@@ -159,12 +158,10 @@ class Asking:
 
 
 @lru_cache(maxsize=64)
-def _whole(dialect: Dialect, *statements: Prepared) -> str:
-    """One message: the announcement and the statements, their constants written out."""
-    return ";\n".join([_ANNOUNCE, *(_written(statement.made(dialect)) for statement in statements)])
+def _written(statement: Prepared, dialect: Dialect) -> str:
+    """The statement with its constants written out."""
+    made = statement.made(dialect)
 
-
-def _written(made: _Made) -> str:
     def constant(found: re.Match[str]) -> str:
         name = found[1]
         return quote(made.constants[name]).replace("%", "%%") if name in made.constants else found[0]

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select, text
 from sqlalchemy.exc import DBAPIError
 
 from tenants.catalog import Album
-from tenants.db import ScopeMissing, db
+from tenants.db import ScopeMissing
 from tenants.prepared import TENANT, Asking, Prepared
 
 pytestmark = pytest.mark.every_database
@@ -31,6 +31,12 @@ def test_several_are_answered_in_their_order(asking: Asking, world: World) -> No
     assert [row[0] for row in slugs] == ["alpha-secret"]
 
 
+def test_each_run_has_values_of_its_own(asking: Asking, world: World) -> None:
+    """Whatever the others in the message call theirs."""
+    none, one = asking.ask(world.alpha, (OTHERS, {"whose": "nobody"}), (OTHERS, {"whose": world.alpha}))
+    assert (len(none), len(one)) == (0, 2)
+
+
 def test_a_statement_of_none_is_refused(asking: Asking) -> None:
     with pytest.raises(ScopeMissing):
         asking.ask("", (TITLES, {}))
@@ -47,10 +53,7 @@ def test_postgresql_is_told_whom_each_message_serves(asking: Asking, world: Worl
             assert connection.execute(text("SELECT current_setting('vitrine.tenant', true)")).scalar_one() == ""
 
 
-def test_a_failed_statement_is_an_error_as_of_a_session(web: Flask, asking: Asking, world: World) -> None:
-    with web.app_context():
-        db.session.execute(text("SELECT 1"))
-        db.session.rollback()
+def test_a_failed_statement_is_an_error_as_of_a_session(asking: Asking, world: World) -> None:
     broken = Prepared(select(text("nothing_like_it")).select_from(Album).where(Album.tenant_id == TENANT))
     with pytest.raises(DBAPIError):
         asking.ask(world.alpha, (broken, {}))
