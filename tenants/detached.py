@@ -6,15 +6,15 @@ is good for.
 """
 
 import json
-from collections.abc import Callable
+from operator import attrgetter
 from threading import Lock
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from cachetools import LRUCache
+from cachetools import LRUCache, cachedmethod
 from sqlalchemy import JSON, ColumnElement, Dialect, String, bindparam, cast, select
 
 from tenants.catalog import Album
-from tenants.domains import Domain
+from tenants.domains import first_own
 from tenants.prepared import TENANT, Ask, Prepared
 from tenants.registry import Brand, Tenant
 
@@ -30,15 +30,8 @@ def _columns(kind: type[Any]) -> list[ColumnElement[Any]]:
     return [cast(each, String) if isinstance(each.type, JSON) else each for each in kind.__table__.c]
 
 
-_own_host = (
-    select(Domain.host)
-    .where(Domain.tenant_id == TENANT, Domain.verified_at.is_not(None))
-    .order_by(Domain.verified_at, Domain.host)
-    .limit(1)
-    .scalar_subquery()
-)
 _TENANT = Prepared(
-    select(*_columns(Tenant), *_columns(Brand), _own_host)
+    select(*_columns(Tenant), *_columns(Brand), first_own(TENANT).scalar_subquery())
     .join(Brand, Brand.tenant_id == Tenant.id)
     .where(Tenant.id == TENANT)
 )
@@ -50,7 +43,7 @@ _ALBUM = Prepared(
 
 
 class Found(NamedTuple):
-    """A tenant with its brand, and the first of its own domains that was verified (`domains.canonical_host`)."""
+    """A tenant with its brand, and the first of its own domains that was verified (`domains.known_by`)."""
 
     tenant: Tenant
     own_host: str | None
@@ -61,25 +54,28 @@ class Detached:
 
     def __init__(self, ask: Ask, dialect: Dialect) -> None:
         self._ask, self._dialect = ask, dialect
-        self._tenants = _Known[Found](MOST_TENANTS)
-        self._albums = _Known[Album](MOST_ALBUMS)
+        self._tenants: LRUCache[Any, Found] = LRUCache(MOST_TENANTS)
+        self._albums: LRUCache[Any, Album] = LRUCache(MOST_ALBUMS)
+        self._lock = Lock()
 
     def tenant(self, tenant_id: str) -> Found | None:
         """None if there is none."""
         rows = self._ask(tenant_id, (_TENANT, {}))[0]
-        return self._tenants.get(tuple(rows[0]), self._tenant_of) if rows else None
+        return self._tenant_of(tuple(rows[0])) if rows else None
 
     def album(self, tenant_id: str, slug: str) -> Album | None:
         """As `catalog.album_by_slug`."""
         rows = self._ask(tenant_id, (_ALBUM, {"slug": slug}))[0]
-        return self._albums.get(tuple(rows[0]), self._album_of) if rows else None
+        return self._album_of(tuple(rows[0])) if rows else None
 
+    @cachedmethod(attrgetter("_tenants"), lock=attrgetter("_lock"))
     def _tenant_of(self, row: Row) -> Found:
         place = len(Tenant.__table__.c)
         tenant = _made(Tenant, row[:place], self._dialect)
         tenant.brand = _made(Brand, row[place:-1], self._dialect)
         return Found(tenant, row[-1])
 
+    @cachedmethod(attrgetter("_albums"), lock=attrgetter("_lock"))
     def _album_of(self, row: Row) -> Album:
         return _made(Album, row, self._dialect)
 
@@ -96,20 +92,3 @@ def _value(kind: Any, raw: Any, dialect: Dialect) -> Any:
         return None if raw is None else json.loads(raw)
     process = kind.dialect_impl(dialect).result_processor(dialect, None)
     return process(raw) if process else raw
-
-
-class _Known(Generic[T]):
-    """Objects by the rows that they were made of."""
-
-    def __init__(self, most: int) -> None:
-        self._known: LRUCache[Row, T] = LRUCache(most)
-        self._lock = Lock()
-
-    def get(self, row: Row, made: Callable[[Row], T]) -> T:
-        with self._lock:  # Even reading moves what is kept.
-            found = self._known.get(row)
-        if found is None:
-            found = made(row)
-            with self._lock:
-                found = self._known.setdefault(row, found)
-        return found

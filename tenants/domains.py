@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import idna
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import BindParameter, ForeignKey, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from infra.errors import Problem
@@ -86,11 +86,19 @@ def resolve(
 def canonical_host(session: Session, tenant: Tenant, base_domain: str) -> str:
     """The host that links and previews name: the tenant's first domain, else the one that was verified first, else the
     sub-domain."""
-    if tenant.primary_host:
-        return tenant.primary_host
-    own = select(Domain.host).where(Domain.tenant_id == tenant.id, Domain.verified_at.is_not(None))
-    found = session.scalar(own.order_by(Domain.verified_at, Domain.host).limit(1))
-    return found or f"{tenant.slug}.{base_domain}"
+    own = None if tenant.primary_host else session.scalar(first_own(tenant.id))
+    return known_by(tenant, own, base_domain)
+
+
+def first_own(tenant_id: str | BindParameter[str]) -> Select[str]:
+    """The domain of the tenant's own that was verified first."""
+    own = select(Domain.host).where(Domain.tenant_id == tenant_id, Domain.verified_at.is_not(None))
+    return own.order_by(Domain.verified_at, Domain.host).limit(1)
+
+
+def known_by(tenant: Tenant, own: str | None, base_domain: str) -> str:
+    """`canonical_host`, for whoever has `first_own` already."""
+    return tenant.primary_host or own or f"{tenant.slug}.{base_domain}"
 
 
 def host_name(text: str, base_domain: str) -> str:

@@ -37,7 +37,7 @@ def origin() -> str:
 def _host() -> str:
     tenant: Tenant = g.site.tenant
     if "own_host" in g:  # A page for everybody is made with what is true now: it is kept for long.
-        return tenant.primary_host or g.own_host or f"{tenant.slug}.{settings().base_domain}"
+        return domains.known_by(tenant, g.own_host, settings().base_domain)
     cache: TTLCache[str, str] = current_app.extensions["vitrine.canonical"]
     host = cache.get(tenant.id)
     if host is None:
