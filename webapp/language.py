@@ -18,6 +18,7 @@ from werkzeug.http import parse_accept_header
 from infra.errors import Problem
 from infra.settings import Settings
 from tenants import reasons
+from webapp.kept import LONGEST_WISH
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 OFFERED = {"en": "English", "de": "Deutsch", "fr": "Français", "ar": "العربية"}
@@ -27,8 +28,6 @@ FOR_VISITORS = frozenset({"ar"})
 """Their catalogues hold what visitors read. The dashboard would be half English, so it is not offered in them."""
 _REGION = {"en": "en_GB"}
 """Whose dates are written where a language alone does not say: `3 June`, not `June 3`."""
-LONGEST_REMEMBERED = 128
-"""Characters of an Accept-Language; browsers send shorter ones."""
 _YEAR = 365 * 24 * 3600
 
 
@@ -60,7 +59,7 @@ def locale() -> str:
 def _wishes() -> LanguageAccept:
     """The browser's, most wished first: as `request.accept_languages` has them."""
     header = request.headers.get("Accept-Language", "")
-    return _parsed(header) if len(header) <= LONGEST_REMEMBERED else request.accept_languages
+    return _parsed(header) if len(header) <= LONGEST_WISH else request.accept_languages
 
 
 @lru_cache(maxsize=512)

@@ -192,7 +192,7 @@ def test_the_next_page_shows_what_changed(
 
 
 def test_what_a_page_asked_last_time_it_asks_at_once(web: Flask, world: World, photos: list[str]) -> None:
-    """And when it guessed wrong, it asks again: the album is in another order, or another one has its address."""
+    """And when it guessed wrong, since the album is in another order, it asks again."""
     messages: list[int] = []
 
     def asked(change: Callable[[Site], object]) -> int:

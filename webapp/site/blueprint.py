@@ -40,15 +40,15 @@ def _at_the_first_domain() -> ResponseReturnValue | None:
 
 def album_or_404(slug: str) -> Album:
     """The album if the viewer may see it. Whether one exists that they may not see is not told."""
-    album = catalog.album_by_slug(g.site.session, slug)
-    if album is None or not may(g.viewer, Action.VIEW, album):
-        raise Problem("not-found")
-    return album
+    return _seen(catalog.album_by_slug(g.site.session, slug))
 
 
 def album_to_show(slug: str) -> Album:
     """`album_or_404`, for a page that changes nothing of it (`tenants/detached.py`)."""
-    album = detached().album(g.site.tenant_id, slug)
+    return _seen(detached().album(g.site.tenant_id, slug))
+
+
+def _seen(album: Album | None) -> Album:
     if album is None or not may(g.viewer, Action.VIEW, album):
         raise Problem("not-found")
     return album

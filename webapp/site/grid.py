@@ -4,7 +4,6 @@ as long for them. Whatever a person wrote is escaped here; the rest is ours (ids
 A list item has its shape before anything is loaded, so nothing moves.
 """
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -54,11 +53,7 @@ def tiles(album: Album, shown: Sequence[Tile], eager: int, first: bool, hearts: 
     """List items of a grid. The first `eager` load at once, and with `first` the very first before all else."""
     grid = _Grid(album, hearts)
     items = [grid.item(each, True, first and number == 0) for number, each in enumerate(shown[:eager])]
-    later = grid.known[False, False]
-    if hearts is None:
-        items += [each.drawn.get(later) or grid.item(each, False, False) for each in shown[eager:]]
-    else:
-        items += [grid.item(each, False, False) for each in shown[eager:]]
+    items += [grid.item(each, False, False) for each in shown[eager:]]
     return _Joined(items)
 
 
@@ -105,7 +100,7 @@ class _Grid:
             eager=False,
             first=False,
         )
-        self.known = {flags: _known(self._look._replace(eager=flags[0], first=flags[1])) for flags in _FLAGS}
+        self._known = {flags: _known(self._look._replace(eager=flags[0], first=flags[1])) for flags in _FLAGS}
         self._hearts = hearts
         self._names = names(self._look.language)
         self._address = delivery.bases(album.id)
@@ -113,7 +108,7 @@ class _Grid:
     def item(self, one: Tile, eager: bool, first: bool) -> str:
         if self._hearts is not None:
             return self._draw(one, eager, first)
-        look = self.known[eager, first]
+        look = self._known[eager, first]
         found = one.drawn.get(look)
         if found is None:
             found = self._draw(one, eager, first)
@@ -125,36 +120,25 @@ class _Grid:
     def _draw(self, one: Tile, eager: bool, first: bool) -> str:
         if not one.shown:
             return _waiting(one)
-        asset_id, made_of, caption, path = one.id, one.renditions, one.caption, self._look.path
+        asset_id, path = one.id, self._look.path
         shape, at_once, in_sight = shape_in(self._look.layout, one.width, one.height)
-        picture = frame(made_of, at_once if eager else in_sight, eager, first)
-        base = self._address(asset_id, one.generation, made_of.marked)
+        picture = frame(one.renditions, at_once if eager else in_sight, eager, first)
+        base = self._address(asset_id, one.generation, one.marked)
         said = self._names(one)
-        anchor, heart, tail = "", "", "\n</a>"
+        anchor, heart = "", ""
         if self._hearts is not None:
             anchor = f' id="t-{asset_id}"'
             heart = "\n" + _heart(path, asset_id, said, asset_id in self._hearts)
-        data = f' data-thumbhash="{one.thumbhash}"' if one.thumbhash else ""
-        if caption or made_of.extras or one.is_video:
-            data, tail = _data(one, base), f"{_badge(one)}</a>"
         return (
             f'<li class="tile" data-id="{asset_id}"{anchor} style="--r:{shape}'
             f'{f";background-color:{one.dominant}" if one.dominant else ""}">\n'
-            f'<a href="{path}{asset_id}" data-open data-large="{base}{picture.large}{data}>\n'
-            f"{base.join(picture.before)}{_escaped(said)}{picture.after}{tail}{heart}"
-            f"{_story(caption) if caption and self._look.layout is Layout.STORY else ''}</li>"
+            f'<a href="{path}{asset_id}" data-open data-large="{base}{picture.large}{_data(one, base)}>\n'
+            f"{base.join(picture.before)}{escape(said)}{picture.after}{_badge(one)}</a>{heart}"
+            f"{_story(one.caption) if one.caption and self._look.layout is Layout.STORY else ''}</li>"
         )
 
 
 _FLAGS = ((False, False), (True, False), (False, True), (True, True))
-
-
-_special = re.compile(r"[&<>'\"]").search
-
-
-def _escaped(text: str) -> str:
-    """`escape`, at once where there is nothing to do: names of files seldom have any of it."""
-    return str(escape(text)) if _special(text) else text
 
 
 def _data(one: Tile, base: str) -> str:

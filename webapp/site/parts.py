@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from flask import Flask, current_app, g, request
 from markupsafe import Markup
 
+from webapp import kept
 from webapp.assets import built_at
 from webapp.language import current
 
@@ -37,8 +38,9 @@ def part(name: str, *depends: Hashable, caller: Callable[[], Markup]) -> Markup:
     front end's build, and on whatever `depends` are."""
     parts: _Parts | None = g.get("parts")
     if parts is None:
-        known = current_app.extensions["vitrine.parts"]
-        parts = g.parts = _Parts(known, (g.site.tenant, current(), built_at()), "own_host" in g and not request.args)
+        depend = g.site.tenant, current(), built_at()
+        for_everybody = kept.current_edition() is not None and not request.query_string
+        parts = g.parts = _Parts(current_app.extensions["vitrine.parts"], depend, for_everybody)
     if not parts.are_kept:
         return caller()
     key = (name, *parts.depend, *depends)

@@ -172,12 +172,11 @@ def names(_locale: str) -> Callable[[Tile], str]:
     """`label` for many tiles. `_locale` is the request's (`language.current`): its words are looked up once a process,
     since two look-ups a tile cost more than the rest of it."""
     photo, video = (str(_("Photo %(name)s")), str(_("Video %(name)s")))
-    before, behind = photo.split("%(name)s")
 
     def said(tile: Tile) -> str:
         if tile.alt or tile.caption:
             return tile.alt or tile.caption
         name = tile.filename.rpartition(".")[0] or tile.filename
-        return video % {"name": name} if tile.is_video else f"{before}{name}{behind}"
+        return (video if tile.is_video else photo) % {"name": name}
 
     return said

@@ -243,27 +243,14 @@ def read_of(rows: Rows, marked: bool) -> Read:
     return known
 
 
+_PLAIN = [name for name in Tile._fields if name not in ("taken", "renditions", "drawn")]
+"""What is called the same in an asset's row."""
+
+
 def tile_of(asset: Asset) -> Tile:
     """Of a loaded asset, without its renditions (`with_pictures`)."""
-    return Tile(
-        asset.id,
-        asset.album_id,
-        asset.kind,
-        asset.state,
-        asset.filename,
-        asset.caption,
-        asset.alt,
-        asset.width,
-        asset.height,
-        asset.duration,
-        asset.taken_at,
-        asset.thumbhash,
-        asset.dominant,
-        asset.generation,
-        asset.progress,
-        _NONE,
-        {},
-    )
+    plain = {name: getattr(asset, name) for name in _PLAIN}
+    return Tile(**plain, taken=asset.taken_at, renditions=_NONE, drawn={})
 
 
 def with_pictures(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -> list[Tile]:
