@@ -11,13 +11,15 @@ database in one message, and what they read need not be of one moment: whoever a
 
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
+from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 import psycopg
+from cachetools import LRUCache
 from flask import Flask
 from psycopg.sql import quote
 from sqlalchemy import BindParameter, Dialect, Engine, PoolProxiedConnection, Select, bindparam, event
@@ -60,10 +62,13 @@ class Prepared:
 
     No column type converts what goes in or comes out: truth values may be numbers, enumerations are strings, and times
     go through `moment`. Rows that the session has not flushed are not found.
+
+    `is_large`: apart from a session, rows that were handed over before need not be again (`Asking`).
     """
 
-    def __init__(self, select: Select[*tuple[Any, ...]]) -> None:
+    def __init__(self, select: Select[*tuple[Any, ...]], *, is_large: bool = False) -> None:
         self._select = select
+        self.is_large = is_large
         self._made: dict[str, _Made] = {}
 
     def rows(self, session: Session, **values: Value) -> Rows:
@@ -115,11 +120,42 @@ _ANNOUNCE = f"SELECT set_config('vitrine.tenant', %({TENANT.key})s, true), set_c
 """As `tenants.db` tells PostgreSQL whom a transaction serves: it ends with the transaction, here with the message."""
 
 
+_UNLESS_KNOWN = """WITH page AS MATERIALIZED ({0}),
+whole AS (SELECT encode(sha256(convert_to(string_agg(page::text, chr(10)), 'UTF8')), 'hex') AS digest FROM page)
+SELECT page.*, whole.digest FROM whole LEFT JOIN page ON whole.digest IS DISTINCT FROM %({1})s"""
+"""A large statement's rows with their digest, or the digest alone where it is the one that is known. There is nothing
+to join by but a comparison with a constant, so the rows stay in their order."""
+_KNOWN = "known_digest"
+MOST_KEPT = 64
+
+
+class _Answer(NamedTuple):
+    """Of a large statement. Nothing has no digest."""
+
+    digest: str | None
+    rows: Rows
+
+
+_NO_ANSWER = _Answer(None, ())
+
+
 class Asking:
-    """Statements past SQLAlchemy's sessions. `engine` is one whose connections begin no transactions by themselves."""
+    """Statements past SQLAlchemy's sessions. `engine` is one whose connections begin no transactions by themselves.
+
+    PostgreSQL is told the digest of what a large statement read when it was asked last, and sends rows only where
+    theirs is another (as HTTP does by If-None-Match): to receive 200 rows takes the process longer than all else of a
+    message. The last answers are kept for that, `MOST_KEPT` of them.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._answers: LRUCache[Hashable, _Answer] = LRUCache(MOST_KEPT)
+        self._lock = Lock()
+
+    def forget(self) -> None:
+        """What was answered so far."""
+        with self._lock:
+            self._answers.clear()
 
     def ask(self, tenant_id: str, *questions: Question) -> list[Rows]:
         """The rows of each statement for that tenant. Raises `sqlalchemy.exc.DBAPIError` as a session would."""
@@ -145,28 +181,52 @@ class Asking:
         """In PostgreSQL's simple query protocol, where several statements in one message are one transaction. The
         driver writes values into it."""
         cursor: psycopg.ClientCursor[Any] = connection.cursor()  # type: ignore[assignment]
-        whose: dict[str, Value] = {TENANT.key: tenant_id}
-        found: list[Rows] = []
-        message = [cursor.mogrify(_ANNOUNCE, whose)]
+        whose: dict[str, Value | None] = {TENANT.key: tenant_id}
+        message, known = [cursor.mogrify(_ANNOUNCE, whose)], []
         for statement, values in questions:
-            message.append(cursor.mogrify(_written(statement, self.engine.dialect), {**values, **whose}))
+            last = self._last(tenant_id, statement, values)
+            known.append(last)
+            given = {**values, **whose, _KNOWN: last.digest}
+            message.append(cursor.mogrify(_written(statement, self.engine.dialect), given))
         cursor.execute(";\n".join(message))
-        while cursor.nextset():
-            found.append(cursor.fetchall())
+        found: list[Rows] = []
+        for (statement, values), last in zip(questions, known, strict=True):
+            cursor.nextset()
+            rows = cursor.fetchall()
+            found.append(self._told(tenant_id, statement, values, last, rows) if statement.is_large else rows)
         cursor.close()
         return found
+
+    def _last(self, tenant_id: str, statement: Prepared, values: Mapping[str, Value]) -> _Answer:
+        if not statement.is_large:
+            return _NO_ANSWER
+        with self._lock:
+            return self._answers.get((tenant_id, statement, *values.items()), _NO_ANSWER)
+
+    def _told(
+        self, tenant_id: str, statement: Prepared, values: Mapping[str, Value], last: _Answer, rows: Rows
+    ) -> Rows:
+        """What a large statement read, of the rows of `_UNLESS_KNOWN`."""
+        digest = rows[0][-1]
+        if digest == last.digest:
+            return last.rows
+        answer = _Answer(digest, [row[:-1] for row in rows]) if digest else _NO_ANSWER
+        with self._lock:
+            self._answers[tenant_id, statement, *values.items()] = answer
+        return answer.rows
 
 
 @lru_cache(maxsize=64)
 def _written(statement: Prepared, dialect: Dialect) -> str:
-    """The statement with its constants written out."""
+    """The statement with its constants written out, as PostgreSQL gets it."""
     made = statement.made(dialect)
 
     def constant(found: re.Match[str]) -> str:
         name = found[1]
         return quote(made.constants[name]).replace("%", "%%") if name in made.constants else found[0]
 
-    return re.sub(r"%\((\w+)\)s", constant, made.text)
+    text = re.sub(r"%\((\w+)\)s", constant, made.text)
+    return _UNLESS_KNOWN.format(text, _KNOWN) if statement.is_large else text
 
 
 def init_app(app: Flask) -> None:

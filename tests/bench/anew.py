@@ -46,6 +46,7 @@ def after_a_change(environ: dict[str, Any], start_response: Any) -> Iterable[byt
 
 
 def after_a_start(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    app.extensions["vitrine.asking"].forget()
     tiles._read.clear()
     tiles.tile.cache_clear()
     tiles.renditions_of.cache_clear()

@@ -8,7 +8,8 @@ from sqlalchemy.exc import DBAPIError
 
 from tenants.catalog import Album
 from tenants.db import ScopeMissing
-from tenants.prepared import TENANT, Asking, Prepared
+from tenants.prepared import TENANT, Asking, Prepared, Rows
+from tenants.scope import open_site
 
 pytestmark = pytest.mark.every_database
 
@@ -58,3 +59,40 @@ def test_a_failed_statement_is_an_error_as_of_a_session(asking: Asking, world: W
     with pytest.raises(DBAPIError):
         asking.ask(world.alpha, (broken, {}))
     assert len(asking.ask(world.alpha, (TITLES, {}))[0]) == 2
+
+
+SHOWN = Prepared(
+    select(Album.slug, Album.title)
+    .where(Album.tenant_id == TENANT, Album.deleted_at.is_(None), Album.slug != bindparam("not", ""))
+    .order_by(Album.slug.desc()),
+    is_large=True,
+)
+
+
+def test_what_was_read_before_is_handed_over_only_where_it_changed(
+    asking: Asking, world: World, web: Flask, database: str
+) -> None:
+    """PostgreSQL sends the rows of a large statement once, and others when there are others; in their order."""
+
+    def shown(tenant_id: str, but: str = "") -> Rows:
+        return asking.ask(tenant_id, (TITLES, {}), (SHOWN, {"not": but}), (TITLES, {}))[1]
+
+    first, of_another = shown(world.alpha), shown(world.beta)
+    assert [row[0] for row in first] == ["alpha-shows", "alpha-secret"] and len(of_another) == 1
+    again = shown(world.alpha)
+    assert again == first and (again is first) is (database == "postgres")
+    assert [row[0] for row in shown(world.alpha, but="alpha-shows")] == ["alpha-secret"]
+    with web.app_context(), open_site(world.alpha) as site:
+        albums = site.session.scalars(select(Album)).all()
+        for change in ("a first", 'é,\n"second"'):
+            albums[0].title = change
+            site.session.commit()
+            assert change in {row[1] for row in shown(world.alpha)}
+        for album in albums:
+            album.deleted_at = site.now()
+        site.session.commit()
+        assert len(shown(world.alpha)) == len(shown(world.alpha)) == 0
+        albums[0].deleted_at = None
+        site.session.commit()
+        assert len(shown(world.alpha)) == 1
+    assert shown(world.beta) == of_another

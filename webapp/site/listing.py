@@ -167,7 +167,7 @@ def _page(ordering: Ordering, *, backwards: bool, placed: bool) -> Prepared:
     if placed:
         wanted = wanted.where(_beyond(ordering, bindparam("key", "", key.type), bindparam("last", ""), backwards))
     order = (key.desc(), Asset.id.desc()) if backwards else (key, Asset.id)
-    return Prepared(wanted.order_by(*order).limit(bindparam("most", 1)))
+    return Prepared(wanted.order_by(*order).limit(bindparam("most", 1)), is_large=True)
 
 
 def neighbours(session: Session, album: Album, asset: Asset) -> tuple[str | None, str | None]:
