@@ -38,4 +38,4 @@ class Capabilities:
 
 
 def _signature(key: bytes, prefix: str, expires: str) -> str:
-    return hmac.new(key, f"{expires}\n{prefix}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, f"{expires}\n{prefix}".encode(), "sha256").hex()[:32]

@@ -7,6 +7,7 @@ and servers say (gunicorn names the address of a request whose answer broke off)
 import logging
 import re
 import sys
+from contextlib import suppress
 
 import structlog
 
@@ -38,6 +39,16 @@ def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) ->
     return event
 
 
+class _Lines(structlog.WriteLogger):
+    """Straight to the file: a record of the standard library's on the way takes as long as all the rest of a line."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):  # A disk that is full, or a terminal that is gone, must fail no request.
+            super().msg(message)
+
+    info = warning = error = critical = exception = msg
+
+
 def configure(style: str) -> None:
     """`text` for a terminal, `json` for a log collector. Standard-library loggers go the same way."""
     shared: list[structlog.typing.Processor] = [
@@ -53,10 +64,12 @@ def configure(style: str) -> None:
         renderer = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    lines = _Lines(sys.stderr)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_names: lines,
+        cache_logger_on_first_use=False,  # Whoever configures anew means every logger.
     )
     handler = logging.StreamHandler()
     handler.setFormatter(

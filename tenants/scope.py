@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -158,7 +159,6 @@ class Site:
     """One tenant, and its session, blobs, uploads, media attributes, usage and entitlements."""
 
     tenant: Tenant
-    session: Session
     blobs: TenantBlobs
     intake: TenantIntake
     media: TenantMedia
@@ -166,6 +166,11 @@ class Site:
     metrics: Metrics
     entitlements: Entitlements
     _ports: Ports
+    _begun: Session | None
+
+    @cached_property
+    def session(self) -> Session:
+        return self._begun or _bound_session(self.tenant_id)
 
     @property
     def tenant_id(self) -> str:
@@ -222,15 +227,14 @@ def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int, *, ma
 
 def enter(tenant: Tenant, *, detached: bool = False) -> Site:
     """Bind the current session, and what is logged, to the tenant, for the rest of a request. `detached`: the tenant is
-    to be looked at only, as it is (`tenants/detached.py`)."""
+    to be looked at only, as it is (`tenants/detached.py`), and the session is begun where something wants it."""
     adapters = ports()
     bind_contextvars(tenant=tenant.id)
-    bind_tenant(db.session(), tenant.id)
-    if not detached and tenant not in db.session:
-        tenant = db.session.merge(tenant, load=False)
+    begun = None if detached else _bound_session(tenant.id)
+    if begun and tenant not in begun:
+        tenant = begun.merge(tenant, load=False)
     return Site(
         tenant=tenant,
-        session=db.session(),
         blobs=TenantBlobs(tenant.id, adapters),
         intake=TenantIntake(tenant.id, adapters),
         media=TenantMedia(tenant.id, adapters),
@@ -238,7 +242,14 @@ def enter(tenant: Tenant, *, detached: bool = False) -> Site:
         metrics=adapters.metrics,
         entitlements=_entitlements(tenant, adapters.clock.now()),
         _ports=adapters,
+        _begun=begun,
     )
+
+
+def _bound_session(tenant_id: str) -> Session:
+    session = db.session()
+    bind_tenant(session, tenant_id)
+    return session
 
 
 def _entitlements(tenant: Tenant, now: datetime) -> Entitlements:

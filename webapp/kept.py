@@ -26,7 +26,7 @@ from isal import igzip
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
-from werkzeug.datastructures import Accept, Headers, HeaderSet
+from werkzeug.datastructures import Accept, HeaderSet
 from werkzeug.http import parse_accept_header, parse_etags, parse_set_header
 
 from infra import access_log
@@ -162,8 +162,7 @@ def _kept(current: Current, route: str, headers: Lines, text: bytes) -> Kept:
     # The same text becomes the same bytes; on another kind of processor perhaps not, and then it is sent again.
     etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
     stays = [(name, value) for name, value in headers if name not in ("Content-Length", "ETag", "Vary")]
-    vary = HeaderSet([*parse_set_header(Headers(headers).get("Vary")), "Cookie", "Accept-Encoding"])
-    stays += [("ETag", etag), ("Vary", vary.to_header())]
+    stays += [("ETag", etag), ("Vary", _varies(",".join(value for name, value in headers if name == "Vary")))]
     return Kept(
         edition=current,
         until=time.monotonic() + SECONDS,
@@ -185,6 +184,11 @@ def _send(page: Kept, environ: Environ, start_response: Any) -> Iterable[bytes]:
     coding = [("Content-Encoding", "gzip")] if coded else []
     start_response("200 OK", [*page.headers, *coding, ("Content-Length", str(len(body)))])
     return [body]
+
+
+@lru_cache(maxsize=256)
+def _varies(said: str) -> str:
+    return HeaderSet([*parse_set_header(said), "Cookie", "Accept-Encoding"]).to_header()
 
 
 @lru_cache(maxsize=256)

@@ -47,29 +47,31 @@ def init_app(app: Flask) -> None:
 def locale() -> str:
     """Which language this request is answered in: the tag of an offered one."""
     g.language_was_asked = True
-    served = _served()
-    for wished in (_chosen(), _of_tenant()):
-        if wished in served:
-            return str(wished)
+    return _best(_is_whole(), _chosen(), _of_tenant(), _wish())
+
+
+@lru_cache(maxsize=1024)
+def _best(whole: bool, chosen: str | None, of_tenant: str | None, wish: str) -> str:
+    served = _served(whole)
+    for wanted in (chosen, of_tenant):
+        if wanted in served:
+            return str(wanted)
     # Werkzeug's `best_match` prefers a wished `en` to a more wished `de-CH`, for which there is `de`.
-    wishes = (offered(tag) for tag, quality in _wishes() if quality)
+    wishes = (offered(tag) for tag, quality in parse_accept_header(wish, LanguageAccept) if quality)
     return next((tag for tag in wishes if tag in served), DEFAULT)
 
 
-def _wishes() -> LanguageAccept:
-    """The browser's, most wished first: as `request.accept_languages` has them."""
-    header = request.headers.get("Accept-Language", "")
-    return _parsed(header) if len(header) <= LONGEST_WISH else request.accept_languages
+def _wish() -> str:
+    """What the browser asks for. As much of it as any browser says: answers are remembered by it."""
+    return request.headers.get("Accept-Language", "")[:LONGEST_WISH]
 
 
-@lru_cache(maxsize=512)
-def _parsed(header: str) -> LanguageAccept:
-    return parse_accept_header(header, LanguageAccept)
+def _is_whole() -> bool:
+    """Whether the asked page comes in those languages alone that have a whole catalogue."""
+    return request.blueprint in ("dashboard", "operator")
 
 
-def _served() -> list[str]:
-    """The languages that the asked page comes in."""
-    whole = request.blueprint in ("dashboard", "operator")
+def _served(whole: bool) -> list[str]:
     return [tag for tag in OFFERED if not (whole and tag in FOR_VISITORS)]
 
 
@@ -110,7 +112,7 @@ def choices() -> list[Choice]:
     return [
         Choice(tag, name, f"?{urlencode([*kept, ('lang', tag)])}", tag == here)
         for tag, name in OFFERED.items()
-        if tag in _served()
+        if tag in _served(_is_whole())
     ]
 
 
@@ -132,8 +134,12 @@ def _of_tenant() -> str | None:
 
 def _formats(language: str) -> str:
     """The locale that formats dates and numbers: the region that the tenant or the browser names for that language."""
-    wanted = [g.site.tenant.brand.locale if "site" in g else None, *_wishes().values()]
-    for tag in wanted:
+    return _region(language, g.site.tenant.brand.locale if "site" in g else None, _wish())
+
+
+@lru_cache(maxsize=1024)
+def _region(language: str, of_tenant: str | None, wish: str) -> str:
+    for tag in (of_tenant, *parse_accept_header(wish, LanguageAccept).values()):
         if tag and "-" in tag.replace("_", "-") and offered(tag) == language:
             try:
                 return str(Locale.parse(tag.replace("-", "_")))

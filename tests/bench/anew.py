@@ -13,22 +13,18 @@ import wsgi
 from infra.settings import load
 from tenants import editions
 from tenants.catalog import Album
-from tenants.detached import Detached
+from tenants.detached import Detached, Row
 from webapp import ahead
 from webapp.site import pictures, tiles
 
 _as_stored = editions.current
 _changes = count(1)
-_COLUMNS = [column.key for column in Album.__table__.c]
+_TITLE = list(Album.__table__.c.keys()).index("title")
 
 
 class _Retitled(Detached):
-    def album(self, tenant_id: str, slug: str) -> Album | None:
-        found = super().album(tenant_id, slug)
-        if found is None:
-            return None
-        title = f"{found.title} {next(_changes)}"
-        return Album(**{name: getattr(found, name) for name in _COLUMNS if name != "title"}, title=title)
+    def _album_of(self, row: Row) -> Album:
+        return super()._album_of((*row[:_TITLE], f"{row[_TITLE]} {next(_changes)}", *row[_TITLE + 1 :]))
 
 
 def _changed(*asked: Any) -> editions.Current | None:

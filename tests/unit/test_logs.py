@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -51,16 +52,15 @@ class Log:
 
 
 @pytest.fixture
-def log(settings: Settings) -> Iterator[Log]:
+def log(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """From now on, everything. Apps have to be made before, since each configures logging."""
     stream = io.StringIO()
     server = logging.getLogger("gunicorn.error")  # As gunicorn leaves it when it begins to load the app.
     server.propagate = False
     server.addHandler(logging.NullHandler())
-    logs.configure("json")
-    handler = logging.getLogger().handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(stream)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", stream)
+        logs.configure("json")
     yield Log(stream)
     logs.configure("text")
 
@@ -237,3 +237,17 @@ def test_a_tally_sums_up_and_forgets_nothing_meanwhile(core: Flask) -> None:
     assert len(running) == 2
     with pytest.raises(ValueError, match="ASCII"):
         tally.add("x", 1, tenant="ü")
+
+
+class _Full(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_fails_no_request(
+    web: Flask, world: World, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", _Full())
+        logs.configure("json")
+    assert visitor(web).get("/").status_code == 200
