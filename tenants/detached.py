@@ -6,6 +6,8 @@ is good for.
 """
 
 import json
+from collections.abc import Callable
+from functools import lru_cache
 from operator import attrgetter
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
@@ -80,15 +82,24 @@ class Detached:
         return _made(Album, row, self._dialect)
 
 
-def _made(kind: type[T], row: Row, dialect: Dialect) -> T:
-    """An object of a row of `_columns`."""
-    table: Any = kind.__table__  # type: ignore[attr-defined]
-    return kind(**{column.key: _value(column.type, raw, dialect) for column, raw in zip(table.c, row, strict=True)})
+def _made(kind: Callable[..., T], row: Row, dialect: Dialect) -> T:
+    """An object of a row of `_columns`, with values as a session would have loaded them."""
+    pairs = zip(_loaders(kind, dialect), row, strict=True)
+    return kind(**{key: load(raw) if load else raw for (key, load), raw in pairs})
 
 
-def _value(kind: Any, raw: Any, dialect: Dialect) -> Any:
-    """As a session would have loaded it."""
+@lru_cache
+def _loaders(kind: Any, dialect: Dialect) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    """Each column's attribute, and what makes its value of what the driver read."""
+    return [(column.key, _loader(column.type, dialect)) for column in kind.__table__.c]
+
+
+def _loader(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     if isinstance(kind, JSON):
-        return None if raw is None else json.loads(raw)
-    process = kind.dialect_impl(dialect).result_processor(dialect, None)
-    return process(raw) if process else raw
+        return _json
+    loader: Callable[[Any], Any] | None = kind.dialect_impl(dialect).result_processor(dialect, None)
+    return loader
+
+
+def _json(raw: str | None) -> Any:
+    return None if raw is None else json.loads(raw)

@@ -28,12 +28,12 @@ def init_app(app: Flask) -> None:
 
 def base(album_id: str, asset_id: str, generation: int, *, marked: bool) -> str:
     """Where the renditions of a generation are for this viewer, the plain or the marked ones; ends in a slash."""
-    return bases(album_id)(asset_id, generation, marked)
+    return by_way(way_of(album_id))(asset_id, generation, marked)
 
 
-def bases(album_id: str) -> Callable[[str, int, bool], str]:
-    """`base` for many of an album's assets: takes id, generation, and whether it is the marked ones."""
-    token = g.site.generation_tokens(way_of(album_id))
+def by_way(way: str) -> Callable[[str, int, bool], str]:
+    """`base` for many that one way leads to: takes an asset's id, its generation, and whether it is the marked ones."""
+    token = g.site.generation_tokens(way)
 
     def base(asset_id: str, generation: int, marked: bool) -> str:
         return f"/m/{token(asset_id, generation, marked)}/{asset_id}/{generation}/{MARKED if marked else ''}"

@@ -4,7 +4,7 @@ as long for them. Whatever a person wrote is escaped here; the rest is ours (ids
 A list item has its shape before anything is loaded, so nothing moves.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from tenants.registry import Layout
 from webapp import delivery
 from webapp.language import current
 from webapp.site.pictures import Shown, aspect_in_grid, beside, clock, frame, names, shape_in
-from webapp.site.tiles import Tile
+from webapp.site.tiles import Tile, Tiles
 
 _HEART = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 20.3 4.6 13a4.9 4.9 0 0 1 0-7 5 5 0 0 1 7 0l.4.4.4-.4'
@@ -39,31 +39,6 @@ def picture(shown: Shown, sizes: str, eager: bool = False, first: bool = False, 
     return Markup(f"{shown.base.join(made.before)}{escape(alt)}{made.after}")  # noqa: S704 (the rest is ours)
 
 
-class _Joined:
-    """Markup of hundreds of kilobytes, which becomes a string once and is not copied on the way."""
-
-    def __init__(self, items: Iterable[str]) -> None:
-        self._items = items
-
-    def __html__(self) -> str:
-        return "\n".join(self._items)
-
-
-def tiles(album: Album, shown: Sequence[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> _Joined:
-    """List items of a grid. The first `eager` load at once, and with `first` the very first before all else."""
-    grid = _Grid(album, hearts)
-    items = [grid.item(each, True, first and number == 0) for number, each in enumerate(shown[:eager])]
-    items += [grid.item(each, False, False) for each in shown[eager:]]
-    return _Joined(items)
-
-
-def tile(
-    album: Album, one: Tile, eager: bool = False, first: bool = False, hearts: Collection[str] | None = None
-) -> Markup:
-    """One list item. `hearts` are the guest's favourites; None for whoever cannot have any."""
-    return Markup(_Grid(album, hearts).item(one, eager, first))  # noqa: S704 (escaped in it)
-
-
 class _Look(NamedTuple):
     """What tiles of a page have in common. With the tile itself it is all that its HTML depends on, but for hearts."""
 
@@ -73,8 +48,56 @@ class _Look(NamedTuple):
     way: str
     until: datetime
     """The way that pictures' addresses go, and their end."""
-    eager: bool
-    first: bool
+    eager: bool = False
+    first: bool = False
+
+
+def _look_at(album: Album) -> _Look:
+    return _Look(
+        path=f"/a/{escape(album.slug)}/",
+        layout=layout_of(album),
+        language=str(current()),
+        way=delivery.way_of(album.id),
+        until=g.site.media_until(),
+    )
+
+
+class _Joined:
+    """Markup of hundreds of kilobytes, which is not copied on the way to a template."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __html__(self) -> str:
+        return self._text
+
+
+def tiles(album: Album, shown: Sequence[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> _Joined:
+    """List items of a grid. The first `eager` load at once, and with `first` the very first before all else."""
+    look = _look_at(album)
+    if hearts is not None or not isinstance(shown, Tiles):
+        return _Joined(_listed(look, shown, eager, first, hearts))
+    key = look, eager, first
+    found = shown.drawn.get(key)
+    if found is None:
+        found = _listed(look, shown, eager, first, hearts)
+        shown.drawn.clear()  # One is enough: those of the day before, or of another language, are large.
+        shown.drawn[key] = found
+    return _Joined(found)
+
+
+def _listed(look: _Look, shown: Sequence[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> str:
+    grid = _Grid(look, hearts)
+    items = [grid.item(each, True, first and number == 0) for number, each in enumerate(shown[:eager])]
+    items += [grid.item(each, False, False) for each in shown[eager:]]
+    return "\n".join(items)
+
+
+def tile(
+    album: Album, one: Tile, eager: bool = False, first: bool = False, hearts: Collection[str] | None = None
+) -> Markup:
+    """One list item. `hearts` are the guest's favourites; None for whoever cannot have any."""
+    return Markup(_Grid(_look_at(album), hearts).item(one, eager, first))  # noqa: S704 (escaped in it)
 
 
 MOST_LOOKS = 4
@@ -90,20 +113,12 @@ def _known(look: _Look) -> object:
 class _Grid:
     """The tiles of one page."""
 
-    def __init__(self, album: Album, hearts: Collection[str] | None) -> None:
-        self._look = _Look(
-            path=f"/a/{escape(album.slug)}/",
-            layout=layout_of(album),
-            language=str(current()),
-            way=delivery.way_of(album.id),
-            until=g.site.media_until(),
-            eager=False,
-            first=False,
-        )
-        self._known = {flags: _known(self._look._replace(eager=flags[0], first=flags[1])) for flags in _FLAGS}
+    def __init__(self, look: _Look, hearts: Collection[str] | None) -> None:
+        self._look = look
+        self._known = {flags: _known(look._replace(eager=flags[0], first=flags[1])) for flags in _FLAGS}
         self._hearts = hearts
-        self._names = names(self._look.language)
-        self._address = delivery.bases(album.id)
+        self._names = names(look.language)
+        self._address = delivery.by_way(look.way)
 
     def item(self, one: Tile, eager: bool, first: bool) -> str:
         if self._hearts is not None:

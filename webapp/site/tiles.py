@@ -1,6 +1,6 @@
 """What a page shows of an asset, with the pictures that its viewer may see: plain ones, or those with the watermark."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache, reduce
 from operator import attrgetter
@@ -216,15 +216,27 @@ def tile(row: tuple[Any, ...], marked: bool = False) -> Tile:
     )
 
 
+class Tiles(tuple[Tile, ...]):
+    """Those of one page."""
+
+    drawn: dict[object, str]
+    """As `Tile.drawn`, of all of them together."""
+
+    def __new__(cls, tiles: Iterable[Tile]) -> "Tiles":
+        made = super().__new__(cls, tiles)
+        made.drawn = {}
+        return made
+
+
 class Read(NamedTuple):
     """Rows of a page, their tiles, and whether there is nothing to see yet of some."""
 
     rows: Rows
-    tiles: Sequence[Tile]
+    tiles: Tiles
     waiting: bool
 
 
-MOST_READ = 64
+MOST_READ = 32
 _read: LRUCache[tuple[str, str, int, bool], Read] = LRUCache(MOST_READ)
 _lock = Lock()
 
@@ -236,7 +248,7 @@ def read_of(rows: Rows, marked: bool) -> Read:
     with _lock:
         known = _read.get(key)
     if known is None or known.rows != rows:
-        tiles = [tile(tuple(row), marked) for row in rows]
+        tiles = Tiles(tile(tuple(row), marked) for row in rows)
         known = Read(rows, tiles, any(not one.shown for one in tiles))
         with _lock:
             _read[key] = known
