@@ -3,6 +3,7 @@
 from flask import Flask
 
 from infra import access_log, logs, wiring
+from infra.flask_app import App
 from infra.settings import Settings, load
 from infra.tally import Tally
 from tenants.cli import register as register_tenants
@@ -18,7 +19,7 @@ def core(settings: Settings | None = None) -> Flask:
     settings = settings or load()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log_format)
-    app = Flask("vitrine", static_folder=None, template_folder=None, root_path=str(settings.data_dir))
+    app = App("vitrine", static_folder=None, template_folder=None, root_path=str(settings.data_dir))
     app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
     app.extensions["vitrine.settings"] = settings
     init_app(app, settings)

@@ -232,8 +232,9 @@ def may(viewer: Viewer, action: Action, thing: Album | tuple[Album, Asset] | Non
     What a guest uploaded is the editors' alone until it is approved.
     """
     album, asset = thing if isinstance(thing, tuple) else (thing, None)
-    if any(part is not None and part.tenant_id != viewer.tenant_id for part in (album, asset)):
-        return False
+    for part in (album, asset):
+        if part is not None and part.tenant_id != viewer.tenant_id:
+            return False
     if asset is not None and album is not None and asset.album_id != album.id:
         return False
     edits = viewer.role is not None and viewer.role.at_least(Role.EDITOR)
