@@ -28,13 +28,13 @@ def init_app(app: Flask) -> None:
 
 def ask(tenant_id: str, *questions: Question) -> list[Rows]:
     """The rows of each statement for that tenant, apart from the request's session (`Asking.ask`)."""
-    asking: Asking = current_app.extensions["vitrine.asking"]
-    if kept.current_edition() is None or request.query_string:
-        return asking.ask(tenant_id, *questions)
-    guessed: tuple[Question, ...] = ()
     page: _Page | None = g.get("ahead")
+    guessed: tuple[Question, ...] = ()
     if page is None:
-        page = g.ahead = _Page({}, [])
+        asking: Asking = current_app.extensions["vitrine.asking"]
+        if kept.current_edition() is None or request.query_string:
+            return asking.ask(tenant_id, *questions)
+        page = g.ahead = _Page(asking, {}, [])
         with _lock:
             guessed = _guesses().get((tenant_id, request.path), ())
     answers = page.answers
@@ -43,13 +43,14 @@ def ask(tenant_id: str, *questions: Question) -> list[Rows]:
     missing = {key: question for key, question in wanted.items() if key not in answers}
     if missing:
         missing |= {_key(question): question for question in guessed}
-        answers |= zip(missing, asking.ask(tenant_id, *missing.values()), strict=True)
+        answers |= zip(missing, page.asking.ask(tenant_id, *missing.values()), strict=True)
     return [answers.pop(key) for key in wanted]
 
 
 class _Page(NamedTuple):
     """What has been answered and is still to be asked for, and what was asked for so far."""
 
+    asking: Asking
     answers: dict[Hashable, Rows]
     asked: list[Question]
 

@@ -76,12 +76,13 @@ def any_host(app: Flask, blueprint: Blueprint) -> None:
 
 
 def _find_site() -> None:
-    if request.endpoint in ANY_HOST or request.blueprint in current_app.extensions.get("vitrine.any_host", ()):
+    endpoint, blueprint = request.endpoint, request.blueprint
+    if endpoint in ANY_HOST or blueprint in current_app.extensions.get("vitrine.any_host", ()):
         return
-    if request.blueprint == "operator" and on_own_host():
+    if blueprint == "operator" and on_own_host():
         return
     _refuse_two_hosts()
-    if request.endpoint in MEDIA:
+    if endpoint in MEDIA:
         g.tenant_id = request.environ[TENANT] = _remembered_tenant()
         bind_contextvars(tenant=g.tenant_id)
         return

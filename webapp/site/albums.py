@@ -104,13 +104,15 @@ def album(slug: str) -> ResponseReturnValue:
     first_page = page.before is None
     if not page.tiles and not first_page:
         raise Problem("not-found")
+    viewer = g.viewer
+    may_download = may(viewer, Action.DOWNLOAD_ORIGINAL, album)
     shown = {
         "album": album,
         "page": page,
         "first_page": first_page,
         "eager": EAGER_TILES,
-        "may_download": may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
-        "may_download_web": may(g.viewer, Action.DOWNLOAD_WEB, album) or may(g.viewer, Action.DOWNLOAD_FULL, album),
+        "may_download": may_download,
+        "may_download_web": may(viewer, Action.DOWNLOAD_WEB, album) or may(viewer, Action.DOWNLOAD_FULL, album),
         "hearts": guests.hearts(album),
     }
     if not page.waiting:  # How far the others are changes by the second, and counts no edition.
@@ -128,10 +130,9 @@ def album(slug: str) -> ResponseReturnValue:
         hero=chosen,
         preview=meta.of_album(album, card.cover, page.tiles) if card else None,
         waiting=page.waiting,
-        may_edit=may(g.viewer, Action.EDIT, album),
-        may_select=may(g.viewer, Action.SELECT, album),
-        may_add=may(g.viewer, Action.UPLOAD, album),
-        wants_pin=album.id in g.viewer.without_pin and not may(g.viewer, Action.DOWNLOAD_ORIGINAL, album),
+        may_edit=may(viewer, Action.EDIT, album),
+        may_add=may(viewer, Action.UPLOAD, album),
+        wants_pin=album.id in viewer.without_pin and not may_download,
         inside=cards(inside.get(album.id, [])),
         trail=trail(album) if around and around.is_within else [],
     )

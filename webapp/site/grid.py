@@ -6,7 +6,7 @@ A list item has its shape before anything is loaded, so nothing moves.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from flask import g
@@ -75,15 +75,10 @@ class _Joined:
 def tiles(album: Album, shown: Sequence[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> _Joined:
     """List items of a grid. The first `eager` load at once, and with `first` the very first before all else."""
     look = _look_at(album)
+    draw = partial(_listed, look, shown, eager, first, hearts)
     if hearts is not None or not isinstance(shown, Tiles):
-        return _Joined(_listed(look, shown, eager, first, hearts))
-    key = look, eager, first
-    found = shown.drawn.get(key)
-    if found is None:
-        found = _listed(look, shown, eager, first, hearts)
-        shown.drawn.clear()  # One is enough: those of the day before, or of another language, are large.
-        shown.drawn[key] = found
-    return _Joined(found)
+        return _Joined(draw())
+    return _Joined(shown.once("grid", (look, eager, first), draw))
 
 
 def _listed(look: _Look, shown: Sequence[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> str:

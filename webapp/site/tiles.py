@@ -1,6 +1,6 @@
 """What a page shows of an asset, with the pictures that its viewer may see: plain ones, or those with the watermark."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from functools import lru_cache, reduce
 from operator import attrgetter
@@ -219,13 +219,14 @@ def tile(row: tuple[Any, ...], marked: bool = False) -> Tile:
 class Tiles(tuple[Tile, ...]):
     """Those of one page."""
 
-    drawn: dict[object, str]
-    """As `Tile.drawn`, of all of them together."""
-
-    def __new__(cls, tiles: Iterable[Tile]) -> "Tiles":
-        made = super().__new__(cls, tiles)
-        made.drawn = {}
-        return made
+    def once(self, what: str, key: Hashable, draw: Callable[[], str]) -> str:
+        """What `draw` makes of all of them together. `key` is what that depends on beside them; of each kind only the
+        last one is remembered, since those of the day before or of another language are large."""
+        drawn: dict[str, tuple[Hashable, str]] = self.__dict__
+        found = drawn.get(what)
+        if found is None or found[0] != key:
+            found = drawn[what] = key, draw()
+        return found[1]
 
 
 class Read(NamedTuple):
