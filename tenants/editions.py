@@ -5,12 +5,17 @@ a page that was made under a number is right for as long as the number stands. O
 tells a host's tenant and its number: all that is asked of the database for a page that is kept.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
+import psycopg
 from sqlalchemy import BigInteger, Engine, ForeignKey, PoolProxiedConnection, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from infra import sql
+from infra.message import answers
 from tenants.db import Base
 from tenants.domains import SERVED, named
 from tenants.names import ID_LENGTH
@@ -48,13 +53,21 @@ def current(engine: Engine, host_header: str, base_domain: str) -> Current | Non
     if asked is None:
         return None
     statement = BY_SLUG if asked.is_slug else BY_DOMAIN
-    text = statement.format("?" if engine.dialect.paramstyle == "qmark" else "%s")
+    ask = _ask_sqlite if engine.dialect.name == "sqlite" else _ask_postgres
+    row = sql.asked(engine, partial(ask, statement, asked.name))
+    return Current(*row) if row is not None else None
 
-    def ask(connection: PoolProxiedConnection) -> Current | None:
-        cursor = connection.cursor()
-        cursor.execute(text, (asked.name,))
-        row = cursor.fetchone()
-        cursor.close()
-        return Current(*row) if row is not None else None
 
-    return sql.asked(engine, ask)
+def _ask_sqlite(statement: str, name: str, connection: PoolProxiedConnection) -> Sequence[Any] | None:
+    cursor = connection.cursor()
+    cursor.execute(statement.format("?"), (name,))
+    row: Sequence[Any] | None = cursor.fetchone()
+    cursor.close()
+    return row
+
+
+def _ask_postgres(statement: str, name: str, connection: PoolProxiedConnection) -> Sequence[Any] | None:
+    text, given = statement.format("$1").encode(), [name.encode()]
+    driver = cast("psycopg.Connection[Any]", connection.driver_connection)
+    (rows,) = answers(driver, lambda connection: connection.send_query_params(text, given))
+    return rows[0] if rows else None

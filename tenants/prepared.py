@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from threading import Lock
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import psycopg
 from cachetools import LRUCache
@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from infra import sql
+from infra.message import answers
 from tenants.db import ScopeMissing, bound_tenant, db
 
 TENANT: BindParameter[str] = bindparam("tenant", "")
@@ -180,22 +181,19 @@ class Asking:
     def _at_once(self, connection: PoolProxiedConnection, tenant_id: str, questions: Sequence[Question]) -> list[Rows]:
         """In PostgreSQL's simple query protocol, where several statements in one message are one transaction. The
         driver writes values into it."""
-        cursor: psycopg.ClientCursor[Any] = connection.cursor()  # type: ignore[assignment]
+        driver = cast("psycopg.Connection[Any]", connection.driver_connection)
+        write = psycopg.ClientCursor(driver).mogrify
         whose: dict[str, Value | None] = {TENANT.key: tenant_id}
-        message, known = [cursor.mogrify(_ANNOUNCE, whose)], []
-        for statement, values in questions:
-            last = self._last(tenant_id, statement, values)
-            known.append(last)
-            given = {**values, **whose, _KNOWN: last.digest}
-            message.append(cursor.mogrify(_written(statement, self.engine.dialect), given))
-        cursor.execute(";\n".join(message))
-        found: list[Rows] = []
+        known = [self._last(tenant_id, *question) for question in questions]
+        message = [write(_ANNOUNCE, whose)]
         for (statement, values), last in zip(questions, known, strict=True):
-            cursor.nextset()
-            rows = cursor.fetchall()
-            found.append(self._told(tenant_id, statement, values, last, rows) if statement.is_large else rows)
-        cursor.close()
-        return found
+            message.append(write(_written(statement, self.engine.dialect), {**values, **whose, _KNOWN: last.digest}))
+        text = ";\n".join(message).encode()
+        _announced, *answered = answers(driver, lambda connection: connection.send_query(text))
+        return [
+            self._told(tenant_id, *question, last, rows) if question[0].is_large else rows
+            for question, last, rows in zip(questions, known, answered, strict=True)
+        ]
 
     def _last(self, tenant_id: str, statement: Prepared, values: Mapping[str, Value]) -> _Answer:
         if not statement.is_large:
@@ -243,8 +241,7 @@ def _apart(engine: Engine) -> Engine:
     url = engine.url.render_as_string(hide_password=False)
     options = {**sql.engine_options(url, pool_size=8), "pool_pre_ping": False, "isolation_level": "AUTOCOMMIT"}
     options["pool_reset_on_return"] = None  # There is no transaction to roll back.
-    # Several statements in one message, which need the simple query protocol, and nothing prepared on the server.
-    options["connect_args"] = {**options["connect_args"], "cursor_factory": psycopg.ClientCursor}
+    options["connect_args"] = {**options["connect_args"], "client_encoding": "utf8"}
     apart = sql.connect(url, **options)
     event.listen(engine, "engine_disposed", lambda _engine: apart.dispose())
     return apart
