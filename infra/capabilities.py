@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from infra.ports import Clock
@@ -25,17 +25,34 @@ class Capabilities:
         self._clock = clock
 
     def grant(self, prefix: str, *, until: datetime) -> str:
+        return self.granting(until)(prefix)
+
+    def granting(self, until: datetime) -> Callable[[str], str]:
         expires = f"{int(until.timestamp()):x}"
-        return f"{self._newest}-{expires}-{_signature(self._keys[self._newest], prefix, expires)}"
+        start, common = f"{self._newest}-{expires}-", _begun(self._keys[self._newest], expires)
+
+        def token(prefix: str) -> str:
+            signing = common.copy()  # To begin with the key for each takes three times as long.
+            return start + _signed(signing, prefix)
+
+        return token
 
     def allows(self, prefix: str, token: str) -> bool:
         key_id, _, rest = token.partition("-")
         expires, _, signature = rest.partition("-")
         key = self._keys.get(key_id)
-        if key is None or not hmac.compare_digest(signature.encode(), _signature(key, prefix, expires).encode()):
+        if key is None:
+            return False
+        signed = _signed(_begun(key, expires), prefix)
+        if not hmac.compare_digest(signature.encode(), signed.encode()):
             return False
         return int(expires, 16) > self._clock.now().timestamp()
 
 
-def _signature(key: bytes, prefix: str, expires: str) -> str:
-    return hmac.digest(key, f"{expires}\n{prefix}".encode(), "sha256").hex()[:32]
+def _begun(key: bytes, expires: str) -> hmac.HMAC:
+    return hmac.new(key, f"{expires}\n".encode(), "sha256")
+
+
+def _signed(begun: hmac.HMAC, prefix: str) -> str:
+    begun.update(prefix.encode())
+    return begun.hexdigest()[:32]

@@ -1,6 +1,6 @@
 """The ports: small Protocols whose docstrings are the contract. `tests/contracts` runs each against every adapter."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -320,6 +320,9 @@ class Edge(Protocol):
         Deterministic: the same prefix and time give the same token, so that browsers can cache what it opens. One
         token serves every object of a generation, so a playlist's relative addresses work as they are.
         """
+
+    def granting(self, until: datetime) -> Callable[[str], str]:
+        """`grant` for many prefixes."""
 
     def allows(self, prefix: str, token: str) -> bool:
         """Whether `token` authorises `prefix` now. Tokens of keys before the newest count as long as those are kept."""

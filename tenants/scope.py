@@ -207,10 +207,10 @@ class Site:
 
     def generation_tokens(self, way: str) -> Callable[[str, int, bool], str]:
         """`generation_token` for many: takes an asset's id, its generation, and whether it is the marked ones."""
-        tenant_id, grant, until = self.tenant_id, self.edge.grant, self.media_until()
+        tenant_id, grant = self.tenant_id, self.edge.granting(self.media_until())
 
         def token(asset_id: str, generation: int, marked: bool) -> str:
-            return f"{way}/{grant(media_prefix(tenant_id, way, asset_id, generation, marked=marked), until=until)}"
+            return f"{way}/{grant(media_prefix(tenant_id, way, asset_id, generation, marked=marked))}"
 
         return token
 

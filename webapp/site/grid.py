@@ -18,7 +18,7 @@ from tenants.catalog import Album
 from tenants.registry import Layout
 from webapp import delivery
 from webapp.language import current
-from webapp.site.pictures import Shown, aspect_in_grid, beside, clock, frame, names, shape_in
+from webapp.site.pictures import Shown, aspect_in_grid, clock, frame, names, shape_in
 from webapp.site.tiles import Tile, Tiles
 
 _HEART = (
@@ -156,7 +156,7 @@ def _data(one: Tile, base: str) -> str:
     written = f' data-thumbhash="{one.thumbhash}"' if one.thumbhash else ""
     if one.caption:
         written += f' data-caption="{escape(one.caption)}"'
-    for name, file in beside(one).items():
+    for name, file in one.renditions.beside.items():
         written += f' data-{name}="{base}{file}"'
     return " data-video" + written if one.is_video else written
 
@@ -165,7 +165,7 @@ def _badge(one: Tile) -> str:
     if one.is_video:
         word = escape(_("Duration"))
         return f'\n<span class="badge">{_PLAY}<span class="visually-hidden">{word} </span>{clock(one)}</span>\n'
-    return '\n<span class="badge">GIF</span>\n' if "animated" in beside(one) else "\n"
+    return '\n<span class="badge">GIF</span>\n' if "animated" in one.renditions.beside else "\n"
 
 
 def heart(album: Album, asset_id: str, said: str, on: bool) -> Markup:

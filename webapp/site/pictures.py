@@ -55,7 +55,7 @@ class Shown(NamedTuple):
         return self._file("storyboard")
 
     def _file(self, what: str) -> str | None:
-        name = beside(self.tile).get(what)
+        name = self.tile.renditions.beside.get(what)
         return self.base + name if name else None
 
     @property
@@ -82,23 +82,6 @@ def clock(tile: Tile) -> str:
     seconds = round(tile.duration or 0)
     hours, minutes = divmod(seconds // 60, 60)
     return f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
-
-
-def beside(tile: Tile) -> dict[str, str]:
-    """What there is beside stills, as the lightbox calls it. Of two playlists it is the best one so far."""
-    extras = tile.extras
-    if not extras:
-        return {}
-    found = {name: next((file for file in files if file in extras), "") for name, files in _BESIDE}
-    return {name: file for name, file in found.items() if file}
-
-
-_BESIDE = (
-    ("hls", ("hls/master.m3u8", "hls/first.m3u8")),
-    ("mp4", ("video.mp4",)),
-    ("storyboard", ("storyboard.vtt",)),
-    ("animated", ("animated.webp",)),
-)
 
 
 # --- <picture> --------------------------------------------------------------------------------------------------------
@@ -150,7 +133,7 @@ def sizes_in(layout: Layout, shape: float) -> str:
         wider = max(1.0, shape)  # A square cut out of a wide picture is as high as the picture.
         return f"(min-width: 1100px) {round(wider * 280)}px, {round(wider * 33)}vw"
     # Rows stretch their tiles by about a quarter.
-    wide, medium, narrow = (round(shape * height) for height in (330, 260, 230))
+    wide, medium, narrow = round(shape * 330), round(shape * 260), round(shape * 230)
     return f"(min-width: 1100px) {wide}px, (min-width: 600px) {medium}px, min(92vw, {narrow}px)"
 
 

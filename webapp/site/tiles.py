@@ -1,6 +1,6 @@
 """What a page shows of an asset, with the pictures that its viewer may see: plain ones, or those with the watermark."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from datetime import datetime
 from functools import lru_cache, reduce
 from operator import attrgetter
@@ -93,7 +93,7 @@ class Renditions:
     """Those of one generation that a viewer gets: the plain ones, or those with the watermark, even where there are
     none yet. One object for all generations that have the same."""
 
-    __slots__ = ("extras", "frames", "jpegs", "marked", "stills", "text")
+    __slots__ = ("beside", "extras", "frames", "jpegs", "marked", "stills", "text")
 
     def __init__(self, text: str, marked: bool) -> None:
         self.text, self.marked = text, marked
@@ -114,8 +114,25 @@ class Renditions:
         """Of each width there is one."""
         self.extras = frozenset(extras)
         """Names of others that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
+        self.beside = _beside(self.extras)
         self.frames: dict[tuple[str, bool, bool], Frame] = {}
         """The HTML that pages have made of them (`webapp/site/pictures.py`)."""
+
+
+_BESIDE = (
+    ("hls", ("hls/master.m3u8", "hls/first.m3u8")),
+    ("mp4", ("video.mp4",)),
+    ("storyboard", ("storyboard.vtt",)),
+    ("animated", ("animated.webp",)),
+)
+
+
+def _beside(extras: Collection[str]) -> dict[str, str]:
+    """What there is beside stills, as the lightbox calls it. Of two playlists it is the best one so far."""
+    if not extras:
+        return {}
+    found = {name: next((file for file in files if file in extras), "") for name, files in _BESIDE}
+    return {name: file for name, file in found.items() if file}
 
 
 renditions_of = lru_cache(maxsize=4096)(Renditions)
@@ -249,8 +266,8 @@ def read_of(rows: Rows, marked: bool) -> Read:
     with _lock:
         known = _read.get(key)
     if known is None or known.rows != rows:
-        tiles = Tiles(tile(tuple(row), marked) for row in rows)
-        known = Read(rows, tiles, any(not one.shown for one in tiles))
+        tiles = Tiles([tile(tuple(row), marked) for row in rows])
+        known = Read(rows, tiles, not all(one.shown for one in tiles))
         with _lock:
             _read[key] = known
     return known
