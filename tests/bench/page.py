@@ -4,7 +4,7 @@ The peer is a bare Flask route with one primary-key query (`tests/bench/bare.py`
 with one worker process, on the same PostgreSQL, asked by wrk in turns. Compared are requests a second of the kept
 page and of its 304, the CPU (the server process's, a request) of a page that is made anew, as after a change, and of
 one that is drawn by a process that remembers none of its tiles (`tests/bench/anew.py`), and the median time of the
-first two with 10 tenants and 1,000 assets, and with 10,000 tenants and 1,000,000.
+first two with 10,000 tenants and 1,000,000 assets and with 10 and 1,000, in turns too.
 
 `VITRINE_BENCH_ROUNDS` (5), `VITRINE_BENCH_SECONDS` (3, of wrk), `VITRINE_BENCH_TENANTS` (10,000). Other servers than
 gunicorn's threads: `tests/bench/servers.py`.
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
@@ -46,6 +47,7 @@ SECONDS = int(os.environ.get("VITRINE_BENCH_SECONDS", 3))
 TENANTS = int(os.environ.get("VITRINE_BENCH_TENANTS", 10_000))
 HOST = "bench-0.localhost"
 THREADS = "webapp.threads.Threads"
+WEB, CHANGED, NEW = "wsgi:web", "tests.bench.anew:after_a_change", "tests.bench.anew:after_a_start"
 Command = Callable[[str, int], list[str]]
 
 
@@ -82,17 +84,17 @@ class Site:
         connection.close()
         return answer
 
-    def milliseconds(self, times: int = 300) -> float:
-        """Median time of an answer, one after another over one connection."""
+    def milliseconds(self, times: int = 60) -> list[float]:
+        """How long each answer took, one after another over one connection."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         taken = []
         for _ in range(times):
             began = time.perf_counter()
             connection.request("GET", self.path, headers=self.headers)
             connection.getresponse().read()
-            taken.append(time.perf_counter() - began)
+            taken.append((time.perf_counter() - began) * 1000)
         connection.close()
-        return median(taken) * 1000
+        return taken
 
 
 def gunicorn(worker: str, app: str, port: int) -> list[str]:
@@ -122,14 +124,12 @@ def served(
 
 
 def furnish(server: Server, folder: Path) -> tuple[dict[str, str], str]:
-    """10 tenants with an album of 100 photos each, the first with 200 more; the environment, and the first's id."""
+    """10 tenants with 1,000 photos in an album each, 200 of them the first's; the environment, and the first's id."""
     environ = {
         "VITRINE_DATA_DIR": str(folder),
-        "VITRINE_DATABASE_URL": server.urls(server.copy("template1"))["database_url"],
         "VITRINE_LOG_FORMAT": "json",
+        **addresses(server, server.copy("template1")),
     }
-    database = environ["VITRINE_DATABASE_URL"].rpartition("/")[2]
-    environ["VITRINE_DATABASE_OWNER_URL"] = server.urls(database)["database_owner_url"]
     os.environ.update(environ)
     app = wsgi.core(load())
     first = ""
@@ -139,11 +139,19 @@ def furnish(server: Server, folder: Path) -> tuple[dict[str, str], str]:
             tenant = registry.create(db.session(), f"bench-{number}", f"Bench {number}", now=ports().clock.now())
             site = enter(tenant)
             first = first or site.tenant_id
-            fill_rows(site, public_album(site, "Many"), 200 if number == 0 else 88)
+            fill_rows(site, public_album(site, "Many"), {0: 200, 1: 100}.get(number, 88))
             site.session.commit()
         db.session.remove()
         db.engine.dispose()
     return environ, first
+
+
+def addresses(server: Server, database: str) -> dict[str, str]:
+    urls = server.urls(database)
+    return {
+        "VITRINE_DATABASE_URL": urls["database_url"],
+        "VITRINE_DATABASE_OWNER_URL": urls["database_owner_url"],
+    }
 
 
 def compare(bare: Site, warm: Site, cold: Site, first: Site) -> None:
@@ -165,26 +173,32 @@ def compare(bare: Site, warm: Site, cold: Site, first: Site) -> None:
     print(f"a page made anew {made_:.2f}x the CPU, one with every tile drawn {drawn_:.2f}x")
 
 
+def with_many(server: Server, environ: dict[str, str], database: str, few: tuple[Site, Site]) -> None:
+    """The times of the kept page and of one that is made, beside those of `few` tenants."""
+    with psycopg.connect(server.dsn("postgres", database), autocommit=True) as connection:
+        tenants, assets = multiply(connection, TENANTS)
+    environ = {**environ, **addresses(server, database)}
+    headers = few[0].headers
+    with ExitStack() as stack:
+        many = [stack.enter_context(served(app, "/a/many", environ, headers)) for app in (WEB, CHANGED)]
+        turns = [[site.milliseconds() for site in (*few, *many)] for _ in range(5 * ROUNDS)]
+    print(f"with {tenants:,} tenants and {assets:,} assets, beside 10 and 1,000, median times:")
+    kept, made, kept_of_many, made_of_many = (median(chain(*times)) for times in zip(*turns, strict=True))
+    for name, large, small in (("kept", kept_of_many, kept), ("made anew", made_of_many, made)):
+        print(f"{name:9} {large:5.2f} ms, beside {small:5.2f} ms   {large / small:.2f}x")
+
+
 def main() -> None:
     with ExitStack() as stack:
         server = stack.enter_context(running())
         environ, tenant = furnish(server, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        more = server.copy(environ["VITRINE_DATABASE_URL"].rpartition("/")[2])
         asks = {"Host": HOST, "Accept-Encoding": "gzip", "Accept-Language": "en-GB,en;q=0.9"}
         bare = stack.enter_context(served("tests.bench.bare:app", f"/tenants/{tenant}", environ, {}))
-        warm = stack.enter_context(served("wsgi:web", "/a/many", environ, asks))
-        cold = stack.enter_context(served("tests.bench.anew:after_a_change", "/a/many", environ, asks))
-        first = stack.enter_context(served("tests.bench.anew:after_a_start", "/a/many", environ, asks))
+        warm, cold, first = (stack.enter_context(served(app, "/a/many", environ, asks)) for app in (WEB, CHANGED, NEW))
         print(f"the web fleet's threads, one worker, {os.cpu_count()} cores, {ROUNDS} rounds of {SECONDS} s")
         compare(bare, warm, cold, first)
-        few = [(warm.milliseconds(), cold.milliseconds()) for _ in range(ROUNDS)]
-        database = environ["VITRINE_DATABASE_URL"].rpartition("/")[2]
-        with psycopg.connect(server.dsn("postgres", database), autocommit=True) as connection:
-            counted = multiply(connection, TENANTS)
-        many = [(warm.milliseconds(), cold.milliseconds()) for _ in range(ROUNDS)]
-        print(f"then with {counted[0]:,} tenants and {counted[1]:,} assets, median times:")
-        for name, column in (("kept", 0), ("made anew", 1)):
-            small, large = (median(row[column] for row in rows) for rows in (few, many))
-            print(f"{name:9} {small:5.2f} ms, then {large:5.2f} ms   {large / small:.2f}x")
+        with_many(server, environ, more, (warm, cold))
 
 
 if __name__ == "__main__":
