@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from contextlib import suppress
+from typing import TextIO
 
 import structlog
 
@@ -39,14 +40,19 @@ def _redact(_logger: object, _method: str, event: structlog.typing.EventDict) ->
     return event
 
 
-class _Lines(structlog.WriteLogger):
-    """Straight to the file: a record of the standard library's on the way takes as long as all the rest of a line."""
+class _Lines:
+    """What structlog writes to: a line is one write, which needs no lock that a worker could inherit, held, when it
+    forks. A record of the standard library's on the way would take as long as all the rest of a line."""
 
-    def msg(self, message: str) -> None:
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def msg(self, line: str) -> None:
         with suppress(OSError, ValueError):  # A disk that is full, or a terminal that is gone, must fail no request.
-            super().msg(message)
+            self._file.write(f"{line}\n")
+            self._file.flush()
 
-    info = warning = error = critical = exception = msg
+    debug = info = warning = error = critical = exception = msg
 
 
 def configure(style: str) -> None:

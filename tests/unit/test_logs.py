@@ -5,7 +5,9 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import gallery
@@ -251,3 +253,16 @@ def test_a_log_that_cannot_be_written_fails_no_request(
         patched.setattr(sys, "stderr", _Full())
         logs.configure("json")
     assert visitor(web).get("/").status_code == 200
+
+
+def test_lines_of_many_threads_stay_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = tmp_path / "log"
+    with written.open("w", buffering=1) as file, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", file)
+        logs.configure("json")
+        log = structlog.get_logger()
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda number: log.info("line", number=number, text="x" * (number % 300)), range(4000)))
+    logs.configure("text")
+    lines = [json.loads(line) for line in written.read_text().splitlines()]
+    assert sorted(line["number"] for line in lines) == list(range(4000))
