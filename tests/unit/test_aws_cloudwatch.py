@@ -13,6 +13,7 @@ import pytest
 from aws_double import DoubleClock
 from botocore.stub import Stubber
 from conftest import ManualClock
+from structlog.testing import capture_logs
 
 from infra.aws.client import Clients
 from infra.aws.cloudwatch import CloudWatchMetrics
@@ -130,15 +131,14 @@ def test_what_is_older_than_two_weeks_is_dropped(bench: Bench) -> None:
     assert bench.files() == []
 
 
-def test_the_oldest_goes_when_the_spool_is_full(
-    bench: Bench, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_oldest_goes_when_the_spool_is_full(bench: Bench) -> None:
     away = bench.make(NOWHERE, max_bytes=3 * FILE_BYTES)
     line = "x" * 1000
-    for number in range(1000):
-        away.put(f"n{number}", 1, tenant=line)
+    with capture_logs() as said:
+        for number in range(1000):
+            away.put(f"n{number}", 1, tenant=line)
     assert sum(path.stat().st_size for path in bench.files()) <= 3 * FILE_BYTES + 2000
-    assert "metrics dropped, the spool is full" in capsys.readouterr().out + caplog.text
+    assert "metrics dropped, the spool is full" in {one["event"] for one in said}
     back = bench.make()
     away.close()
     assert bench.total(back, "n0") == 0

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import imds_fake
 import pytest
 from imds_fake import FakeImds
+from structlog.testing import capture_logs
 
 from infra.aws.imds import Ec2Notices
 from infra.settings import load
@@ -86,15 +87,14 @@ def test_what_cannot_be_read_is_no_notice(url: str, fake: FakeImds, document: ob
     assert Ec2Notices(url).interruption() is None
 
 
-def test_a_service_that_is_away_is_told_once(
-    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, fake: FakeImds
-) -> None:
+def test_a_service_that_is_away_is_told_once(fake: FakeImds) -> None:
     with imds_fake.running(fake) as url:
         notices = Ec2Notices(url)
         notices.interruption()
-    for _ in range(3):
-        assert notices.interruption() is None
-    assert (capsys.readouterr().out or caplog.text).count("does not answer") == 1
+    with capture_logs() as said:
+        for _ in range(3):
+            assert notices.interruption() is None
+    assert str(said).count("does not answer") == 1
 
 
 def test_the_setting_chooses_it(

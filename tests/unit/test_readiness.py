@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from loopback import free_port
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 import wsgi
 from billing import closing
@@ -72,14 +73,13 @@ def test_alive_touches_nothing(fleet: Flask, monkeypatch: pytest.MonkeyPatch) ->
     assert ask(fleet, "/healthz") == (200, "ok\n")
 
 
-def test_migrations_that_are_missing(
-    fleet: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_migrations_that_are_missing(fleet: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     _, known = readiness._migrations()
     monkeypatch.setattr(readiness, "_migrations", lambda: (frozenset({"next"}), known | {"next"}))
-    status, found = ask(fleet)
+    with capture_logs() as said:
+        status, found = ask(fleet)
     assert (status, found["ready"], found["checks"]["database"]) == (503, False, "failed")
-    assert "migrations are pending: at " in caplog.text
+    assert "migrations are pending: at " in str(said)
 
 
 def test_a_later_release_may_have_migrated_already(fleet: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
