@@ -26,7 +26,7 @@ from isal import igzip
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
-from werkzeug.datastructures import Accept, HeaderSet
+from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header, parse_etags, parse_set_header
 
 from infra import access_log
@@ -188,7 +188,9 @@ def _send(page: Kept, environ: Environ, start_response: Any) -> Iterable[bytes]:
 
 @lru_cache(maxsize=256)
 def _varies(said: str) -> str:
-    return HeaderSet([*parse_set_header(said), "Cookie", "Accept-Encoding"]).to_header()
+    vary = parse_set_header(said)
+    vary.update(["Cookie", "Accept-Encoding"])
+    return vary.to_header()
 
 
 @lru_cache(maxsize=256)

@@ -78,6 +78,7 @@ def test_it_is_sent_compressed_to_whoever_takes_that(web: Flask, photos: list[st
     assert small.headers["Content-Encoding"] == "gzip" and len(small.data) * 4 < len(plain.data)
     assert gzip.decompress(small.data) == plain.data == refused.data
     assert {"Accept-Encoding", "Accept-Language", "Cookie", "Host"} <= set(small.vary)
+    assert len(small.headers["Vary"].split(", ")) == len(set(small.vary))
 
 
 def test_each_language_is_a_page_of_its_own(web: Flask, photos: list[str]) -> None:
