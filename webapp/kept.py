@@ -41,7 +41,7 @@ SECONDS = 3600
 LONGEST_ADDRESS = 512
 """Characters of path and query together; a longer one is nobody's link."""
 LONGEST_WISH = 128
-"""Characters of an Accept-Language that anything is remembered by; browsers send shorter ones."""
+"""Characters of an Accept-Language that is kept by; browsers send shorter ones."""
 _PAGES = re.compile(r"/|/a/[^/]+")
 """Paths whose views offer: for others the edition is not asked."""
 _PLACES = re.compile(r"(?:after|before)=[\w.~%-]+|part=tiles")

@@ -18,7 +18,6 @@ from werkzeug.http import parse_accept_header
 from infra.errors import Problem
 from infra.settings import Settings
 from tenants import reasons
-from webapp.kept import LONGEST_WISH
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 OFFERED = {"en": "English", "de": "Deutsch", "fr": "Français", "ar": "العربية"}
@@ -50,7 +49,7 @@ def locale() -> str:
     return _best(_is_whole(), _chosen(), _of_tenant(), _wish())
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _best(whole: bool, chosen: str | None, of_tenant: str | None, wish: str) -> str:
     served = _served(whole)
     for wanted in (chosen, of_tenant):
@@ -62,8 +61,7 @@ def _best(whole: bool, chosen: str | None, of_tenant: str | None, wish: str) -> 
 
 
 def _wish() -> str:
-    """What the browser asks for. As much of it as any browser says: answers are remembered by it."""
-    return request.headers.get("Accept-Language", "")[:LONGEST_WISH]
+    return request.headers.get("Accept-Language", "")
 
 
 def _is_whole() -> bool:
@@ -107,12 +105,12 @@ class Choice:
 
 
 def choices() -> list[Choice]:
-    here = current().language
+    here, served = current().language, _served(_is_whole())
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
     return [
         Choice(tag, name, f"?{urlencode([*kept, ('lang', tag)])}", tag == here)
         for tag, name in OFFERED.items()
-        if tag in _served(_is_whole())
+        if tag in served
     ]
 
 
@@ -137,7 +135,7 @@ def _formats(language: str) -> str:
     return _region(language, g.site.tenant.brand.locale if "site" in g else None, _wish())
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _region(language: str, of_tenant: str | None, wish: str) -> str:
     for tag in (of_tenant, *parse_accept_header(wish, LanguageAccept).values()):
         if tag and "-" in tag.replace("_", "-") and offered(tag) == language:

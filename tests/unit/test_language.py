@@ -215,3 +215,12 @@ def test_a_stored_reason_is_text(web: Flask, world: World) -> None:
     with web.test_request_context(headers={"Accept-Language": "de"}):
         shown = web.jinja_env.from_string("{{ reason|translated }}").render(reason="<b>100 %</b> is too much")
         assert shown == "&lt;b&gt;100 %&lt;/b&gt; is too much"
+
+
+def test_a_long_wish_is_heard_to_its_end(web: Flask, world: World) -> None:
+    """Nor is it cut where the rest would mean something else: `ar;q=0.1` is the least that is wished for here."""
+    unknown = ",".join(f"x{number}" for number in range(60))
+    cut_at_128 = f"de;q=0.5,{'x' * 116},ar;q=0.1"
+    for wish, answer in ((f"{unknown},fr;q=0.9", "fr"), (cut_at_128, "de")):
+        assert len(wish) > 128
+        assert f'<html lang="{answer}"' in visitor(web).get("/", headers={"Accept-Language": wish}).text
