@@ -88,10 +88,10 @@ def test_what_cannot_be_read_is_no_notice(url: str, fake: FakeImds, document: ob
 
 
 def test_a_service_that_is_away_is_told_once(fake: FakeImds) -> None:
-    with imds_fake.running(fake) as url:
-        notices = Ec2Notices(url)
-        notices.interruption()
     with capture_logs() as said:
+        with imds_fake.running(fake) as url:
+            notices = Ec2Notices(url)
+            notices.interruption()
         for _ in range(3):
             assert notices.interruption() is None
     assert str(said).count("does not answer") == 1
