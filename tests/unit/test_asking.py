@@ -1,8 +1,5 @@
 """Statements apart from any session: the guards of a session hold, and errors are those of one."""
 
-from contextlib import closing
-
-import psycopg
 import pytest
 from conftest import World
 from flask import Flask
@@ -99,18 +96,6 @@ def test_what_was_read_before_is_handed_over_only_where_it_changed(
         site.session.commit()
         assert len(shown(world.alpha)) == 1
     assert shown(world.beta) == of_another
-
-
-def test_a_connection_that_is_gone_is_made_again(asking: Asking, world: World, database: str) -> None:
-    if database != "postgres":
-        pytest.skip("SQLite has none")
-    assert len(asking.ask(world.alpha, (TITLES, {}))[0]) == 2
-    with closing(asking.engine.raw_connection()) as connection:
-        driver = connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        with pytest.raises(psycopg.OperationalError):
-            driver.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-    assert len(asking.ask(world.alpha, (TITLES, {}))[0]) == 2
 
 
 def test_a_message_may_be_longer_than_what_the_network_takes_at_once(asking: Asking, world: World) -> None:
