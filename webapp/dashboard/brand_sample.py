@@ -9,6 +9,7 @@ from tenants.catalog import Album
 from tenants.scope import secret
 from webapp.site import listing
 from webapp.site.albums import Card
+from webapp.site.tiles import Tiles
 
 ENOUGH = 6
 MOST = 14
@@ -42,7 +43,7 @@ def shown() -> dict[str, Any]:
     return {
         "album": album,
         "card": Card(album, None, counted[best]),
-        "page": listing.Page([tile for tile in tiles if tile.shown], waiting=False, before=None, after=None),
+        "page": listing.Page(Tiles(tile for tile in tiles if tile.shown), waiting=False, before=None, after=None),
         "first_page": True,
         "eager": MOST,
         "hero": None,

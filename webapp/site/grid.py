@@ -4,9 +4,9 @@ as long for them. Whatever a person wrote is escaped here; the rest is ours (ids
 A list item has its shape before anything is loaded, so nothing moves.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import NamedTuple
 
 from flask import g
@@ -18,6 +18,7 @@ from tenants.catalog import Album
 from tenants.registry import Layout
 from webapp import delivery
 from webapp.language import current
+from webapp.site.parts import stands_for
 from webapp.site.pictures import Shown, aspect_in_grid, clock, frame, names, shape_in
 from webapp.site.tiles import Tile, Tiles
 
@@ -62,30 +63,18 @@ def _look_at(album: Album) -> _Look:
     )
 
 
-class _Joined:
-    """Markup of hundreds of kilobytes, which is not copied on the way to a template."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __html__(self) -> str:
-        return self._text
-
-
-def tiles(album: Album, shown: Sequence[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> _Joined:
+def tiles(album: Album, shown: Tiles, eager: int, first: bool, hearts: Collection[str] | None) -> Markup:
     """List items of a grid. The first `eager` load at once, and with `first` the very first before all else."""
     look = _look_at(album)
     draw = partial(_listed, look, shown, eager, first, hearts)
-    if hearts is not None or not isinstance(shown, Tiles):
-        return _Joined(draw())
-    return _Joined(shown.once("grid", (look, eager, first), draw))
+    return draw() if hearts is not None else shown.once("grid", (look, eager, first), draw)
 
 
-def _listed(look: _Look, shown: Sequence[Tile], eager: int, first: bool, hearts: Collection[str] | None) -> str:
+def _listed(look: _Look, shown: Tiles, eager: int, first: bool, hearts: Collection[str] | None) -> Markup:
     grid = _Grid(look, hearts)
     items = [grid.item(each, True, first and number == 0) for number, each in enumerate(shown[:eager])]
     items += [grid.item(each, False, False) for each in shown[eager:]]
-    return "\n".join(items)
+    return Markup("\n".join(items))  # noqa: S704 (escaped in them)
 
 
 def tile(
@@ -99,18 +88,12 @@ MOST_LOOKS = 4
 """That a tile is remembered in."""
 
 
-@lru_cache(maxsize=1024)
-def _known(look: _Look) -> object:
-    """Stands for the look: it is found again by being the same object, which hashing a tuple takes longer than."""
-    return object()
-
-
 class _Grid:
     """The tiles of one page."""
 
     def __init__(self, look: _Look, hearts: Collection[str] | None) -> None:
         self._look = look
-        self._known = {flags: _known(look._replace(eager=flags[0], first=flags[1])) for flags in _FLAGS}
+        self._known = {flags: stands_for(look._replace(eager=flags[0], first=flags[1])) for flags in _FLAGS}
         self._hearts = hearts
         self._names = names(look.language)
         self._address = delivery.by_way(look.way)

@@ -20,7 +20,7 @@ from tenants.ordering import sort_key
 from tenants.prepared import TENANT, Ask, Prepared, Question, Rows, moment
 from tenants.sharing import Viewer, sees_marked
 from webapp.site import tiles
-from webapp.site.tiles import COLUMNS, Tile, as_seen, read_of, tile, with_pictures
+from webapp.site.tiles import COLUMNS, Tile, Tiles, as_seen, read_of, tile, with_pictures
 
 Operand = ColumnElement[Any] | str
 PAGE_SIZE = 200
@@ -31,7 +31,7 @@ WAITING = (AssetState.RECEIVED, AssetState.PROCESSING)
 class Page:
     """`before` and `after` are cursors to the neighbouring pages, None at the ends."""
 
-    tiles: Sequence[Tile]
+    tiles: Tiles
     waiting: bool
     """Whether there is nothing to see yet of some."""
     before: str | None

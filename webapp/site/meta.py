@@ -2,7 +2,6 @@
 discovery and structured data (schema.org, JSON-LD). Private albums tell nothing, and no page tells where a photo was
 taken."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -43,7 +42,7 @@ class Preview:
         return f"{canonical.origin()}/oembed?url={quote(self.url, safe='')}&format={form}"
 
 
-def of_album(album: Album, cover: Tile | None, tiles: Sequence[Tile]) -> Preview | None:
+def of_album(album: Album, cover: Tile | None, tiles: Tiles) -> Preview | None:
     if not canonical.is_open(album):
         return None
     picture = canonical.preview(cover) if cover else None
@@ -62,12 +61,11 @@ def of_album(album: Album, cover: Tile | None, tiles: Sequence[Tile]) -> Preview
     card = canonical.origin() + quote(str(card_url(album, cover)), safe="/?=")
     # The photos are written once for all pages with the same ones: their part of the document is ten times the rest.
     draw = partial(_media_of, url, frame, tiles)
-    media = tiles.once("media", url, draw) if isinstance(tiles, Tiles) else draw()
-    whole = Markup('%s,"associatedMedia":%s}') % (_written(data)[:-1], Markup(media))  # noqa: S704 (written for HTML)
+    whole = Markup('%s,"associatedMedia":%s}') % (_written(data)[:-1], tiles.once("media", url, draw))
     return Preview(url, album.title, album.description, card, CARD, None, whole)
 
 
-def _media_of(album_url: str, frame_url: str, tiles: Sequence[Tile]) -> Markup:
+def _media_of(album_url: str, frame_url: str, tiles: Tiles) -> Markup:
     listed = islice(filter(canonical.jpegs, tiles), LISTED)
     return _written([_media(album_url, frame_url, tile) for tile in listed])
 

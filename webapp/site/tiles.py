@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 from flask import g
+from markupsafe import Markup
 from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
@@ -236,10 +237,10 @@ def tile(row: tuple[Any, ...], marked: bool = False) -> Tile:
 class Tiles(tuple[Tile, ...]):
     """Those of one page."""
 
-    def once(self, what: str, key: Hashable, draw: Callable[[], str]) -> str:
+    def once(self, what: str, key: Hashable, draw: Callable[[], Markup]) -> Markup:
         """What `draw` makes of all of them together. `key` is what that depends on beside them; of each kind only the
         last one is remembered, since those of the day before or of another language are large."""
-        drawn: dict[str, tuple[Hashable, str]] = self.__dict__
+        drawn: dict[str, tuple[Hashable, Markup]] = self.__dict__
         found = drawn.get(what)
         if found is None or found[0] != key:
             found = drawn[what] = key, draw()
