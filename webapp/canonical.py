@@ -15,7 +15,8 @@ from tenants import domains
 from tenants.catalog import Album, Visibility
 from tenants.registry import Tenant
 from tenants.scope import settings
-from webapp.site.tiles import Picture, Tile
+from webapp.site.renditions import Picture
+from webapp.site.tiles import Tile
 
 REMEMBERED_SECONDS = 60
 _lock = Lock()

@@ -15,7 +15,7 @@ from tenants import editions
 from tenants.catalog import Album
 from tenants.detached import Detached, Row
 from webapp import ahead
-from webapp.site import pictures, tiles
+from webapp.site import pictures, renditions, tiles
 
 _as_stored = editions.current
 _changes = count(1)
@@ -45,6 +45,6 @@ def after_a_start(environ: dict[str, Any], start_response: Any) -> Iterable[byte
     app.extensions["vitrine.asking"].forget()
     tiles._read.clear()
     tiles.tile.cache_clear()
-    tiles.renditions_of.cache_clear()
+    renditions.renditions_of.cache_clear()
     pictures.shape_in.cache_clear()
     return app(environ, start_response)

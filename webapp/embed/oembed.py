@@ -21,7 +21,8 @@ from webapp import canonical
 from webapp.embed.blueprint import embed, nobody, tile_for
 from webapp.limits import limiter
 from webapp.site.albums import cards
-from webapp.site.tiles import Picture, Tile
+from webapp.site.renditions import Picture
+from webapp.site.tiles import Tile
 
 CACHE_SECONDS = 3600
 ALBUM_SIZE = (800, 600)

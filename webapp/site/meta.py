@@ -16,7 +16,8 @@ from tenants.catalog import Album
 from webapp import canonical
 from webapp.brand.card import CONTENT_TYPE, SIZE
 from webapp.site.brand import card_url
-from webapp.site.tiles import Picture, Tile, Tiles
+from webapp.site.renditions import Picture
+from webapp.site.tiles import Tile, Tiles
 
 CARD = Picture("card.jpg", CONTENT_TYPE, *SIZE)
 LISTED = 12

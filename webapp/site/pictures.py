@@ -9,7 +9,8 @@ from flask_babel import gettext as _
 from tenants.registry import Layout
 from webapp import delivery
 from webapp.language import current
-from webapp.site.tiles import Frame, Picture, Renditions, Tile
+from webapp.site.renditions import Frame, Picture, Renditions
+from webapp.site.tiles import Tile
 
 NARROWEST_ASPECT, WIDEST_ASPECT = 0.5, 3.0
 """Tiles of anything beyond are cropped in the grid: a panorama would leave a row one finger high."""

@@ -1,9 +1,8 @@
 """What a page shows of an asset, with the pictures that its viewer may see: plain ones, or those with the watermark."""
 
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from functools import lru_cache, reduce
-from operator import attrgetter
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -14,17 +13,12 @@ from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, AssetState, Kind, Rendition
-from tenants.names import MARKED, is_marked, marked_name
+from tenants.names import MARKED, marked_name
 from tenants.prepared import Rows, moment
 from tenants.sharing import Viewer, sees_marked
+from webapp.site.renditions import END, FIELD, Picture, Renditions, renditions_of
 
 PLAYLISTS = tuple(f"{each}hls/{name}.m3u8" for each in ("", MARKED) for name in ("master", "first"))
-_FIELD, _END = ",", ";"
-"""Between the facts of a rendition and between renditions; no name or media type of one has them."""
-
-
-_by_width = attrgetter("width")
-
 _made = Rendition.__table__.c
 _of = Asset.__table__.c
 
@@ -32,14 +26,14 @@ _of = Asset.__table__.c
 def told(columns: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
     """The columns as one string; nothing where there is NULL."""
     texts = [func.coalesce(cast(column, String), "") for column in columns]
-    return reduce(lambda whole, text: whole + _FIELD + text, texts)
+    return reduce(lambda whole, text: whole + FIELD + text, texts)
 
 
 RENDITIONS = (
     select(
         func.aggregate_strings(
             told((_made.name, _made.content_type, _made.width, _made.height)),
-            _END,
+            END,
         )
     )
     .where(
@@ -71,72 +65,6 @@ COLUMNS = (_of.id, _of.filename, _of.caption, _of.alt, told(FACTS).label("facts"
 """What `tile` makes a tile of."""
 
 
-class Picture(NamedTuple):
-    """One still of a generation, in pixels."""
-
-    name: str
-    content_type: str
-    width: int
-    height: int
-
-
-class Frame(NamedTuple):
-    """`<picture>` of whatever has the same renditions (`pictures.frame`)."""
-
-    before: tuple[str, ...]
-    """What comes before the alternative text; between each two of these is the address of the generation."""
-    after: str
-    large: str
-    """Name and size of the widest JPEG, as the lightbox reads them."""
-
-
-class Renditions:
-    """Those of one generation that a viewer gets: the plain ones, or those with the watermark, even where there are
-    none yet. One object for all generations that have the same."""
-
-    __slots__ = ("beside", "extras", "frames", "jpegs", "marked", "stills", "text")
-
-    def __init__(self, text: str, marked: bool) -> None:
-        self.text, self.marked = text, marked
-        """As `RENDITIONS` reads them: plain and marked ones, whoever looks."""
-        stills, extras = [], set()
-        for rendition in text.split(_END) if text else ():
-            stored, content_type, width, height = rendition.split(_FIELD)
-            if is_marked(stored) is not marked:
-                continue
-            name = stored.removeprefix(MARKED)
-            if name.startswith("w") and width and height:
-                stills.append(Picture(name, content_type, int(width), int(height)))
-            else:
-                extras.add(name)
-        self.stills = tuple(sorted(stills, key=_by_width))
-        """Narrowest first."""
-        self.jpegs = tuple(still for still in self.stills if still.content_type == "image/jpeg")
-        """Of each width there is one."""
-        self.extras = frozenset(extras)
-        """Names of others that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
-        self.beside = _beside(self.extras)
-        self.frames: dict[tuple[str, bool, bool], Frame] = {}
-        """The HTML that pages have made of them (`webapp/site/pictures.py`)."""
-
-
-_BESIDE = (
-    ("hls", ("hls/master.m3u8", "hls/first.m3u8")),
-    ("mp4", ("video.mp4",)),
-    ("storyboard", ("storyboard.vtt",)),
-    ("animated", ("animated.webp",)),
-)
-
-
-def _beside(extras: Collection[str]) -> dict[str, str]:
-    """What there is beside stills, as the lightbox calls it. Of two playlists it is the best one so far."""
-    if not extras:
-        return {}
-    found = {name: next((file for file in files if file in extras), "") for name, files in _BESIDE}
-    return {name: file for name, file in found.items() if file}
-
-
-renditions_of = lru_cache(maxsize=4096)(Renditions)
 _NONE = renditions_of("", False)
 
 
@@ -211,7 +139,7 @@ of the 199 as they were."""
 def tile(row: tuple[Any, ...], marked: bool = False) -> Tile:
     """Of a row that begins with `COLUMNS`."""
     asset_id, filename, caption, alt, facts, made, *_ = row
-    album_id, kind, state, width, height, duration, *more = facts.split(_FIELD)
+    album_id, kind, state, width, height, duration, *more = facts.split(FIELD)
     taken, thumbhash, dominant, generation, progress = more
     return Tile(
         asset_id,
