@@ -7,14 +7,20 @@ Processing").
 
 from collections.abc import Callable
 from select import POLLIN, POLLOUT, poll
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg.adapt import Transformer
 from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
+from sqlalchemy import PoolProxiedConnection
 
 Answer = list[tuple[Any, ...]]
+
+
+def driver(connection: PoolProxiedConnection) -> psycopg.Connection[Any]:
+    """What SQLAlchemy's pool handed over, as the driver has it."""
+    return cast("psycopg.Connection[Any]", connection.driver_connection)
 
 
 def answers(connection: psycopg.Connection[Any], send: Callable[[PGconn], None]) -> list[Answer]:

@@ -8,14 +8,13 @@ tells a host's tenant and its number: all that is asked of the database for a pa
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-import psycopg
 from sqlalchemy import BigInteger, Engine, ForeignKey, PoolProxiedConnection, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from infra import sql
-from infra.message import answers
+from infra.message import answers, driver
 from tenants.db import Base
 from tenants.domains import SERVED, named
 from tenants.names import ID_LENGTH
@@ -68,6 +67,5 @@ def _ask_sqlite(statement: str, name: str, connection: PoolProxiedConnection) ->
 
 def _ask_postgres(statement: str, name: str, connection: PoolProxiedConnection) -> Sequence[Any] | None:
     text, given = statement.format("$1").encode(), [name.encode()]
-    driver = cast("psycopg.Connection[Any]", connection.driver_connection)
-    (rows,) = answers(driver, lambda connection: connection.send_query_params(text, given))
+    (rows,) = answers(driver(connection), lambda connection: connection.send_query_params(text, given))
     return rows[0] if rows else None

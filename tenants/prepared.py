@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from threading import Lock
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 import psycopg
 from cachetools import LRUCache
@@ -27,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from infra import sql
-from infra.message import answers
+from infra.message import answers, driver
 from tenants.db import ScopeMissing, bound_tenant, db
 
 TENANT: BindParameter[str] = bindparam("tenant", "")
@@ -111,6 +111,12 @@ Question = tuple[Prepared, Mapping[str, Value]]
 """A statement and the values of one run."""
 
 
+def key_of(question: Question) -> Hashable:
+    """The same for the same question."""
+    statement, values = question
+    return statement, *values.items()
+
+
 class Ask(Protocol):
     """As `Asking.ask`."""
 
@@ -181,36 +187,34 @@ class Asking:
     def _at_once(self, connection: PoolProxiedConnection, tenant_id: str, questions: Sequence[Question]) -> list[Rows]:
         """In PostgreSQL's simple query protocol, where several statements in one message are one transaction. The
         driver writes values into it."""
-        driver = cast("psycopg.Connection[Any]", connection.driver_connection)
-        write = psycopg.ClientCursor(driver).mogrify
+        own = driver(connection)
+        write = psycopg.ClientCursor(own).mogrify
         whose: dict[str, Value | None] = {TENANT.key: tenant_id}
-        known = [self._last(tenant_id, *question) for question in questions]
+        known = [self._last(tenant_id, question) for question in questions]
         message = [write(_ANNOUNCE, whose)]
         for (statement, values), last in zip(questions, known, strict=True):
             message.append(write(_written(statement, self.engine.dialect), {**values, **whose, _KNOWN: last.digest}))
         text = ";\n".join(message).encode()
-        _announced, *answered = answers(driver, lambda connection: connection.send_query(text))
+        _announced, *answered = answers(own, lambda connection: connection.send_query(text))
         return [
-            self._told(tenant_id, *question, last, rows) if question[0].is_large else rows
+            self._told(tenant_id, question, last, rows) if question[0].is_large else rows
             for question, last, rows in zip(questions, known, answered, strict=True)
         ]
 
-    def _last(self, tenant_id: str, statement: Prepared, values: Mapping[str, Value]) -> _Answer:
-        if not statement.is_large:
+    def _last(self, tenant_id: str, question: Question) -> _Answer:
+        if not question[0].is_large:
             return _NO_ANSWER
         with self._lock:
-            return self._answers.get((tenant_id, statement, *values.items()), _NO_ANSWER)
+            return self._answers.get((tenant_id, key_of(question)), _NO_ANSWER)
 
-    def _told(
-        self, tenant_id: str, statement: Prepared, values: Mapping[str, Value], last: _Answer, rows: Rows
-    ) -> Rows:
+    def _told(self, tenant_id: str, question: Question, last: _Answer, rows: Rows) -> Rows:
         """What a large statement read, of the rows of `_UNLESS_KNOWN`."""
         digest = rows[0][-1]
         if digest == last.digest:
             return last.rows
         answer = _Answer(digest, [row[:-1] for row in rows]) if digest else _NO_ANSWER
         with self._lock:
-            self._answers[tenant_id, statement, *values.items()] = answer
+            self._answers[tenant_id, key_of(question)] = answer
         return answer.rows
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cachetools import LRUCache
 from flask import Flask, Response, current_app, g, request
 
-from tenants.prepared import Asking, Question, Rows
+from tenants.prepared import Asking, Question, Rows, key_of
 from webapp import kept
 
 MOST_PAGES = 4096
@@ -38,11 +38,11 @@ def ask(tenant_id: str, *questions: Question) -> list[Rows]:
         with _lock:
             guessed = _guesses().get((tenant_id, request.path), ())
     answers = page.answers
-    wanted = {_key(question): question for question in questions}
+    wanted = {key_of(question): question for question in questions}
     page.asked.extend(questions)
     missing = {key: question for key, question in wanted.items() if key not in answers}
     if missing:
-        missing |= {_key(question): question for question in guessed}
+        missing |= {key_of(question): question for question in guessed}
         answers |= zip(missing, page.asking.ask(tenant_id, *missing.values()), strict=True)
     return [answers.pop(key) for key in wanted]
 
@@ -53,11 +53,6 @@ class _Page(NamedTuple):
     asking: Asking
     answers: dict[Hashable, Rows]
     asked: list[Question]
-
-
-def _key(question: Question) -> Hashable:
-    statement, values = question
-    return statement, *values.items()
 
 
 def _guesses() -> Guesses:
