@@ -8,6 +8,8 @@ from datetime import datetime
 from infra.ports import Clock
 
 KEY_ID_LENGTH = 6
+LENGTH = 32
+"""Hex digits of a signature."""
 
 
 class Capabilities:
@@ -25,17 +27,13 @@ class Capabilities:
         self._clock = clock
 
     def grant(self, prefix: str, *, until: datetime) -> str:
-        return self.granting(until)(prefix)
+        return self.granting(until, "")(prefix)
 
-    def granting(self, until: datetime) -> Callable[[str], str]:
+    def granting(self, until: datetime, within: str) -> Callable[[str], str]:
         expires = f"{int(until.timestamp()):x}"
-        start, common = f"{self._newest}-{expires}-", _begun(self._keys[self._newest], expires)
-
-        def token(prefix: str) -> str:
-            signing = common.copy()  # To begin with the key for each takes three times as long.
-            return start + _signed(signing, prefix)
-
-        return token
+        hexdigest = _begun(self._keys[self._newest], _before(expires) + within.encode())
+        start = f"{self._newest}-{expires}-"
+        return lambda rest: f"{start}{hexdigest(rest.encode())[:LENGTH]}"
 
     def allows(self, prefix: str, token: str) -> bool:
         key_id, _, rest = token.partition("-")
@@ -43,16 +41,28 @@ class Capabilities:
         key = self._keys.get(key_id)
         if key is None:
             return False
-        signed = _signed(_begun(key, expires), prefix)
+        signed = hmac.new(key, _before(expires) + prefix.encode(), "sha256").hexdigest()[:LENGTH]
         if not hmac.compare_digest(signature.encode(), signed.encode()):
             return False
         return int(expires, 16) > self._clock.now().timestamp()
 
 
-def _begun(key: bytes, expires: str) -> hmac.HMAC:
-    return hmac.new(key, f"{expires}\n".encode(), "sha256")
+def _before(expires: str) -> bytes:
+    """What is signed before the prefix."""
+    return f"{expires}\n".encode()
 
 
-def _signed(begun: hmac.HMAC, prefix: str) -> str:
-    begun.update(prefix.encode())
-    return begun.hexdigest()[:32]
+def _begun(key: bytes, start: bytes) -> Callable[[bytes], str]:
+    """HMAC-SHA-256 (RFC 2104) of many messages with a common start, which is hashed once; takes what follows. The
+    library's own takes twice as long to copy and to finish, 200 times a page. It is what checks these."""
+    padded = key.ljust(64, b"\0")
+    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
+    inner.update(start)
+
+    def hexdigest(rest: bytes) -> str:
+        first, second = inner.copy(), outer.copy()
+        first.update(rest)
+        second.update(first.digest())
+        return second.hexdigest()
+
+    return hexdigest

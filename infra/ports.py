@@ -321,8 +321,8 @@ class Edge(Protocol):
         token serves every object of a generation, so a playlist's relative addresses work as they are.
         """
 
-    def granting(self, until: datetime) -> Callable[[str], str]:
-        """`grant` for many prefixes."""
+    def granting(self, until: datetime, within: str) -> Callable[[str], str]:
+        """`grant` for many prefixes that begin with `within`; takes what follows."""
 
     def allows(self, prefix: str, token: str) -> bool:
         """Whether `token` authorises `prefix` now. Tokens of keys before the newest count as long as those are kept."""

@@ -103,7 +103,12 @@ def parse_rendition(key: str) -> RenditionKey | None:
 def generation_prefix(tenant: str, asset: str, generation: int) -> str:
     if generation < 1:
         raise ValueError("generations count from 1")
-    return f"{renditions_root(tenant)}{_checked(asset)}/{generation:d}/"
+    return renditions_root(tenant) + generation_path(_checked(asset), generation)
+
+
+def generation_path(asset: str, generation: int, *, marked: bool = False) -> str:
+    """Where a generation's renditions are among all of the tenant's: the plain ones, or those with the watermark."""
+    return f"{asset}/{generation:d}/{MARKED if marked else ''}"
 
 
 def renditions_prefix(tenant: str, asset: str) -> str:

@@ -11,7 +11,7 @@ from infra.sql import reading
 from tenants import delivery
 from tenants.db import bind_tenant, db
 from tenants.delivery import Standing
-from tenants.names import MARKED
+from tenants.names import generation_path
 from tenants.scope import ports
 from webapp import entry
 from webapp.host import origin
@@ -28,17 +28,13 @@ def init_app(app: Flask) -> None:
 
 def base(album_id: str, asset_id: str, generation: int, *, marked: bool) -> str:
     """Where the renditions of a generation are for this viewer, the plain or the marked ones; ends in a slash."""
-    return by_way(way_of(album_id))(asset_id, generation, marked)
+    return by_way(way_of(album_id))(generation_path(asset_id, generation, marked=marked))
 
 
-def by_way(way: str) -> Callable[[str, int, bool], str]:
-    """`base` for many that one way leads to: takes an asset's id, its generation, and whether it is the marked ones."""
+def by_way(way: str) -> Callable[[str], str]:
+    """`base` for many that one way leads to: takes `generation_path`."""
     token = g.site.generation_tokens(way)
-
-    def base(asset_id: str, generation: int, marked: bool) -> str:
-        return f"/m/{token(asset_id, generation, marked)}/{asset_id}/{generation}/{MARKED if marked else ''}"
-
-    return base
+    return lambda path: f"/m/{way}/{token(path)}/{path}"
 
 
 def way_of(album_id: str) -> str:

@@ -1,10 +1,6 @@
-"""The web app, for which every request is the first after something: `python -m tests.bench.page` asks it for pages.
+"""The web app, for which every request is the first after a change: the tenant has another edition each time and the
+album another title. `python -m tests.bench.page` asks it for pages."""
 
-`after_a_change`: the tenant has another edition each time and the album another title, as after someone changed it.
-`after_a_start` has drawn none of its tiles and knows no shape of a photo either, as a new process.
-"""
-
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -15,7 +11,6 @@ from tenants import editions
 from tenants.catalog import Album
 from tenants.detached import Detached, Row
 from webapp import ahead
-from webapp.site import pictures, renditions, tiles
 
 _as_stored = editions.current
 _changes = count(1)
@@ -35,16 +30,3 @@ def _changed(*asked: Any) -> editions.Current | None:
 app = wsgi.make_web(load())
 app.extensions["vitrine.detached"] = _Retitled(ahead.ask, app.extensions["vitrine.asking"].engine.dialect)
 editions.current = _changed
-
-
-def after_a_change(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    return app(environ, start_response)
-
-
-def after_a_start(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    app.extensions["vitrine.asking"].forget()
-    tiles._read.clear()
-    tiles.tile.cache_clear()
-    renditions.renditions_of.cache_clear()
-    pictures.shape_in.cache_clear()
-    return app(environ, start_response)

@@ -3,7 +3,7 @@
 The peer is a bare Flask route with one primary-key query (`tests/bench/bare.py`). Both run under the same gunicorn
 with one worker process, on the same PostgreSQL, asked by wrk in turns. Compared are requests a second of the kept
 page and of its 304, the CPU (the server process's, a request) of a page that is made anew, as after a change, and of
-one that is drawn by a process that remembers none of its tiles (`tests/bench/anew.py`), and the median time of the
+one of photos that the process has never seen (`tests/bench/cold.py`), and the median time of the
 first two with 10,000 tenants and 1,000,000 assets and with 10 and 1,000, in turns too.
 
 `VITRINE_BENCH_ROUNDS` (5), `VITRINE_BENCH_SECONDS` (3, of wrk), `VITRINE_BENCH_TENANTS` (10,000). Other servers than
@@ -47,7 +47,7 @@ SECONDS = int(os.environ.get("VITRINE_BENCH_SECONDS", 3))
 TENANTS = int(os.environ.get("VITRINE_BENCH_TENANTS", 10_000))
 HOST = "bench-0.localhost"
 THREADS = "webapp.threads.Threads"
-WEB, CHANGED, NEW = "wsgi:web", "tests.bench.anew:after_a_change", "tests.bench.anew:after_a_start"
+WEB, CHANGED, NEW = "wsgi:web", "tests.bench.anew:app", "tests.bench.cold:app"
 Command = Callable[[str, int], list[str]]
 
 

@@ -81,7 +81,7 @@ def main() -> None:
         asked: dict[str, tuple[str, str, dict[str, str]]] = {
             "bare": ("tests.bench.bare:app", f"/tenants/{tenant}", {}),
             "kept": ("wsgi:web", "/a/many", ASKS),
-            "made": ("tests.bench.anew:after_a_change", "/a/many", ASKS),
+            "made": ("tests.bench.anew:app", "/a/many", ASKS),
         }
         print(f"one process each, {os.cpu_count()} cores, {page.ROUNDS} rounds of {page.SECONDS} s, beside {BASE}:")
         commands = servers(folder)

@@ -54,6 +54,16 @@ def test_a_token_opens_its_prefix_until_its_time(edge: Edge, clock: ManualClock)
     assert not edge.allows(PREFIX, token)
 
 
+@pytest.mark.parametrize("cut", [0, 1, len(PREFIX), 63, 64, 200, 239])
+def test_what_many_prefixes_have_in_common_is_said_once(edge: Edge, clock: ManualClock, cut: int) -> None:
+    """Around the blocks that a hash takes in one go."""
+    prefix, until = PREFIX * 20, clock.now() + timedelta(hours=1)
+    token = edge.granting(until, prefix[:cut])
+    assert token(prefix[cut:]) == edge.grant(prefix, until=until)
+    assert edge.allows(prefix, token(prefix[cut:])), "the second is as good as the first"
+    assert not edge.allows(prefix, token(prefix[cut + 1 :]))
+
+
 @pytest.mark.parametrize("forged", ["", "-", "zz-0", "7fffffff", "-" + "0" * 32, "²-" + "0" * 32, "7fffffff-" + "é"])
 def test_forged_tokens_open_nothing(edge: Edge, clock: ManualClock, forged: str) -> None:
     assert not edge.allows(PREFIX, forged)

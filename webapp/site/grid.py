@@ -4,6 +4,7 @@ as long for them. Whatever a person wrote is escaped here; the rest is ours (ids
 A list item has its shape before anything is loaded, so nothing moves.
 """
 
+import html
 from collections.abc import Collection
 from datetime import datetime
 from functools import partial
@@ -14,13 +15,13 @@ from flask_babel import format_percent
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
-from tenants.catalog import Album
+from tenants.catalog import Album, Kind
 from tenants.registry import Layout
 from webapp import delivery
 from webapp.language import current
-from webapp.site.parts import stands_for
-from webapp.site.pictures import Shown, aspect_in_grid, clock, frame, names, shape_in
-from webapp.site.tiles import Tile, Tiles
+from webapp.site.pictures import Frame, Shown, aspect_in_grid, clock, frame, names, sizes_in
+from webapp.site.renditions import FIELD
+from webapp.site.tiles import Form, Tile, Tiles
 
 _HEART = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 20.3 4.6 13a4.9 4.9 0 0 1 0-7 5 5 0 0 1 7 0l.4.4.4-.4'
@@ -37,11 +38,12 @@ def layout_of(album: Album) -> Layout:
 def picture(shown: Shown, sizes: str, eager: bool = False, first: bool = False, alt: str = "") -> Markup:
     """`<picture>` with every format and width (`pictures.frame`)."""
     made = frame(shown.tile.renditions, sizes, eager, first)
-    return Markup(f"{shown.base.join(made.before)}{escape(alt)}{made.after}")  # noqa: S704 (the rest is ours)
+    return Markup(f"{shown.base.join(made.before)}{html.escape(alt)}{made.after}")  # noqa: S704 (the rest is ours)
 
 
 class _Look(NamedTuple):
-    """What tiles of a page have in common. With the tile itself it is all that its HTML depends on, but for hearts."""
+    """What tiles of a page have in common. With the tiles themselves it is all that their HTML depends on, but for
+    hearts."""
 
     path: str
     layout: Layout
@@ -49,8 +51,6 @@ class _Look(NamedTuple):
     way: str
     until: datetime
     """The way that pictures' addresses go, and their end."""
-    eager: bool = False
-    first: bool = False
 
 
 def _look_at(album: Album) -> _Look:
@@ -72,8 +72,9 @@ def tiles(album: Album, shown: Tiles, eager: int, first: bool, hearts: Collectio
 
 def _listed(look: _Look, shown: Tiles, eager: int, first: bool, hearts: Collection[str] | None) -> Markup:
     grid = _Grid(look, hearts)
-    items = [grid.item(each, True, first and number == 0) for number, each in enumerate(shown[:eager])]
-    items += [grid.item(each, False, False) for each in shown[eager:]]
+    later = grid.when(False, False)
+    items = [grid.item(each, grid.when(True, first and number == 0)) for number, each in enumerate(shown[:eager])]
+    items += [grid.item(each, later) for each in shown[eager:]]
     return Markup("\n".join(items))  # noqa: S704 (escaped in them)
 
 
@@ -81,74 +82,82 @@ def tile(
     album: Album, one: Tile, eager: bool = False, first: bool = False, hearts: Collection[str] | None = None
 ) -> Markup:
     """One list item. `hearts` are the guest's favourites; None for whoever cannot have any."""
-    return Markup(_Grid(_look_at(album), hearts).item(one, eager, first))  # noqa: S704 (escaped in it)
+    grid = _Grid(_look_at(album), hearts)
+    return Markup(grid.item(one, grid.when(eager, first)))  # noqa: S704 (escaped in it)
 
 
-MOST_LOOKS = 4
-"""That a tile is remembered in."""
+class _When(NamedTuple):
+    """When a tile's picture is fetched, and what forms remember their looks by."""
+
+    key: str
+    eager: bool
+    first: bool
+
+
+class _Framed(NamedTuple):
+    """What tiles of one form have in common on pages of one layout."""
+
+    shape: str
+    frame: Frame
 
 
 class _Grid:
     """The tiles of one page."""
 
     def __init__(self, look: _Look, hearts: Collection[str] | None) -> None:
-        self._look = look
-        self._known = {flags: stands_for(look._replace(eager=flags[0], first=flags[1])) for flags in _FLAGS}
+        self._path, self._layout = look.path, look.layout
         self._hearts = hearts
         self._names = names(look.language)
         self._address = delivery.by_way(look.way)
 
-    def item(self, one: Tile, eager: bool, first: bool) -> str:
-        if self._hearts is not None:
-            return self._draw(one, eager, first)
-        look = self._known[eager, first]
-        found = one.drawn.get(look)
-        if found is None:
-            found = self._draw(one, eager, first)
-            if len(one.drawn) >= MOST_LOOKS:
-                one.drawn.clear()
-            one.drawn[look] = found
-        return found
+    def when(self, eager: bool, first: bool) -> _When:
+        return _When(f"{self._layout.value}{eager:d}{first:d}", eager, first)
 
-    def _draw(self, one: Tile, eager: bool, first: bool) -> str:
-        if not one.shown:
+    def item(self, one: Tile, when: _When) -> str:
+        asset_id, filename, caption, alt, own, form = one
+        if not form.shown:
             return _waiting(one)
-        asset_id, path = one.id, self._look.path
-        shape, at_once, in_sight = shape_in(self._look.layout, one.width, one.height)
-        picture = frame(one.renditions, at_once if eager else in_sight, eager, first)
-        base = self._address(asset_id, one.generation, one.marked)
-        said = self._names(one)
-        anchor, heart = "", ""
+        shape, (large, before, after) = form.looks.get(when.key) or self._framed(form, when)
+        base = self._address(asset_id + form.below)
+        said = alt or caption or self._names.of(filename, form.kind)
+        thumbhash, dominant, _rest = own.split(FIELD, 2)
+        anchor = heart = story = ""
         if self._hearts is not None:
             anchor = f' id="t-{asset_id}"'
-            heart = "\n" + _heart(path, asset_id, said, asset_id in self._hearts)
+            heart = "\n" + _heart(self._path, asset_id, said, asset_id in self._hearts)
+        data = f' data-thumbhash="{thumbhash}"' if thumbhash else ""
+        if caption:
+            data += f' data-caption="{html.escape(caption)}"'
+            story = _story(caption) if self._layout is Layout.STORY else ""
+        if form.more:
+            data = _data(form, base) + data
+            after += _badge(one)
         return (
             f'<li class="tile" data-id="{asset_id}"{anchor} style="--r:{shape}'
-            f'{f";background-color:{one.dominant}" if one.dominant else ""}">\n'
-            f'<a href="{path}{asset_id}" data-open data-large="{base}{picture.large}{_data(one, base)}>\n'
-            f"{base.join(picture.before)}{escape(said)}{picture.after}{_badge(one)}</a>{heart}"
-            f"{_story(one.caption) if one.caption and self._look.layout is Layout.STORY else ''}</li>"
+            f'{f";background-color:{dominant}" if dominant else ""}">\n'
+            f'<a href="{self._path}{asset_id}" data-open data-large="{base}{large}{data}>\n'
+            f"{base.join(before)}{html.escape(said)}{after}\n</a>{heart}{story}</li>"
         )
 
+    def _framed(self, form: Form, when: _When) -> _Framed:
+        shape = aspect_in_grid(form.width, form.height)
+        sizes = sizes_in(self._layout, shape)
+        made = frame(form.renditions, sizes if when.eager else f"auto, {sizes}", when.eager, when.first)
+        form.looks[when.key] = found = _Framed(str(shape), made)
+        return found
 
-_FLAGS = ((False, False), (True, False), (False, True), (True, True))
 
-
-def _data(one: Tile, base: str) -> str:
-    """What the lightbox reads."""
-    written = f' data-thumbhash="{one.thumbhash}"' if one.thumbhash else ""
-    if one.caption:
-        written += f' data-caption="{escape(one.caption)}"'
-    for name, file in one.renditions.beside.items():
-        written += f' data-{name}="{base}{file}"'
-    return " data-video" + written if one.is_video else written
+def _data(form: Form, base: str) -> str:
+    """What the lightbox reads of what there is beside a picture."""
+    beside = "".join(f' data-{name}="{base}{file}"' for name, file in form.renditions.beside.items())
+    return " data-video" + beside if form.kind is Kind.VIDEO else beside
 
 
 def _badge(one: Tile) -> str:
     if one.is_video:
         word = escape(_("Duration"))
-        return f'\n<span class="badge">{_PLAY}<span class="visually-hidden">{word} </span>{clock(one)}</span>\n'
-    return '\n<span class="badge">GIF</span>\n' if "animated" in one.renditions.beside else "\n"
+        return f'\n<span class="badge">{_PLAY}<span class="visually-hidden">{word} </span>{clock(one)}</span>'
+    return '\n<span class="badge">GIF</span>' if "animated" in one.form.renditions.beside else ""
 
 
 def heart(album: Album, asset_id: str, said: str, on: bool) -> Markup:

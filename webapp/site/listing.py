@@ -11,7 +11,19 @@ from typing import Any, NamedTuple
 
 from flask import g
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, literal, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session
 
 from tenants.catalog import SHOWN, Album, Asset, AssetState, Kind, Ordering
@@ -163,7 +175,9 @@ def page_and_around(
 def _page(ordering: Ordering, *, backwards: bool, placed: bool) -> Prepared:
     """Tiles beyond the place (`key`, `last`), `most` at most; with each what a cursor to it holds."""
     key = sort_key(ordering)
-    wanted = _tiles(TENANT, bindparam("album", "")).add_columns(key)
+    # A time as its text: only the first and the last are looked at.
+    told = cast(key, String) if ordering is Ordering.CAPTURED else key
+    wanted = _tiles(TENANT, bindparam("album", "")).add_columns(told)
     if placed:
         wanted = wanted.where(_beyond(ordering, bindparam("key", "", key.type), bindparam("last", ""), backwards))
     order = (key.desc(), Asset.id.desc()) if backwards else (key, Asset.id)
@@ -197,14 +211,14 @@ def neighbours(session: Session, album: Album, asset: Asset) -> tuple[str | None
 def some(session: Session, album: Album, ids: Sequence[str]) -> list[Tile]:
     """The visible ones of the album's assets with these ids, in no order."""
     rows = session.execute(_tiles(album.tenant_id, album.id).where(Asset.id.in_(ids)))
-    return as_seen(session, [tile(tuple(row)) for row in rows])
+    return as_seen(session, [tile(row) for row in rows])
 
 
 def in_order(session: Session, ids: Sequence[str]) -> list[Tile]:
     """Tiles of shown assets from whichever albums, in the order of their ids."""
     columns: Select[*tuple[Any, ...]] = select(*COLUMNS)
     rows = session.execute(columns.where(Asset.id.in_(ids), Asset.generation > 0, visible()))
-    found = {each.id: each for each in as_seen(session, [tile(tuple(row)) for row in rows])}
+    found = {each.id: each for each in as_seen(session, [tile(row) for row in rows])}
     return [found[asset_id] for asset_id in ids if asset_id in found]
 
 

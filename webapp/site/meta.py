@@ -67,7 +67,7 @@ def of_album(album: Album, cover: Tile | None, tiles: Tiles) -> Preview | None:
 
 
 def _media_of(album_url: str, frame_url: str, tiles: Tiles) -> Markup:
-    listed = islice(filter(canonical.jpegs, tiles), LISTED)
+    listed = islice((tile for tile in tiles if tile.renditions.widths.jpegs), LISTED)
     return _written([_media(album_url, frame_url, tile) for tile in listed])
 
 

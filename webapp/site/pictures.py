@@ -1,15 +1,16 @@
 """Pictures of an asset as HTML: `<picture>`, `srcset`, addresses, and what is said instead."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from flask_babel import gettext as _
 
+from tenants.catalog import Kind
 from tenants.registry import Layout
 from webapp import delivery
 from webapp.language import current
-from webapp.site.renditions import Frame, Picture, Renditions
+from webapp.site.renditions import Picture, Renditions, Wide, Widths
 from webapp.site.tiles import Tile
 
 NARROWEST_ASPECT, WIDEST_ASPECT = 0.5, 3.0
@@ -33,7 +34,7 @@ class Shown(NamedTuple):
     @property
     def jpegs(self) -> str:
         """A `srcset`."""
-        return self.base + self.base.join(_srcset(self.tile.renditions.jpegs))
+        return _srcset(self.tile.renditions.widths.jpegs, self.base)
 
     @property
     def grid_aspect(self) -> float:
@@ -88,36 +89,53 @@ def clock(tile: Tile) -> str:
 # --- <picture> --------------------------------------------------------------------------------------------------------
 
 
+class Frame(NamedTuple):
+    """`<picture>` of whatever has the same renditions."""
+
+    large: str
+    """Name and size of the widest JPEG, as the lightbox reads them."""
+    before: Sequence[str]
+    """What comes before the alternative text; between each two of these is the address of the generation."""
+    after: str
+
+
 def frame(renditions: Renditions, sizes: str, eager: bool, first: bool) -> Frame:
-    """Made once for many tiles: most photos of an album are of a few shapes, and those of one have the same renditions.
-    `sizes` is CSS of ours; the `first` one is fetched before all else."""
-    key = sizes, eager, first
-    return renditions.frames.get(key) or renditions.frames.setdefault(key, _framed(renditions, *key))
+    """`sizes` is CSS of ours; the `first` one is fetched before all else."""
+    widths = renditions.widths
+    skeleton = widths.skeletons.get((eager, first)) or _skeleton(widths, eager, first)
+    height = renditions.height(widths.jpegs[-1])
+    large, before, after = skeleton
+    return Frame(large % height, (before % {"sizes": sizes, "height": height}).split(_ADDRESS), after)
 
 
-def _framed(renditions: Renditions, sizes: str, eager: bool, first: bool) -> Frame:
-    jpegs = renditions.jpegs
-    small = next((still for still in jpegs if still.width >= 640), jpegs[-1])
-    pieces = ["<picture>\n"]
+_ADDRESS = "\0"
 
-    def add(start: str, names: list[str], end: str) -> None:
-        pieces[-1] += start
-        pieces.extend(names)
-        pieces[-1] += end
 
-    for kind in FORMATS:
-        if stills := [still for still in renditions.stills if still.content_type == kind]:
-            add(f'<source type="{kind}" srcset="', _srcset(stills), f'" sizes="{sizes}">\n')
-    add('<img src="', [f'{small.name}" srcset="', *_srcset(jpegs)], f'" sizes="{sizes}"')
-    pieces[-1] += f' width="{jpegs[-1].width}" height="{jpegs[-1].height}" alt="'
+def _skeleton(widths: Widths, eager: bool, first: bool) -> tuple[str, str, str]:
+    """`Frame` for format strings, made once for many pictures: most photos have the same widths."""
+    jpegs = widths.jpegs
+    large, small = jpegs[-1], next((still for still in jpegs if still.width >= 640), jpegs[-1])
+    by_kind = [(kind, [still for still in widths.stills if still.content_type == kind]) for kind in FORMATS]
+    sources = [
+        f'<source type="{kind}" srcset="{_srcset(stills, _ADDRESS)}" sizes="%(sizes)s">\n'
+        for kind, stills in by_kind
+        if stills
+    ]
+    img = (
+        f'<img src="{_ADDRESS}{small.name}" srcset="{_srcset(jpegs, _ADDRESS)}" sizes="%(sizes)s"'
+        f' width="{large.width}" height="%(height)d" alt="'
+    )
     when = ' fetchpriority="high"' if first else "" if eager else ' loading="lazy"'
-    large = f'{jpegs[-1].name}" data-width="{jpegs[-1].width}" data-height="{jpegs[-1].height}"'
-    return Frame(tuple(pieces), f'" decoding="async"{when}>\n</picture>', large)
+    made = (
+        f'{large.name}" data-width="{large.width}" data-height="%d"',
+        "".join(["<picture>\n", *sources, img]),
+        f'" decoding="async"{when}>\n</picture>',
+    )
+    return widths.skeletons.setdefault((eager, first), made)
 
 
-def _srcset(stills: Sequence[Picture]) -> list[str]:
-    """Pieces of one that each come after the address of the generation."""
-    return [f"{still.name} {still.width}w{', ' if still is not stills[-1] else ''}" for still in stills]
+def _srcset(stills: Sequence[Wide], base: str) -> str:
+    return ", ".join(f"{base}{still.name} {still.width}w" for still in stills)
 
 
 # --- Beside it --------------------------------------------------------------------------------------------------------
@@ -138,29 +156,30 @@ def sizes_in(layout: Layout, shape: float) -> str:
     return f"(min-width: 1100px) {wide}px, (min-width: 600px) {medium}px, min(92vw, {narrow}px)"
 
 
-@lru_cache(maxsize=4096)
-def shape_in(layout: Layout, width: int | None, height: int | None) -> tuple[float, str, str]:
-    """Of a tile in a grid: its aspect ratio, its sizes, and those where it is fetched when it comes into sight."""
-    shape = aspect_in_grid(width, height)
-    sizes = sizes_in(layout, shape)
-    return shape, sizes, f"auto, {sizes}"
-
-
 def label(tile: Tile) -> str:
     """What a screen reader says: the alternative text, or the caption, else the kind with the file's name."""
-    return names(str(current()))(tile)
+    return tile.alt or tile.caption or names(str(current())).of(tile.filename, tile.form.kind)
+
+
+class Names(NamedTuple):
+    """What assets without words of their own are called, in one language: what comes before and after their names."""
+
+    photo: tuple[str, str]
+    video: tuple[str, str]
+
+    def of(self, filename: str, kind: Kind) -> str:
+        before, after = self.video if kind is Kind.VIDEO else self.photo
+        return f"{before}{filename.rpartition('.')[0] or filename}{after}"
 
 
 @lru_cache(maxsize=64)
-def names(_locale: str) -> Callable[[Tile], str]:
-    """`label` for many tiles. `_locale` is the request's (`language.current`): its words are looked up once a process,
-    since two look-ups a tile cost more than the rest of it."""
-    photo, video = (str(_("Photo %(name)s")), str(_("Video %(name)s")))
+def names(_locale: str) -> Names:
+    """`_locale` is the request's (`language.current`): its words are looked up once a process, since two look-ups a
+    tile cost more than the rest of it."""
+    photo, video = (said % {"name": "\0"} for said in (_("Photo %(name)s"), _("Video %(name)s")))
+    return Names(_around(photo), _around(video))
 
-    def said(tile: Tile) -> str:
-        if tile.alt or tile.caption:
-            return tile.alt or tile.caption
-        name = tile.filename.rpartition(".")[0] or tile.filename
-        return (video if tile.is_video else photo) % {"name": name}
 
-    return said
+def _around(said: str) -> tuple[str, str]:
+    before, _name, after = said.partition("\0")
+    return before, after

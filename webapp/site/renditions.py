@@ -1,16 +1,18 @@
-"""What there is to show of an asset's generation: its stills, and what else pages link to."""
+"""What there is to show of an asset's generation: its stills, and what else pages link to.
 
-from collections.abc import Collection
-from functools import lru_cache
-from operator import attrgetter
+Photos of an album differ in height before all else: which renditions there are, and how wide, is the same for most.
+So that is read once for all of them (`Widths`), and heights are looked at where somebody asks for one.
+"""
+
+from collections.abc import Collection, Iterable
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from tenants.names import MARKED, is_marked
 
-FIELD, END = ",", ";"
-"""Between the facts of a rendition and between renditions; no name or media type of one has them."""
-
-_by_width = attrgetter("width")
+FIELD, END, HEIGHTS = ",", ";", "|"
+"""Between the facts of a rendition, between renditions, and between those and their heights; no name or media type of
+one has them."""
 
 
 class Picture(NamedTuple):
@@ -22,44 +24,76 @@ class Picture(NamedTuple):
     height: int
 
 
-class Frame(NamedTuple):
-    """`<picture>` of whatever has the same renditions (`pictures.frame`)."""
+class Wide(NamedTuple):
+    """A still whose height is at `place` among those of its generation."""
 
-    before: tuple[str, ...]
-    """What comes before the alternative text; between each two of these is the address of the generation."""
-    after: str
-    large: str
-    """Name and size of the widest JPEG, as the lightbox reads them."""
+    name: str
+    content_type: str
+    width: int
+    place: int
 
 
-class Renditions:
-    """Those of one generation that a viewer gets: the plain ones, or those with the watermark, even where there are
-    none yet. One object for all generations that have the same."""
+class Widths:
+    """What renditions a viewer gets, and how wide they are: the plain ones, or those with the watermark."""
 
-    __slots__ = ("beside", "extras", "frames", "jpegs", "marked", "stills", "text")
+    __slots__ = ("beside", "extras", "jpegs", "skeletons", "stills")
 
     def __init__(self, text: str, marked: bool) -> None:
-        self.text, self.marked = text, marked
-        """As `tiles.RENDITIONS` reads them: plain and marked ones, whoever looks."""
         stills, extras = [], set()
-        for rendition in text.split(END) if text else ():
-            stored, content_type, width, height = rendition.split(FIELD)
+        for place, rendition in enumerate(text.split(END) if text else ()):
+            stored, content_type, width = rendition.split(FIELD)
             if is_marked(stored) is not marked:
                 continue
             name = stored.removeprefix(MARKED)
-            if name.startswith("w") and width and height:
-                stills.append(Picture(name, content_type, int(width), int(height)))
+            if name.startswith("w") and width:
+                stills.append(Wide(name, content_type, int(width), place))
             else:
                 extras.add(name)
-        self.stills = tuple(sorted(stills, key=_by_width))
-        """Narrowest first."""
-        self.jpegs = tuple(still for still in self.stills if still.content_type == "image/jpeg")
-        """Of each width there is one."""
+        self.stills = sorted(stills, key=lambda still: still.width)
+        self.jpegs = [still for still in self.stills if still.content_type == "image/jpeg"]
         self.extras = frozenset(extras)
-        """Names of others that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
         self.beside = _beside(self.extras)
-        self.frames: dict[tuple[str, bool, bool], Frame] = {}
+        self.skeletons: dict[tuple[bool, bool], tuple[str, str, str]] = {}
         """The HTML that pages have made of them (`webapp/site/pictures.py`)."""
+
+
+widths_of = lru_cache(maxsize=1024)(Widths)
+
+
+class Renditions:
+    """Those of one generation that a viewer gets, even where there are none yet. `text` is as `tiles.RENDITIONS` reads
+    them: plain and marked ones, whoever looks."""
+
+    def __init__(self, text: str, marked: bool) -> None:
+        self.text, self.marked = text, marked
+        named, _, heights = text.partition(HEIGHTS)
+        self.widths = widths_of(named, marked)
+        self._heights = heights.split(FIELD)
+
+    @cached_property
+    def stills(self) -> tuple[Picture, ...]:
+        """Narrowest first."""
+        return self._pictures(self.widths.stills)
+
+    @cached_property
+    def jpegs(self) -> tuple[Picture, ...]:
+        """Of each width there is one."""
+        return self._pictures(self.widths.jpegs)
+
+    def _pictures(self, stills: Iterable[Wide]) -> tuple[Picture, ...]:
+        return tuple(Picture(*still[:3], self.height(still)) for still in stills)
+
+    @property
+    def extras(self) -> frozenset[str]:
+        """Names of others that pages link to, such as `video.mp4` or `hls/master.m3u8`."""
+        return self.widths.extras
+
+    @property
+    def beside(self) -> dict[str, str]:
+        return self.widths.beside
+
+    def height(self, still: Wide) -> int:
+        return int(self._heights[still.place] or 0)
 
 
 _BESIDE = (
@@ -76,6 +110,3 @@ def _beside(extras: Collection[str]) -> dict[str, str]:
         return {}
     found = {name: next((file for file in files if file in extras), "") for name, files in _BESIDE}
     return {name: file for name, file in found.items() if file}
-
-
-renditions_of = lru_cache(maxsize=4096)(Renditions)

@@ -1,6 +1,6 @@
 """What a page shows of an asset, with the pictures that its viewer may see: plain ones, or those with the watermark."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache, reduce
 from threading import Lock
@@ -13,28 +13,32 @@ from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, AssetState, Kind, Rendition
-from tenants.names import MARKED, marked_name
+from tenants.names import MARKED, generation_path, marked_name
 from tenants.prepared import Rows, moment
 from tenants.sharing import Viewer, sees_marked
-from webapp.site.renditions import END, FIELD, Picture, Renditions, renditions_of
+from webapp.site.renditions import END, FIELD, HEIGHTS, Picture, Renditions
 
 PLAYLISTS = tuple(f"{each}hls/{name}.m3u8" for each in ("", MARKED) for name in ("master", "first"))
 _made = Rendition.__table__.c
 _of = Asset.__table__.c
 
 
+def text_of(column: ColumnElement[Any]) -> ColumnElement[str]:
+    """Nothing where there is NULL."""
+    return func.coalesce(cast(column, String), "")
+
+
 def told(columns: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
-    """The columns as one string; nothing where there is NULL."""
-    texts = [func.coalesce(cast(column, String), "") for column in columns]
-    return reduce(lambda whole, text: whole + FIELD + text, texts)
+    """The columns as one string."""
+    return reduce(lambda whole, text: whole + FIELD + text, map(text_of, columns))
 
 
 RENDITIONS = (
     select(
-        func.aggregate_strings(
-            told((_made.name, _made.content_type, _made.width, _made.height)),
-            END,
-        )
+        # Of the same rows, so in the same order.
+        func.aggregate_strings(told((_made.name, _made.content_type, _made.width)), END)
+        + HEIGHTS
+        + func.aggregate_strings(text_of(_made.height), FIELD)
     )
     .where(
         _made.tenant_id == _of.tenant_id,
@@ -49,64 +53,124 @@ RENDITIONS = (
     .correlate(Asset.__table__)
     .scalar_subquery()
 )
-"""What there is of an asset's published generation, for `Tile.renditions`: one string, where a page of 200 photos would
-have 1,400 rows."""
+"""What there is of an asset's published generation, for `Renditions`: one string, where a page of 200 photos would have
+1,400 rows."""
 
 
-FACTS = (
-    *(_of.album_id, _of.kind, _of.state, _of.width, _of.height, _of.duration, _of.taken_at, _of.thumbhash),
-    *(_of.dominant, _of.generation, _of.progress),
-)
-"""Columns that no person has written a word in. A page reads them as one string: a database driver takes longer to hand
-over ten values than one, and this is done two hundred times a page."""
+OWN = (_of.thumbhash, _of.dominant, _of.taken_at, _of.duration, _of.progress)
+"""What a photo has for itself, in columns that no person has written a word in. A page reads them as one string: a
+database driver takes longer to hand over five values than one, and this is done two hundred times a page."""
 
+FORM = (_of.album_id, _of.kind, _of.state, _of.width, _of.height, _of.generation)
+"""What many photos of an album have in common."""
 
-COLUMNS = (_of.id, _of.filename, _of.caption, _of.alt, told(FACTS).label("facts"), RENDITIONS.label("renditions"))
+COLUMNS = (_of.id, _of.filename, _of.caption, _of.alt, told(OWN), told(FORM) + END + func.coalesce(RENDITIONS, ""))
 """What `tile` makes a tile of."""
 
 
-_NONE = renditions_of("", False)
+_KINDS = {kind.value: kind for kind in Kind}
+_STATES = {state.value: state for state in AssetState}
+
+
+class Form:
+    """`FORM` and the renditions that a viewer gets: one object for all assets that have the same."""
+
+    __slots__ = (
+        *("album_id", "kind", "state", "width", "height", "generation"),
+        *("facts", "below", "renditions", "shown", "more", "looks"),
+    )
+
+    def __init__(self, text: str, marked: bool) -> None:
+        self.facts, _, made = text.partition(END)
+        self.album_id, kind, state, width, height, generation = self.facts.split(FIELD)
+        self.kind, self.state, self.generation = _KINDS[kind], _STATES[state], int(generation)
+        self.width, self.height = int(width) if width else None, int(height) if height else None
+        self.renditions = Renditions(made, marked)
+        self.below = generation_path("", self.generation, marked=marked)
+        """Where the renditions are, after the asset's id."""
+        self.shown = self.generation > 0 and bool(self.renditions.widths.stills)
+        self.more = self.kind is Kind.VIDEO or bool(self.renditions.beside)
+        """Whether there is more to see than a still."""
+        self.looks: dict[str, Any] = {}
+        """The HTML that pages have made of it (`webapp/site/grid.py`)."""
+
+
+MOST_FORMS = 4096
+form_of = lru_cache(MOST_FORMS)(Form)
 
 
 class Tile(NamedTuple):
     """What a page shows of an asset. Without a generation there is nothing to see yet."""
 
     id: str
-    album_id: str
-    kind: Kind
-    state: AssetState
     filename: str
     caption: str
     alt: str
-    width: int | None
-    height: int | None
-    duration: float | None
-    taken: datetime | str
-    """As it was read."""
-    thumbhash: str | None
-    dominant: str | None
-    generation: int
-    progress: int
-    renditions: Renditions
-    drawn: dict[object, str]
-    """The HTML that pages have made of it, by what it depends on beside the tile (`webapp/site/grid.py`)."""
+    own: str
+    """`OWN` as it was read."""
+    form: Form
+
+    @property
+    def album_id(self) -> str:
+        return self.form.album_id
+
+    @property
+    def kind(self) -> Kind:
+        return self.form.kind
+
+    @property
+    def state(self) -> AssetState:
+        return self.form.state
+
+    @property
+    def width(self) -> int | None:
+        return self.form.width
+
+    @property
+    def height(self) -> int | None:
+        return self.form.height
+
+    @property
+    def generation(self) -> int:
+        return self.form.generation
+
+    @property
+    def thumbhash(self) -> str | None:
+        return self.own.split(FIELD)[0] or None
+
+    @property
+    def dominant(self) -> str | None:
+        return self.own.split(FIELD)[1] or None
 
     @property
     def taken_at(self) -> datetime:
-        return moment(self.taken)
+        return moment(self.own.split(FIELD)[2])
+
+    @property
+    def duration(self) -> float | None:
+        found = self.own.split(FIELD)[3]
+        return float(found) if found else None
+
+    @property
+    def progress(self) -> int:
+        return int(self.own.split(FIELD)[4])
+
+    @property
+    def renditions(self) -> Renditions:
+        return self.form.renditions
 
     @property
     def marked(self) -> bool:
         """Whether the viewer gets pictures with the watermark: then `stills` and `extras` are what there is with it."""
-        return self.renditions.marked
+        return self.form.renditions.marked
 
     @property
     def stills(self) -> tuple[Picture, ...]:
-        return self.renditions.stills
+        return self.form.renditions.stills
 
     @property
     def extras(self) -> frozenset[str]:
-        return self.renditions.extras
+        return self.form.renditions.extras
 
     def stored_name(self, name: str) -> str:
         """What one of `stills` or `extras` is called in its generation."""
@@ -114,11 +178,11 @@ class Tile(NamedTuple):
 
     @property
     def is_video(self) -> bool:
-        return self.kind is Kind.VIDEO
+        return self.form.kind is Kind.VIDEO
 
     @property
     def shown(self) -> bool:
-        return self.generation > 0 and bool(self.renditions.stills)
+        return self.form.shown
 
     @property
     def aspect(self) -> float:
@@ -126,40 +190,10 @@ class Tile(NamedTuple):
         return self.width / self.height if self.width and self.height else 1.5
 
 
-_KINDS = {kind.value: kind for kind in Kind}
-_STATES = {state.value: state for state in AssetState}
-
-
-MOST_REMEMBERED = 8192
-"""Tiles that a process remembers with their HTML, some 2.5 kB each: after one photo of 200 has changed, a page is made
-of the 199 as they were."""
-
-
-@lru_cache(maxsize=MOST_REMEMBERED)
-def tile(row: tuple[Any, ...], marked: bool = False) -> Tile:
+def tile(row: Sequence[Any], marked: bool = False) -> Tile:
     """Of a row that begins with `COLUMNS`."""
-    asset_id, filename, caption, alt, facts, made, *_ = row
-    album_id, kind, state, width, height, duration, *more = facts.split(FIELD)
-    taken, thumbhash, dominant, generation, progress = more
-    return Tile(
-        asset_id,
-        album_id,
-        _KINDS[kind],
-        _STATES[state],
-        filename,
-        caption,
-        alt,
-        int(width) if width else None,
-        int(height) if height else None,
-        float(duration) if duration else None,
-        taken,
-        thumbhash or None,
-        dominant or None,
-        int(generation),
-        int(progress),
-        renditions_of(made or "", marked),
-        {},
-    )
+    asset_id, filename, caption, alt, own, form, *_ = row
+    return Tile(asset_id, filename, caption, alt, own, form_of(form, marked))
 
 
 class Tiles(tuple[Tile, ...]):
@@ -195,21 +229,19 @@ def read_of(rows: Rows, marked: bool) -> Read:
     with _lock:
         known = _read.get(key)
     if known is None or known.rows != rows:
-        tiles = Tiles([tile(tuple(row), marked) for row in rows])
-        known = Read(rows, tiles, not all(one.shown for one in tiles))
+        tiles = Tiles([tile(row, marked) for row in rows])
+        known = Read(rows, tiles, not all(one.form.shown for one in tiles))
         with _lock:
             _read[key] = known
     return known
 
 
-_PLAIN = [name for name in Tile._fields if name not in ("taken", "renditions", "drawn")]
-"""What is called the same in an asset's row."""
-
-
 def tile_of(asset: Asset) -> Tile:
     """Of a loaded asset, without its renditions (`with_pictures`)."""
-    plain = {name: getattr(asset, name) for name in _PLAIN}
-    return Tile(**plain, taken=asset.taken_at, renditions=_NONE, drawn={})
+    own = asset.thumbhash, asset.dominant, asset.taken_at.isoformat(), asset.duration, asset.progress
+    form = asset.album_id, asset.kind.value, asset.state.value, asset.width, asset.height, asset.generation
+    text, common = (FIELD.join("" if each is None else str(each) for each in facts) for facts in (own, form))
+    return Tile(asset.id, asset.filename, asset.caption, asset.alt, text, form_of(common + END, False))
 
 
 def with_pictures(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -> list[Tile]:
@@ -237,4 +269,4 @@ def as_seen(session: Session, tiles: list[Tile], viewer: Viewer | None = None) -
 
 
 def _with(tile: Tile, made: str, marked: bool) -> Tile:
-    return tile._replace(renditions=renditions_of(made, marked), drawn={})
+    return tile._replace(form=form_of(tile.form.facts + END + made, marked))
