@@ -1,4 +1,4 @@
-"""The BlobStore contract (infra/ports.py)."""
+"""The BlobStore contract (infra/ports/blobs.py)."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""The Edge contract (infra/ports.py). Behind CloudFront's adapter stands our fake (tests/cloudfront_fake.py)."""
+"""The Edge contract (infra/ports/delivery.py). Behind CloudFront is our fake of it (tests/cloudfront_fake.py)."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The Intake contract (infra/ports.py): bytes of uploads that are still arriving."""
+"""The Intake contract (infra/ports/blobs.py): bytes of uploads that are still arriving."""
 
 import os
 import resource

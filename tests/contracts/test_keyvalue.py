@@ -1,4 +1,4 @@
-"""The KeyValue contract (infra/ports.py), with SimpleDB's limits."""
+"""The KeyValue contract (infra/ports/attributes.py), with SimpleDB's limits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The Metrics contract (infra/ports.py)."""
+"""The Metrics contract (infra/ports/metrics.py)."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The Notices contract (infra/ports.py)."""
+"""The Notices contract (infra/ports/machine.py)."""
 
 from collections.abc import Iterator
 
