@@ -53,8 +53,8 @@ def _before(expires: str) -> bytes:
 
 
 def _begun(key: bytes, start: bytes) -> Callable[[bytes], str]:
-    """HMAC-SHA-256 (RFC 2104) of many messages with a common start, which is hashed once; takes what follows. The
-    library's own takes twice as long to copy and to finish, 200 times a page. It is what checks these."""
+    """HMAC-SHA-256 (RFC 2104) of many messages with a common start, which is hashed once; takes what follows. `key` has
+    64 bytes at most. The library's own takes twice as long to copy and to finish, 200 times a page. It checks these."""
     padded = key.ljust(64, b"\0")
     inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
     inner.update(start)

@@ -38,7 +38,7 @@ def layout_of(album: Album) -> Layout:
 def picture(shown: Shown, sizes: str, eager: bool = False, first: bool = False, alt: str = "") -> Markup:
     """`<picture>` with every format and width (`pictures.frame`)."""
     made = frame(shown.tile.renditions, sizes, eager, first)
-    return Markup(f"{shown.base.join(made.before)}{html.escape(alt)}{made.after}")  # noqa: S704 (the rest is ours)
+    return Markup(f"{shown.base.join(made.before)}{escape(alt)}{made.after}")  # noqa: S704 (the rest is ours)
 
 
 class _Look(NamedTuple):
