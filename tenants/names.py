@@ -100,14 +100,15 @@ def parse_rendition(key: str) -> RenditionKey | None:
     return RenditionKey(tenant, asset, int(generation), name)
 
 
-def generation_prefix(tenant: str, asset: str, generation: int) -> str:
+def generation_prefix(tenant: str, asset: str, generation: int, *, marked: bool = False) -> str:
     if generation < 1:
         raise ValueError("generations count from 1")
-    return renditions_root(tenant) + generation_path(_checked(asset), generation)
+    return renditions_root(tenant) + generation_path(_checked(asset), generation, marked=marked)
 
 
 def generation_path(asset: str, generation: int, *, marked: bool = False) -> str:
-    """Where a generation's renditions are among all of the tenant's: the plain ones, or those with the watermark."""
+    """Where a generation's renditions are among all of the tenant's: the plain ones, or those with the watermark. For
+    an asset that was just read: nothing is checked."""
     return f"{asset}/{generation:d}/{MARKED if marked else ''}"
 
 

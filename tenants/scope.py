@@ -18,7 +18,7 @@ from infra.sql import reading
 from infra.tally import Tally
 from tenants import outbox, registry, usage
 from tenants.db import ForeignTenant, across_tenants, bind_tenant, db, scope_kept
-from tenants.names import generation_path, renditions_root, tenant_prefix
+from tenants.names import generation_prefix, renditions_root, tenant_prefix
 from tenants.registry import OnBudget, Standing, Tenant, TenantState
 
 
@@ -203,11 +203,12 @@ class Site:
     def generation_token(self, way: str, asset_id: str, generation: int, *, marked: bool = False) -> str:
         """`<way>/<token>`: opens the renditions of one generation to who came by that way (`tenants/delivery.py`):
         the plain ones, or those with the watermark."""
-        return f"{way}/{self.generation_tokens(way)(generation_path(asset_id, generation, marked=marked))}"
+        prefix = media_prefix(self.tenant_id, way, asset_id, generation, marked=marked)
+        return f"{way}/{self.edge.grant(prefix, until=self.media_until())}"
 
     def generation_tokens(self, way: str) -> Callable[[str], str]:
         """The tokens of many: takes `generation_path`."""
-        return self.edge.granting(self.media_until(), _media_root(self.tenant_id, way))
+        return self.edge.granting(self.media_until(), f"{way}:{renditions_root(self.tenant_id)}")
 
     def media_until(self) -> datetime:
         """The end of media tokens made now: a day's boundary, so that a page's addresses stay cacheable all day."""
@@ -217,11 +218,7 @@ class Site:
 
 def media_prefix(tenant_id: str, way: str, asset_id: str, generation: int, *, marked: bool = False) -> str:
     """What a media token is for: the plain renditions of a generation, or the marked ones, never both."""
-    return _media_root(tenant_id, way) + generation_path(asset_id, generation, marked=marked)
-
-
-def _media_root(tenant_id: str, way: str) -> str:
-    return f"{way}:{renditions_root(tenant_id)}"
+    return f"{way}:{generation_prefix(tenant_id, asset_id, generation, marked=marked)}"
 
 
 def enter(tenant: Tenant, *, detached: bool = False) -> Site:
