@@ -159,11 +159,6 @@ class Asking:
         self._answers: LRUCache[Hashable, _Answer] = LRUCache(MOST_KEPT)
         self._lock = Lock()
 
-    def forget(self) -> None:
-        """What was answered so far."""
-        with self._lock:
-            self._answers.clear()
-
     def ask(self, tenant_id: str, *questions: Question) -> list[Rows]:
         """The rows of each statement for that tenant. Raises `sqlalchemy.exc.DBAPIError` as a session would."""
         if not tenant_id:

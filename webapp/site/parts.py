@@ -40,7 +40,7 @@ def part(name: str, *depends: Hashable, caller: Callable[[], Markup]) -> Markup:
     parts: _Parts | None = g.get("parts")
     if parts is None:
         for_everybody = kept.current_edition() is not None and not request.query_string
-        depend = stands_for(g.site.tenant, str(current()), built_at()) if for_everybody else None
+        depend = _together(g.site.tenant, str(current()), built_at()) if for_everybody else None
         parts = g.parts = _Parts(current_app.extensions["vitrine.parts"], depend)
     if parts.depend is None:
         return caller()
@@ -54,8 +54,7 @@ def part(name: str, *depends: Hashable, caller: Callable[[], Markup]) -> Markup:
     return found
 
 
-@lru_cache(maxsize=2048)
-def stands_for(*_depends: Hashable) -> object:
-    """An object in place of them in keys, found again by being the same one: their own hashes take longer, and a page
-    looks up hundreds of things by them."""
+@lru_cache(maxsize=1024)
+def _together(*_depends: Hashable) -> object:
+    """Stands for them in keys: a hash of its own takes less time than theirs, for each part of a page."""
     return object()
