@@ -3,8 +3,8 @@
 The peer is a bare Flask route with one primary-key query (`tests/bench/bare.py`). Both run under the same gunicorn
 with one worker process, on the same PostgreSQL, asked by wrk in turns. Compared are requests a second of the kept
 page and of its 304, the CPU (the server process's, a request) of a page that is made anew, as after a change, and of
-one of photos that the process has never seen (`tests/bench/cold.py`), and the median time of the
-first two with 10,000 tenants and 1,000,000 assets and with 10 and 1,000, in turns too.
+one of photos that the process has never seen (`tests/bench/cold.py`), and the median time of the first two with 10,000
+tenants and 1,000,000 assets and with 10 and 1,000, in turns too.
 
 `VITRINE_BENCH_ROUNDS` (5), `VITRINE_BENCH_SECONDS` (3, of wrk), `VITRINE_BENCH_TENANTS` (10,000). Other servers than
 gunicorn's threads: `tests/bench/servers.py`.

@@ -145,7 +145,7 @@ def _make(key: str, cover: Tile | None) -> None:
 
 def _pixels(tile: Tile) -> bytes | None:
     """The smallest JPEG that is wide enough, else the largest there is."""
-    jpegs = [still for still in tile.stills if still.content_type == "image/jpeg"]
+    jpegs = tile.renditions.jpegs
     if not tile.shown or not jpegs:
         return None
     best = next((still for still in jpegs if still.width >= ENOUGH), jpegs[-1])

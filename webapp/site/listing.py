@@ -11,19 +11,7 @@ from typing import Any, NamedTuple
 
 from flask import g
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Select,
-    String,
-    and_,
-    bindparam,
-    cast,
-    func,
-    literal,
-    select,
-    tuple_,
-)
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from tenants.catalog import SHOWN, Album, Asset, AssetState, Kind, Ordering
@@ -176,7 +164,7 @@ def _page(ordering: Ordering, *, backwards: bool, placed: bool) -> Prepared:
     """Tiles beyond the place (`key`, `last`), `most` at most; with each what a cursor to it holds."""
     key = sort_key(ordering)
     # A time as its text: only the first and the last are looked at.
-    told = cast(key, String) if ordering is Ordering.CAPTURED else key
+    told = tiles.text_of(key) if ordering is Ordering.CAPTURED else key
     wanted = _tiles(TENANT, bindparam("album", "")).add_columns(told)
     if placed:
         wanted = wanted.where(_beyond(ordering, bindparam("key", "", key.type), bindparam("last", ""), backwards))

@@ -128,7 +128,7 @@ def _web_file(tile: Tile) -> tuple[str, str]:
     """Name and type of a tile's rendition for keeping. Raises 404 while there is none."""
     if "video.mp4" in tile.extras:
         return "video.mp4", "video/mp4"
-    jpegs = [still for still in tile.stills if still.content_type == "image/jpeg"]
+    jpegs = tile.renditions.jpegs
     if tile.is_video or not jpegs:
         raise Problem("not-found")
     return jpegs[-1].name, "image/jpeg"

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from flask_babel import gettext as _
 
-from tenants.catalog import Kind
 from tenants.registry import Layout
 from webapp import delivery
 from webapp.language import current
@@ -158,18 +157,20 @@ def sizes_in(layout: Layout, shape: float) -> str:
 
 def label(tile: Tile) -> str:
     """What a screen reader says: the alternative text, or the caption, else the kind with the file's name."""
-    return tile.alt or tile.caption or names(str(current())).of(tile.filename, tile.form.kind)
+    return names(str(current())).of(tile)
 
 
 class Names(NamedTuple):
-    """What assets without words of their own are called, in one language: what comes before and after their names."""
+    """`label` for many tiles, in one language: what comes before and after the names of files."""
 
     photo: tuple[str, str]
     video: tuple[str, str]
 
-    def of(self, filename: str, kind: Kind) -> str:
-        before, after = self.video if kind is Kind.VIDEO else self.photo
-        return f"{before}{filename.rpartition('.')[0] or filename}{after}"
+    def of(self, tile: Tile) -> str:
+        if said := tile.alt or tile.caption:
+            return said
+        before, after = self.video if tile.is_video else self.photo
+        return f"{before}{tile.filename.rpartition('.')[0] or tile.filename}{after}"
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cachetools import LRUCache
 from flask import g
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from tenants.catalog import Album, Asset, AssetState, Kind, Rendition
@@ -23,7 +23,7 @@ _made = Rendition.__table__.c
 _of = Asset.__table__.c
 
 
-def text_of(column: ColumnElement[Any]) -> ColumnElement[str]:
+def text_of(column: SQLColumnExpression[Any]) -> ColumnElement[str]:
     """Nothing where there is NULL."""
     return func.coalesce(cast(column, String), "")
 
@@ -57,7 +57,17 @@ RENDITIONS = (
 1,400 rows."""
 
 
-OWN = (_of.thumbhash, _of.dominant, _of.taken_at, _of.duration, _of.progress)
+class Own(NamedTuple):
+    """`OWN` of one asset, as text."""
+
+    thumbhash: str
+    dominant: str
+    taken_at: str
+    duration: str
+    progress: str
+
+
+OWN = tuple(_of[name] for name in Own._fields)
 """What a photo has for itself, in columns that no person has written a word in. A page reads them as one string: a
 database driver takes longer to hand over five values than one, and this is done two hundred times a page."""
 
@@ -115,10 +125,6 @@ class Tile(NamedTuple):
         return self.form.album_id
 
     @property
-    def kind(self) -> Kind:
-        return self.form.kind
-
-    @property
     def state(self) -> AssetState:
         return self.form.state
 
@@ -135,25 +141,25 @@ class Tile(NamedTuple):
         return self.form.generation
 
     @property
-    def thumbhash(self) -> str | None:
-        return self.own.split(FIELD)[0] or None
+    def _own(self) -> Own:
+        return Own(*self.own.split(FIELD))
 
     @property
     def dominant(self) -> str | None:
-        return self.own.split(FIELD)[1] or None
+        return self._own.dominant or None
 
     @property
     def taken_at(self) -> datetime:
-        return moment(self.own.split(FIELD)[2])
+        return moment(self._own.taken_at)
 
     @property
     def duration(self) -> float | None:
-        found = self.own.split(FIELD)[3]
+        found = self._own.duration
         return float(found) if found else None
 
     @property
     def progress(self) -> int:
-        return int(self.own.split(FIELD)[4])
+        return int(self._own.progress)
 
     @property
     def renditions(self) -> Renditions:
